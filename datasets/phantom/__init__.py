@@ -1,0 +1,1 @@
+"""Phantom FLAIR volumes: the embedded default data set."""

@@ -1,0 +1,1 @@
+"""The `ubench` command: parse, call one function of the package, print."""
