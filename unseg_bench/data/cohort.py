@@ -1,0 +1,35 @@
+"""A cohort: the volumes of one part of a split, loaded one at a time. It has images and no masks."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+
+from unseg_bench.data.volume import Volume
+
+
+class Cohort:
+    """An ordered set of volumes; iterating loads one after the other, so memory does not grow with the cohort.
+
+    `name` says which part it is ('train', 'valid', 'test', 'healthy'). `digest` identifies the content: ids and images.
+    """
+
+    def __init__(self, name: str, digests: Sequence[tuple[str, str]], load: Callable[[str], Volume]) -> None:
+        """`digests`: (case id, digest of its prepared image) in order; `load`: case id -> Volume."""
+        self.name = name
+        self.case_ids: tuple[str, ...] = tuple(case_id for case_id, _ in digests)
+        listing = "\n".join(f"{case_id} {digest}" for case_id, digest in digests)
+        self.digest = hashlib.sha256(listing.encode()).hexdigest()
+        self._load = load
+
+    def __len__(self) -> int:
+        return len(self.case_ids)
+
+    def __iter__(self) -> Iterator[Volume]:
+        return (self._load(case_id) for case_id in self.case_ids)
+
+    def __getitem__(self, case_id: str) -> Volume:
+        if case_id not in self.case_ids:
+            raise KeyError(f"{case_id} is not in the cohort '{self.name}'")
+        return self._load(case_id)
+
+    def __repr__(self) -> str:
+        return f"Cohort({self.name!r}, {len(self)} cases)"

@@ -1,0 +1,30 @@
+"""Where things live on the user's machine, and case ids that are safe to become file names."""
+
+import os
+import re
+from pathlib import Path
+
+from unseg_bench.errors import DataError
+
+_CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
+
+
+def cache_dir() -> Path:
+    """Folder of everything that can be made again: `$UBENCH_CACHE`, else `$XDG_CACHE_HOME/unseg-bench` or `~/.cache`."""
+    if own := os.environ.get("UBENCH_CACHE"):
+        return Path(own).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "unseg-bench"
+
+
+def check_case_id(case_id: str) -> str:
+    """Return `case_id` if it can be a file name as it is; raise DataError otherwise.
+
+    Ids come from data, so `../x`, a newline or an absolute path must never reach the file system.
+    """
+    if not _CASE_ID.fullmatch(case_id) or ".." in case_id:
+        raise DataError(
+            f"case id {case_id!r} cannot be used as a file name: letters, digits, '.', '_', '+' and '-' only, "
+            "starting with a letter or digit, at most 128 characters; rename the file or choose another glob"
+        )
+    return case_id

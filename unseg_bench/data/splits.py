@@ -1,0 +1,84 @@
+"""Which case is for training, for validation and for test."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from unseg_bench.data.paths import check_case_id
+from unseg_bench.errors import DataError
+
+Part = Literal["train", "valid", "test"]
+PARTS: tuple[Part, ...] = get_args(Part)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Case ids per part, without overlap. `name` tells two splits of one data set apart in tables."""
+
+    name: str
+    train: tuple[str, ...]
+    valid: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        seen: dict[str, str] = {}
+        for part in PARTS:
+            for case_id in self.part(part):
+                check_case_id(case_id)
+                if case_id in seen:
+                    where = f"twice in '{part}'" if seen[case_id] == part else f"in both '{seen[case_id]}' and '{part}'"
+                    raise DataError(f"split '{self.name}': case {case_id} is {where}; each case belongs to one part")
+                seen[case_id] = part
+
+    def part(self, part: Part) -> tuple[str, ...]:
+        """Return the case ids of one part."""
+        return {"train": self.train, "valid": self.valid, "test": self.test}[part]
+
+    @property
+    def case_ids(self) -> tuple[str, ...]:
+        """All case ids, training first."""
+        return self.train + self.valid + self.test
+
+
+def split_all_test(case_ids: Iterable[str]) -> Split:
+    """Put every case into the test part: for methods that need no training data."""
+    return Split("all-test", (), (), tuple(case_ids))
+
+
+def split_by_ratio(case_ids: Sequence[str], ratios: tuple[float, float, float], seed: int) -> Split:
+    """Shuffle the sorted ids by `seed` and cut them by `ratios` (train, valid, test; any positive scale)."""
+    if min(ratios) < 0 or sum(ratios) <= 0:
+        raise DataError(f"split ratios {ratios} must not be negative and not all zero, e.g. 7:1:2")
+    order = [sorted(case_ids)[i] for i in np.random.default_rng(seed).permutation(len(case_ids))]
+    edges = np.round(np.cumsum(ratios) / sum(ratios) * len(order)).astype(int)
+    train, valid, test = order[: edges[0]], order[edges[0] : edges[1]], order[edges[1] :]
+    name = "ratio-" + "-".join(f"{ratio:g}" for ratio in ratios) + f"-seed{seed}"
+    return Split(name, tuple(sorted(train)), tuple(sorted(valid)), tuple(sorted(test)))
+
+
+def split_from_files(folder: Path, name: str, known: Iterable[str] | None = None) -> Split:
+    """Read `train.txt`, `valid.txt` and `test.txt` (one id a line; a missing file is an empty part).
+
+    `known`: the ids that exist. Raises DataError for an id that does not exist, or when there is no test.txt.
+    """
+    if not (folder / "test.txt").is_file():
+        raise DataError(f"{folder}: no test.txt; a split is a folder with train.txt, valid.txt and test.txt")
+    parts = {part: _read_ids(folder / f"{part}.txt") for part in PARTS}
+    if known is not None:
+        existing = set(known)
+        for part, ids in parts.items():
+            if unknown := [case_id for case_id in ids if case_id not in existing]:
+                more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+                raise DataError(
+                    f"{folder / part}.txt names case {unknown[0]!r}{more}, which the data set does not have"
+                )
+    return Split(name, parts["train"], parts["valid"], parts["test"])
+
+
+def _read_ids(path: Path) -> tuple[str, ...]:
+    if not path.is_file():
+        return ()
+    return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())

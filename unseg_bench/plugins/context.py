@@ -1,0 +1,142 @@
+"""What a method can ask of the harness while it runs: stages, labels (if declared), progress."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.volume import Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """The finished result of a stage: a folder of files that nobody changes any more, and its digest."""
+
+    stage: str
+    folder: Path
+    digest: str
+
+    def path(self, name: str) -> Path:
+        """Return the path of one file of the result."""
+        return self.folder / name
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Open `<name>.npy` as a read-only memory map."""
+        return np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+
+
+class Work(Protocol):
+    """What a stage function is given: where to write, its seed, its device, and a way to tell how far it is."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the result's files go; kept as the artifact when the function returns."""
+        ...
+
+    @property
+    def scratch(self) -> Path:
+        """For checkpoints: survives a crash, deleted when the stage is done."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Seed of this stage, derived from the run's seed and the stage's name."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Torch's name of the device, e.g. 'cpu' or 'cuda:0'."""
+        ...
+
+    def progress(self, done: int, total: int, note: str = "") -> None:
+        """Report that `done` of `total` steps are finished."""
+        ...
+
+
+Input: TypeAlias = "Artifact | Cohort | str"
+"""What a stage can depend on: another stage's result, a cohort, or a digest (of weights, say)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A named step with a cached result. Made by the decorator `stage`; run by `context.run`."""
+
+    name: str
+    function: Callable[..., None]
+    seeded: bool
+    module: str = field(repr=False)
+
+
+def stage(name: str, *, seeded: bool = True) -> Callable[[Callable[..., None]], Stage]:
+    """Turn `function(work, options, **inputs)` into a Stage whose files are cached.
+
+    The cache key is the stage's name, the code of its module and of what that imports from the same package or from
+    `unseg_bench.blocks`, the options it is given, the digests of its inputs, and the seed unless `seeded` is False.
+    """
+
+    def wrap(function: Callable[..., None]) -> Stage:
+        return Stage(name, function, seeded, function.__module__)
+
+    return wrap
+
+
+class Labels(Protocol):
+    """The door to reference masks. Every read is written to the run's ledger; what was not declared is refused."""
+
+    def mask(self, case_id: str, purpose: str) -> Mask:
+        """Return the whole-tumour reference on the prepared volume's grid; raises LabelAccessError if not granted."""
+        ...
+
+    def slice_labels(self, case_id: str, purpose: str) -> NDArray[np.bool_]:
+        """Return, per axial slice of the prepared volume, whether it has tumour; raises LabelAccessError."""
+        ...
+
+
+class Context(Protocol):
+    """What `fit` and `segment` can use of the harness."""
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Torch's name of the device, e.g. 'cpu' or 'cuda:0'."""
+        ...
+
+    @property
+    def offline(self) -> bool:
+        """True when nothing may touch the network."""
+        ...
+
+    @property
+    def labels(self) -> Labels:
+        """The door to reference masks, for methods that declare supervision."""
+        ...
+
+    @property
+    def healthy(self) -> Cohort:
+        """Volumes that the data set declares free of tumour; may be empty."""
+        ...
+
+    def run(self, step: Stage, options: BaseModel | None = None, **inputs: Input) -> Artifact:
+        """Run a stage, or take its result from the cache; raises RunError naming the stage when it fails."""
+        ...
+
+    def record_weights(self, name: str, sha256: str) -> None:
+        """Write into run.json which pretrained weights were used."""
+        ...
+
+    def note(self, event: str, values: Mapping[str, Any]) -> None:
+        """Write a line to the run's log.jsonl (JSON values)."""
+        ...
+
+    def progress(self, done: int, total: int, note: str = "") -> None:
+        """Report that `done` of `total` steps are finished, outside a stage."""
+        ...

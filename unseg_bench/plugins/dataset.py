@@ -1,0 +1,92 @@
+"""The role of a data set: it names cases, their image files, their reference masks and the split."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from unseg_bench.data.splits import Split
+
+Progress = Callable[[int, int, str], None]
+"""Called as (done, total, what) while something takes its time."""
+
+
+class DatasetOptions(BaseModel):
+    """Base of a data set's options; unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """Where a case's FLAIR is: a NIfTI file, and which `channel` of it when it is 4D."""
+
+    path: Path
+    channel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceFile:
+    """Where a case's reference mask is; `tumour_labels` are the values that count (None: every label > 0)."""
+
+    path: Path
+    tumour_labels: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DataCheck:
+    """What `ubench data check` found: sentences for people. `problems` stop a run, `notes` do not."""
+
+    cases: int
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    remedy: str = field(default="")
+
+
+class Dataset(ABC):
+    """One data set, opened with its options. Subclass it and register it with the hook `ubench_datasets`.
+
+    Images and references are files; `image` and `reference` may make them on the first call (the phantom does).
+    Only `unseg_bench.data.labels` opens what `reference` names.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    evidence: ClassVar[bool] = True
+    """False when figures on this data set say nothing about real methods on real patients."""
+    default_preset: ClassVar[str] = "paper"
+    """The preset that methods use on this data set when the user names none."""
+    Options: ClassVar[type[DatasetOptions]] = DatasetOptions
+
+    def __init__(self, options: DatasetOptions) -> None:
+        """Open the data set; raises DataError naming the folder or option when it cannot be used."""
+        self.options = options
+
+    @abstractmethod
+    def identity(self) -> dict[str, object]:
+        """Return what makes two openings the same data (JSON values; never a path of this machine)."""
+
+    @abstractmethod
+    def split(self) -> Split:
+        """Return the case ids of each part."""
+
+    @abstractmethod
+    def image(self, case_id: str) -> ImageFile:
+        """Return the FLAIR file of a case; raises DataError when it is missing."""
+
+    @abstractmethod
+    def reference(self, case_id: str) -> ReferenceFile | None:
+        """Return the reference mask's file of a case, or None where the data set has none for it."""
+
+    def healthy(self) -> tuple[str, ...]:
+        """Return ids of cases that are declared free of tumour and belong to no part of the split."""
+        return ()
+
+    def check(self, progress: Progress) -> DataCheck:
+        """Look at every file and say what is missing, wrong in shape or unreadable."""
+        from unseg_bench.data.check import check_cases
+
+        return check_cases(self, progress)

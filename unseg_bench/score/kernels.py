@@ -1,0 +1,224 @@
+"""Compiled loops over voxels: counting, borders, and the search for the nearest border voxel.
+
+Each kernel runs on one thread and releases the interpreter lock: cases are scored side by side, not voxels. Compiled code
+is cached next to this file or, where that cannot be written, in the user's cache folder (numba looks for the place; the
+variable NUMBA_CACHE_DIR names another). All kernels stand in one file because numba checks only that file for changes.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+NO_BORDER = np.uint16(65535)
+"""Value in the table of `nearest_in_column` where a column holds no border voxel."""
+
+
+def _compiled(function: _Function) -> _Function:
+    """Compile on first use; without the disk cache where neither the package nor the home folder can be written."""
+    try:
+        return numba.njit(nogil=True, cache=True)(function)
+    except RuntimeError:  # numba's answer to "no place for the cache": slower at the start, the same numbers
+        return numba.njit(nogil=True)(function)
+
+
+@_compiled
+def count_and_box(words, tail, shape, box):
+    """Count the voxels of a mask and find their bounding box in one scan.
+
+    words: the mask's bytes (0 or 1, C order) as uint64, tail: the up to 7 bytes left over, shape: (3,) int64,
+    box: (6,) int64, overwritten with first and last index per axis; untouched where the mask is empty. Returns the count.
+    """
+    n1, n2 = shape[1], shape[2]
+    count = 0
+    first0, last0, first1, last1, first2, last2 = shape[0], -1, n1, -1, n2, -1
+    total = words.size + tail.size
+    w = 0
+    while w < total:
+        if w + 8 <= words.size and (
+            words[w]
+            | words[w + 1]
+            | words[w + 2]
+            | words[w + 3]
+            | words[w + 4]
+            | words[w + 5]
+            | words[w + 6]
+            | words[w + 7]
+        ) == np.uint64(0):
+            w += 8
+            continue
+        if w < words.size:
+            word, start, length = words[w], w * 8, 8
+        else:
+            word, start, length = np.uint64(tail[w - words.size]), words.size * 8 + (w - words.size), 1
+        w += 1
+        if word == np.uint64(0):
+            continue
+        count += np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+        lowest, highest = 0, length - 1
+        while (word >> np.uint64(8 * lowest)) & np.uint64(1) == np.uint64(0):
+            lowest += 1
+        while (word >> np.uint64(8 * highest)) & np.uint64(1) == np.uint64(0):
+            highest -= 1
+        row, column = divmod(start + lowest, n2)
+        span = highest - lowest
+        if column + span < n2:  # the usual word: within one row
+            first2, last2 = min(first2, column), max(last2, column + span)
+            plane = row // n1
+            first0, last0 = min(first0, plane), max(last0, plane)
+            first1, last1 = min(first1, row - plane * n1), max(last1, row - plane * n1)
+            continue
+        for byte in range(lowest, highest + 1):
+            if (word >> np.uint64(8 * byte)) & np.uint64(1):
+                row, column = divmod(start + byte, n2)
+                plane = row // n1
+                first0, last0 = min(first0, plane), max(last0, plane)
+                first1, last1 = min(first1, row - plane * n1), max(last1, row - plane * n1)
+                first2, last2 = min(first2, column), max(last2, column)
+    if count:
+        box[0], box[1], box[2], box[3], box[4], box[5] = first0, last0, first1, last1, first2, last2
+    return count
+
+
+@_compiled
+def border_6(padded, border):
+    """Mark the voxels of a mask with a 6-neighbour outside it; returns how many.
+
+    padded: (A+2, B+2, C+2) uint8 of 0 and 1 with one background voxel around; border: (A, B, C) uint8, overwritten.
+    """
+    n0, n1, n2 = border.shape
+    count = 0
+    for i in range(n0):
+        for j in range(n1):
+            inner, below, above = padded[i + 1, j + 1], padded[i, j + 1], padded[i + 2, j + 1]
+            before, after, out = padded[i + 1, j], padded[i + 1, j + 2], border[i, j]
+            for k in range(n2):
+                out[k] = inner[k + 1] & (
+                    np.uint8(1) ^ (below[k + 1] & above[k + 1] & before[k + 1] & after[k + 1] & inner[k] & inner[k + 2])
+                )
+            for k in range(n2):
+                count += out[k]
+    return count
+
+
+@_compiled
+def border_26(padded, border):
+    """Mark the voxels of a mask with any of their 26 neighbours outside it; arguments and result as `border_6`."""
+    n0, n1, n2 = border.shape
+    count = 0
+    for i in range(n0):
+        for j in range(n1):
+            for k in range(n2):
+                inside = padded[i + 1, j + 1, k + 1]
+                if inside:
+                    for a in range(3):
+                        for b in range(3):
+                            for c in range(3):
+                                inside &= padded[i + a, j + b, k + c]
+                    border[i, j, k] = np.uint8(1) ^ inside
+                    count += border[i, j, k]
+                else:
+                    border[i, j, k] = 0
+    return count
+
+
+@_compiled
+def corner_codes(padded, codes, border):
+    """Code the 2x2x2 voxels around every voxel corner; returns how many corners lie on the surface.
+
+    padded: (A+2, B+2, C+2) uint8; codes, border: (A+1, B+1, C+1) uint8, overwritten. Bit 7 - (4i + 2j + k) of a code is voxel
+    (i, j, k) of the eight; a corner is on the surface where its eight voxels are not all alike.
+    """
+    n0, n1, n2 = codes.shape
+    count = 0
+    for i in range(n0):
+        for j in range(n1):
+            a, b = padded[i, j], padded[i, j + 1]
+            c, d = padded[i + 1, j], padded[i + 1, j + 1]
+            for k in range(n2):
+                code = (a[k] << 7) | (a[k + 1] << 6) | (b[k] << 5) | (b[k + 1] << 4)
+                code |= (c[k] << 3) | (c[k + 1] << 2) | (d[k] << 1) | d[k + 1]
+                codes[i, j, k] = code
+                border[i, j, k] = (code != 0) & (code != 255)
+            for k in range(n2):
+                count += border[i, j, k]
+    return count
+
+
+@_compiled
+def nearest_in_column(border, steps):
+    """Write for every voxel the number of steps along the last axis to the nearest border voxel, or NO_BORDER.
+
+    border: (A, B, C) uint8 of 0 and 1; steps: (A, B, C) uint16, overwritten.
+    """
+    n0, n1, n2 = border.shape
+    for i in range(n0):
+        for j in range(n1):
+            row, out = border[i, j], steps[i, j]
+            total = 0
+            for k in range(n2):
+                total += row[k]
+            if total == 0:
+                out[:] = NO_BORDER
+                continue
+            last = -1
+            for k in range(n2):
+                if row[k]:
+                    last = k
+                out[k] = k - last if last >= 0 else NO_BORDER
+            last = -1
+            for k in range(n2 - 1, -1, -1):
+                if row[k]:
+                    last = k
+                if last >= 0 and last - k < out[k]:
+                    out[k] = last - k
+
+
+@_compiled
+def search_rings(border, steps, offsets, lateral, spacing_last, distances, unresolved, positions):
+    """Find the distance from each border voxel to the nearest border voxel of the other mask, near columns first.
+
+    border: (A, B, C) uint8, the voxels to start from; steps: `nearest_in_column` of the other mask; offsets: (R, 2) int64, columns
+    in the order of lateral: (R,) squared distances in mm2; spacing_last: mm along the last axis; distances: (count,) float64,
+    overwritten in C order of the voxels; unresolved: (count,) int64 and positions: (count, 3) int64 take the number and
+    the index of those voxels for which the given columns do not settle the answer (their distance is inf). Returns how many.
+    """
+    n0, n1, n2 = border.shape
+    rings = lateral.size
+    number = 0
+    left = 0
+    for i in range(n0):
+        for j in range(n1):
+            for k in range(n2):
+                if border[i, j, k] == 0:
+                    continue
+                best = np.inf
+                settled = False
+                for r in range(rings):
+                    if lateral[r] >= best:
+                        settled = True
+                        break
+                    a, b = i + offsets[r, 0], j + offsets[r, 1]
+                    if a < 0 or b < 0 or a >= n0 or b >= n1:
+                        continue
+                    along = steps[a, b, k]
+                    if along == NO_BORDER:
+                        continue
+                    mm = along * spacing_last
+                    squared = lateral[r] + mm * mm
+                    best = min(best, squared)
+                    if best == 0.0:
+                        settled = True
+                        break
+                if settled:
+                    distances[number] = np.sqrt(best)
+                else:
+                    distances[number] = np.inf
+                    unresolved[left] = number
+                    positions[left, 0], positions[left, 1], positions[left, 2] = i, j, k
+                    left += 1
+                number += 1
+    return left
