@@ -10,7 +10,7 @@ _CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 
 
 def cache_dir() -> Path:
-    """Folder of everything that can be made again: `$UBENCH_CACHE`, else `$XDG_CACHE_HOME/unseg-bench` or `~/.cache`."""
+    """Folder of everything that can be made again: `$UBENCH_CACHE`, or `unseg-bench` in the user's cache."""
     if own := os.environ.get("UBENCH_CACHE"):
         return Path(own).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")

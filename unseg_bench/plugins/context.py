@@ -125,8 +125,14 @@ class Context(Protocol):
         """Volumes that the data set declares free of tumour; may be empty."""
         ...
 
-    def run(self, step: Stage, options: BaseModel | None = None, **inputs: Input) -> Artifact:
-        """Run a stage, or take its result from the cache; raises RunError naming the stage when it fails."""
+    def run(
+        self, step: Stage, options: BaseModel | None = None, *, extras: Mapping[str, Any] | None = None, **inputs: Input
+    ) -> Artifact:
+        """Run a stage, or take its result from the cache; raises RunError naming the stage when it fails.
+
+        `inputs` are handed to the stage's function by name and are part of the cache key. `extras` are handed over
+        too but are not part of the key: they must not change the result (the door to labels, beside their digest).
+        """
         ...
 
     def record_weights(self, name: str, sha256: str) -> None:

@@ -1,0 +1,154 @@
+"""Finds plugins: entry points of the group `unseg_bench`, and single files by path. One that fails does not stop the others."""
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import pluggy
+
+from unseg_bench.errors import PluginError
+from unseg_bench.plugins import hookspecs
+from unseg_bench.plugins.dataset import Dataset
+from unseg_bench.plugins.method import Method
+from unseg_bench.plugins.names import did_you_mean
+
+if TYPE_CHECKING:
+    import typer
+
+Role = TypeVar("Role", Method, Dataset)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A plugin that could not be loaded: its name, where it is, and the error in one line."""
+
+    name: str
+    source: str
+    reason: str
+
+
+class Plugins:
+    """All plugins found, by role and name.
+
+    `methods` and `datasets` map names to classes, `sources` maps names to where they came from, and `broken` lists
+    what did not load.
+    """
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self.methods: dict[str, type[Method]] = {}
+        self.datasets: dict[str, type[Dataset]] = {}
+        self.sources: dict[str, str] = {}
+        self.broken: list[Broken] = []
+
+    def load_entry_points(self, points: Iterable[EntryPoint] | None = None) -> None:
+        """Load every installed plugin; a failing one is added to `broken`."""
+        found = entry_points(group=hookspecs.PROJECT) if points is None else points
+        for point in sorted(found, key=lambda point: point.name):
+            source = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+            try:
+                self._register(point.load(), point.name, source)
+            except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
+                self.broken.append(Broken(point.name, source, f"{type(error).__name__}: {error}"))
+
+    def load_file(self, path: Path) -> type[Method]:
+        """Load one file with exactly one method, registered by hook or just defined there; raises PluginError."""
+        module = _import_file(path)
+        before = set(self.methods)
+        if hasattr(module, "ubench_methods"):
+            self._register(module, module.__name__, str(path))
+        else:
+            for method in _methods_defined_in(module):
+                self._add(self.methods, method, str(path))
+        new = [name for name in self.methods if name not in before]
+        if len(new) != 1:
+            raise PluginError(f"{path}: expected one subclass of unseg_bench.Method, found {len(new)}")
+        return self.methods[new[0]]
+
+    def method(self, name: str) -> type[Method]:
+        """Return the method called `name`, or the one in the file of that path; raises PluginError."""
+        if name.endswith(".py") or "/" in name:
+            return self.load_file(Path(name))
+        return self._find(self.methods, name, "method")
+
+    def dataset(self, name: str) -> type[Dataset]:
+        """Return the data set called `name`; raises PluginError naming the nearest known one."""
+        return self._find(self.datasets, name, "data set")
+
+    def add_commands(self, app: "typer.Typer") -> None:
+        """Let plugins add their own commands to the command line."""
+        self._manager.hook.ubench_commands(app=app)
+
+    def _find(self, known: "dict[str, type[Role]]", name: str, role: str) -> "type[Role]":
+        if name in known:
+            return known[name]
+        for broken in self.broken:
+            if name in {broken.name, broken.name.replace("_", "-")}:
+                raise PluginError(f"{role} '{name}' ({broken.source}) could not be loaded: {broken.reason}")
+        raise PluginError(f"unknown {role} '{name}'.{did_you_mean(name, known)}")
+
+    def _register(self, module: ModuleType, name: str, source: str) -> None:
+        self._manager.register(module, name)
+        try:
+            for method in cast("list[type[Method]]", _call(module, "ubench_methods")):
+                self._add(self.methods, method, source)
+            for dataset in cast("list[type[Dataset]]", _call(module, "ubench_datasets")):
+                self._add(self.datasets, dataset, source)
+            self._manager.check_pending()
+        except Exception:
+            self._manager.unregister(module)
+            raise
+
+    def _add(self, known: "dict[str, type[Role]]", role: "type[Role]", source: str) -> None:
+        name = getattr(role, "name", None)
+        if not isinstance(name, str) or not name:
+            raise PluginError(f"{source}: {role.__name__} needs a class attribute `name`")
+        if name in known:
+            raise PluginError(f"{source}: the name '{name}' is taken by {self.sources[name]}; choose another")
+        known[name] = role
+        self.sources[name] = source
+
+
+def load_plugins() -> Plugins:
+    """Find all installed plugins."""
+    plugins = Plugins()
+    plugins.load_entry_points()
+    return plugins
+
+
+def _call(module: ModuleType, hook: str) -> list[object]:
+    function = getattr(module, hook, None)
+    return [] if function is None else list(function())
+
+
+def _methods_defined_in(module: ModuleType) -> list[type[Method]]:
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__
+    ]
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise PluginError(f"{path}: no such file; give a method's name or the path of a Python file with one")
+    where = path.resolve()
+    name = f"ubench_file_{where.stem}_{hashlib.sha256(str(where).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, where)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise PluginError(f"{path} could not be imported: {type(error).__name__}: {error}") from error
+    return module
