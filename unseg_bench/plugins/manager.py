@@ -1,4 +1,4 @@
-"""Finds plugins: entry points of the group `unseg_bench`, and single files by path. One that fails does not stop the others."""
+"""Finds plugins: installed ones by entry point, and single files by path. One that fails does not stop the others."""
 
 import hashlib
 import importlib.util
@@ -97,10 +97,10 @@ class Plugins:
     def _register(self, module: ModuleType, name: str, source: str) -> None:
         self._manager.register(module, name)
         try:
-            for method in cast("list[type[Method]]", _call(module, "ubench_methods")):
-                self._add(self.methods, method, source)
-            for dataset in cast("list[type[Dataset]]", _call(module, "ubench_datasets")):
-                self._add(self.datasets, dataset, source)
+            for method in _call(module, "ubench_methods"):
+                self._add(self.methods, cast("type[Method]", method), source)
+            for dataset in _call(module, "ubench_datasets"):
+                self._add(self.datasets, cast("type[Dataset]", dataset), source)
             self._manager.check_pending()
         except Exception:
             self._manager.unregister(module)

@@ -1,0 +1,78 @@
+"""The run folder: run.json, predictions/, scores.csv, log.jsonl. It is the single truth about a run."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from unseg_bench.data.atomic import write_json
+from unseg_bench.data.paths import check_case_id
+from unseg_bench.errors import DataError, UbenchError
+
+State = Literal["started", "predicted", "complete", "failed"]
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """One run on disk. `record` is the content of run.json, {} before the run has begun."""
+
+    path: Path
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Content of run.json; raises DataError when the file is damaged or of another format."""
+        file = self.path / "run.json"
+        if not file.is_file():
+            return {}
+        try:
+            value: object = json.loads(file.read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise DataError(f"{file}: not readable as JSON ({error}); remove the run's folder and run again") from error
+        if not isinstance(value, dict) or cast("dict[str, Any]", value).get("format") != FORMAT:
+            raise DataError(f"{file}: not a run of this version of ubench (format {FORMAT} expected)")
+        return cast("dict[str, Any]", value)
+
+    @property
+    def state(self) -> str:
+        """'absent', or the state that run.json tells."""
+        return str(self.record.get("state", "absent"))
+
+    @property
+    def scores(self) -> Path:
+        """Path of scores.csv."""
+        return self.path / "scores.csv"
+
+    @property
+    def log_file(self) -> Path:
+        """Path of log.jsonl."""
+        return self.path / "log.jsonl"
+
+    def prediction(self, case_id: str) -> Path:
+        """Path of one case's predicted mask."""
+        return self.path / "predictions" / f"{check_case_id(case_id)}.nii.gz"
+
+    def update(self, values: Mapping[str, Any]) -> None:
+        """Change entries of run.json; the file is replaced whole."""
+        write_json(self.path / "run.json", {"format": FORMAT, **self.record, **values})
+
+    def log(self, event: str, values: Mapping[str, Any]) -> None:
+        """Append one line to log.jsonl."""
+        line = {"time": time.strftime("%Y-%m-%dT%H:%M:%S"), "event": event, **values}
+        self.path.mkdir(parents=True, exist_ok=True)
+        with self.log_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def find_runs(folder: Path) -> list[RunFolder]:
+    """Return the readable runs under `folder`, oldest first."""
+    found: list[tuple[str, RunFolder]] = []
+    for file in folder.glob("*/*/run.json"):
+        run = RunFolder(file.parent)
+        try:
+            found.append((str(run.record.get("started", "")), run))
+        except UbenchError:
+            continue
+    return [run for _, run in sorted(found, key=lambda pair: (pair[0], str(pair[1].path)))]
