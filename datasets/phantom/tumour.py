@@ -1,0 +1,93 @@
+"""Where a tumour sits, its outline, and what it looks like inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unseg_bench_datasets.phantom.anatomy import Head, MassEffect, Tissue
+from unseg_bench_datasets.phantom.fields import Grid, smooth_field, smoothstep
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tumour:
+    """`reference` is the whole tumour; `level` is 1 on its outline, 0 in its centre, and larger outside."""
+
+    reference: NDArray[np.bool_]
+    level: Array
+
+
+def radius_of(volume_ml: float) -> float:
+    """Radius in mm of the ball with this volume."""
+    return float((3000 * volume_ml / (4 * np.pi)) ** (1 / 3))
+
+
+def choose_seat(rng: np.random.Generator, head: Head, volume_ml: float) -> MassEffect:
+    """Choose a centre in the white matter of the cerebrum and how hard the tumour pushes."""
+    lattice = head.lattice
+    tissue = head.tissue(lattice)
+    radius = radius_of(volume_ml)
+    x, y, z = lattice.open_mesh()
+    margin = np.float32(np.clip(0.55 * radius, 6, 20))
+    fit = tissue.white * (tissue.depth_mm > margin) * tissue.brain * (np.abs(tissue.side) > min(10.0, 0.4 * radius + 4))
+    above_cerebellum = z > np.where(y > 15, -8, -38)
+    weight = (fit * above_cerebellum + 0 * x).ravel().astype(np.float64)
+    chosen = rng.choice(weight.size, p=weight / weight.sum())
+    i, j, k = np.unravel_index(chosen, lattice.shape)
+    jitter = rng.uniform(-2.5, 2.5, 3)
+    centre = np.array([lattice.x[i], lattice.y[j], lattice.z[k]], np.float64) + jitter
+    push = radius * rng.uniform(0.0, 0.35)
+    return MassEffect(centre, radius, float(min(push, 9.0)))
+
+
+def grow(rng: np.random.Generator, grid: Grid, tissue: Tissue, effect: MassEffect, volume_ml: float) -> Tumour:
+    """Grow a tumour of the asked volume: an irregular ellipsoid that follows white matter and avoids CSF."""
+    from scipy.ndimage import gaussian_filter
+
+    stretch = np.exp(rng.normal(0, 0.18, 3)).astype(np.float32)
+    offsets = [(a - np.float32(c)) * s for a, c, s in zip(grid.open_mesh(), effect.centre_mm, stretch, strict=True)]
+    distance = np.sqrt(offsets[0] ** 2 + offsets[1] ** 2 + offsets[2] ** 2)
+    coarse = smooth_field(rng, grid, float(np.clip(effect.radius_mm * 0.8, 8, 22)))
+    fine = smooth_field(rng, grid, 5.0)
+    fingers = np.float32(rng.uniform(0.25, 0.9))
+    voxel_mm = float(grid.x[1] - grid.x[0])
+    tract = gaussian_filter(tissue.white - 1.2 * tissue.csf, 1.2 / voxel_mm)
+    rough = np.float32(rng.uniform(0.12, 0.3)) * coarse + np.float32(rng.uniform(0.03, 0.12)) * fine
+    level = distance / np.float32(effect.radius_mm) * np.exp(rough - fingers * (tract - np.float32(0.6)))
+    level = level + np.float32(0.35) * smoothstep(-np.sign(effect_side(tissue, grid, effect)) * tissue.side, 0, 8)
+    level[~tissue.brain | (tissue.csf > 0.7)] = np.inf
+    return _cut_at_volume(level, volume_ml, voxel_mm)
+
+
+def effect_side(tissue: Tissue, grid: Grid, effect: MassEffect) -> float:
+    """The template's x in mm at the tumour's centre: negative in the right hemisphere, positive in the left."""
+    index = tuple(int(np.argmin(np.abs(a - c))) for a, c in zip(grid.axes, effect.centre_mm, strict=True))
+    return float(tissue.side[index])
+
+
+def _cut_at_volume(level: Array, volume_ml: float, voxel_mm: float) -> Tumour:
+    """Take the one connected region around the lowest levels that has the asked volume; scale its outline to 1."""
+    from scipy.ndimage import binary_fill_holes, label
+
+    wanted = max(1, round(volume_ml * 1000 / voxel_mm**3))
+    flat = level.ravel()
+    count = wanted
+    for _ in range(4):
+        threshold = float(np.partition(flat, count - 1)[count - 1])
+        labels, _ = label(level <= threshold)
+        sizes = np.bincount(labels.ravel())
+        sizes[0] = 0
+        region = labels == int(sizes.argmax())
+        missing = wanted - int(sizes.max())
+        if missing <= 0.03 * wanted:
+            break
+        count += missing
+    reference = np.asarray(binary_fill_holes(region)) & np.isfinite(level)
+    return Tumour(reference, level / np.float32(threshold))
