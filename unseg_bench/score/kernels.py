@@ -26,60 +26,56 @@ def _compiled(function: _Function) -> _Function:
 
 
 @_compiled
-def count_and_box(words, tail, shape, box):
-    """Count the voxels of a mask and find their bounding box in one scan.
+def _stretch(box, index, n1, n2):
+    """Stretch a box, (6,) first and last index per axis, to hold the voxel at a flat C-order index."""
+    row = index // n2
+    column = index - row * n2
+    plane = row // n1
+    row -= plane * n1
+    box[0], box[1] = min(box[0], plane), max(box[1], plane)
+    box[2], box[3] = min(box[2], row), max(box[3], row)
+    box[4], box[5] = min(box[4], column), max(box[5], column)
 
-    words: the mask's bytes (0 or 1, C order) as uint64, tail: the up to 7 bytes left over, shape: (3,) int64,
-    box: (6,) int64, overwritten with first and last index per axis; untouched where the mask is empty. Returns the count.
+
+@_compiled
+def _count_word(word, start, box, n1, n2):
+    """Count the voxels in eight bytes that begin at flat index `start`, and stretch the box to hold them."""
+    lowest, highest = 0, 7
+    while (word >> np.uint64(8 * lowest)) & np.uint64(1) == np.uint64(0):
+        lowest += 1
+    while (word >> np.uint64(8 * highest)) & np.uint64(1) == np.uint64(0):
+        highest -= 1
+    if (start + lowest) // n2 == (start + highest) // n2:  # one row: its first and last voxel tell the box
+        _stretch(box, start + lowest, n1, n2)
+        _stretch(box, start + highest, n1, n2)
+    else:
+        for byte in range(lowest, highest + 1):
+            if (word >> np.uint64(8 * byte)) & np.uint64(1):
+                _stretch(box, start + byte, n1, n2)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
+@_compiled
+def count_and_box(words, tail, shape, box):
+    """Count the voxels of a mask and find their bounding box in one scan; returns the count.
+
+    words: the mask's bytes (0 or 1, C order) as uint64; tail: the up to 7 bytes left over; shape: (3,) int64;
+    box: (6,) int64, first and last index per axis, to be passed in as (size, -1) per axis.
     """
     n1, n2 = shape[1], shape[2]
     count = 0
-    first0, last0, first1, last1, first2, last2 = shape[0], -1, n1, -1, n2, -1
-    total = words.size + tail.size
     w = 0
-    while w < total:
-        if w + 8 <= words.size and (
-            words[w]
-            | words[w + 1]
-            | words[w + 2]
-            | words[w + 3]
-            | words[w + 4]
-            | words[w + 5]
-            | words[w + 6]
-            | words[w + 7]
-        ) == np.uint64(0):
-            w += 8
+    while w < words.size:
+        if w + 4 <= words.size and (words[w] | words[w + 1] | words[w + 2] | words[w + 3]) == np.uint64(0):
+            w += 4
             continue
-        if w < words.size:
-            word, start, length = words[w], w * 8, 8
-        else:
-            word, start, length = np.uint64(tail[w - words.size]), words.size * 8 + (w - words.size), 1
+        if words[w] != np.uint64(0):
+            count += _count_word(words[w], w * 8, box, n1, n2)
         w += 1
-        if word == np.uint64(0):
-            continue
-        count += np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
-        lowest, highest = 0, length - 1
-        while (word >> np.uint64(8 * lowest)) & np.uint64(1) == np.uint64(0):
-            lowest += 1
-        while (word >> np.uint64(8 * highest)) & np.uint64(1) == np.uint64(0):
-            highest -= 1
-        row, column = divmod(start + lowest, n2)
-        span = highest - lowest
-        if column + span < n2:  # the usual word: within one row
-            first2, last2 = min(first2, column), max(last2, column + span)
-            plane = row // n1
-            first0, last0 = min(first0, plane), max(last0, plane)
-            first1, last1 = min(first1, row - plane * n1), max(last1, row - plane * n1)
-            continue
-        for byte in range(lowest, highest + 1):
-            if (word >> np.uint64(8 * byte)) & np.uint64(1):
-                row, column = divmod(start + byte, n2)
-                plane = row // n1
-                first0, last0 = min(first0, plane), max(last0, plane)
-                first1, last1 = min(first1, row - plane * n1), max(last1, row - plane * n1)
-                first2, last2 = min(first2, column), max(last2, column)
-    if count:
-        box[0], box[1], box[2], box[3], box[4], box[5] = first0, last0, first1, last1, first2, last2
+    for t in range(tail.size):
+        if tail[t]:
+            count += 1
+            _stretch(box, words.size * 8 + t, n1, n2)
     return count
 
 
