@@ -1,0 +1,281 @@
+"""The one training loop: deterministic by (seed, step), so that a killed training resumes bit for bit."""
+
+import hashlib
+import math
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from unseg_bench.data.atomic import whole_file
+from unseg_bench.errors import RunError, WeightsError
+
+Batch: TypeAlias = tuple[Tensor, ...]
+"""What one step learns from: tensors whose first axis is the sample, e.g. (images, labels)."""
+
+Precision: TypeAlias = Literal["float32", "bfloat16-on-cuda"]
+"""float32 everywhere, or autocast to bfloat16 where the device is a GPU (a CPU always computes in float32)."""
+
+
+class Work(Protocol):
+    """The part of a stage's `work` that training needs; see `unseg_bench.plugins.context.Work`."""
+
+    @property
+    def scratch(self) -> Path:
+        """Where checkpoints go."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Seed of the stage."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Torch's name of the device."""
+        ...
+
+    def progress(self, done: int, total: int, note: str = "") -> None:
+        """Report that `done` of `total` steps are finished."""
+        ...
+
+
+@dataclass(slots=True)
+class TrainingLog:
+    """What a training did: the loss of each step, and the seconds that this process spent (resumed part only)."""
+
+    losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def final_loss(self) -> float:
+        """Mean loss of the last tenth of the steps."""
+        tail = self.losses[-max(1, len(self.losses) // 10) :]
+        return sum(tail) / len(tail)
+
+
+def step_seed(seed: int, step: int) -> int:
+    """Return a 63-bit seed that depends on (seed, step) only; neighbouring pairs give unrelated seeds."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {step}".encode()).digest()[:8], "big") >> 1
+
+
+def step_generator(seed: int, step: int) -> np.random.Generator:
+    """Return numpy's generator of (seed, step): the only randomness that `batch_for(step)` may use."""
+    return np.random.default_rng(step_seed(seed, step))
+
+
+def torch_step_generator(seed: int, step: int) -> torch.Generator:
+    """Return torch's CPU generator of (seed, step), for a `batch_for(step)` that draws with torch."""
+    return torch.Generator().manual_seed(step_seed(seed, step))
+
+
+@contextmanager
+def seeded_torch(seed: int) -> Generator[None]:
+    """Make what is drawn from torch's global generators inside reproducible (initial weights, dropout).
+
+    On leaving, the generators are as they were before.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def use_threads() -> int:
+    """Let torch compute on every physical core this process may use, unless OMP_NUM_THREADS says otherwise.
+
+    Returns the number of threads. Results are equal bit for bit only between runs with the same number.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(_physical_cores())
+    return torch.get_num_threads()
+
+
+def _physical_cores() -> int:
+    """Count the cores that this process may use; hyper-threads of one core count once (where Linux tells)."""
+    if not hasattr(os, "sched_getaffinity"):
+        return max(1, (os.cpu_count() or 1))
+    cores: set[str] = set()
+    for cpu in os.sched_getaffinity(0):
+        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        cores.add(siblings.read_text().strip() if siblings.exists() else str(cpu))
+    return max(1, len(cores))
+
+
+def polynomial_decay(initial: float, steps: int, power: float = 0.9) -> Callable[[int], float]:
+    """Return the learning rate of each step: initial * (1 - step / steps) ** power."""
+    return lambda step: initial * (1.0 - step / steps) ** power
+
+
+def one_cycle(peak: float, steps: int, warm_up_share: float = 0.1) -> Callable[[int], float]:
+    """Return the learning rate of each step: up linearly in the first `warm_up_share`, then down by a half cosine."""
+    warm = max(1, round(steps * warm_up_share))
+
+    def rate(step: int) -> float:
+        if step < warm:
+            return peak * (step + 1) / warm
+        return peak * 0.5 * (1.0 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+    return rate
+
+
+def fit_network(
+    network: nn.Module,
+    *,
+    batch_for: Callable[[int], Batch],
+    loss_of: Callable[[nn.Module, Batch], Tensor],
+    optimizer_of: Callable[[Iterator[nn.Parameter]], Optimizer],
+    steps: int,
+    work: Work,
+    learning_rate_of: Callable[[int], float] | None = None,
+    name: str = "network",
+    checkpoint_every_s: float = 30.0,
+    precision: Precision = "float32",
+) -> TrainingLog:
+    """Train `network` in place for `steps` steps on `work.device`; it is left in evaluation mode.
+
+    `batch_for(step)` must be a pure function of the step (draw from `step_generator(seed, step)`); it runs in a
+    background thread, one step ahead. Torch's global generator is seeded anew at each step, so dropout is a function
+    of the step too. Hence a training that was killed goes on from its last checkpoint (`work.scratch / name.pt`) and
+    ends with the same weights, bit for bit on a CPU. Parameters that `requires_grad=False` freezes stay as they are.
+
+    Raises RunError naming `name` and the step when the loss is not finite.
+    """
+    network.to(work.device)
+    network.train()
+    optimizer = optimizer_of(p for p in network.parameters() if p.requires_grad)
+    checkpoint = _Checkpoint(work.scratch / f"{name}.pt", steps, checkpoint_every_s)
+    log = TrainingLog()
+    first = checkpoint.load(network, optimizer, log, work.device)
+    started = time.monotonic()
+    with seeded_torch(work.seed):
+        for step, batch in _one_step_ahead(batch_for, first, steps):
+            torch.manual_seed(step_seed(work.seed, step))
+            if learning_rate_of is not None:
+                _set_learning_rate(optimizer, learning_rate_of(step))
+            moved = tuple(tensor.to(work.device, non_blocking=True) for tensor in batch)
+            log.losses.append(_update(network, moved, loss_of, optimizer, _autocast(precision, work.device)))
+            _require_finite(log.losses[-1], name, step)
+            checkpoint.keep(step + 1, network, optimizer, log)
+            work.progress(step + 1, steps, f"loss {log.losses[-1]:.3f}")
+    log.seconds = time.monotonic() - started
+    network.eval()
+    return log
+
+
+def _one_step_ahead(batch_for: Callable[[int], Batch], first: int, steps: int) -> Iterator[tuple[int, Batch]]:
+    """Yield (step, batch) in order; a background thread makes the next batch meanwhile."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as loader:
+        upcoming = deque(loader.submit(batch_for, step) for step in range(first, min(first + 1, steps)))
+        for step in range(first, steps):
+            batch = upcoming.popleft().result()
+            if step + 1 < steps:
+                upcoming.append(loader.submit(batch_for, step + 1))
+            yield step, batch
+
+
+def _update(
+    network: nn.Module,
+    batch: Batch,
+    loss_of: Callable[[nn.Module, Batch], Tensor],
+    optimizer: Optimizer,
+    autocast: Any,  # noqa: ANN401 - a context manager of torch
+) -> float:
+    """Make one step of the optimiser and return the loss before it."""
+    optimizer.zero_grad(set_to_none=True)
+    with autocast:
+        loss = loss_of(network, batch)
+    value = float(loss.detach())
+    if math.isfinite(value):
+        loss.backward()
+        optimizer.step()
+    return value
+
+
+def _require_finite(loss: float, name: str, step: int) -> None:
+    if not math.isfinite(loss):
+        raise RunError(
+            f"training of '{name}' broke down at step {step + 1}: the loss is {loss}. "
+            "Lower the learning rate, or look for images with values that are not finite."
+        )
+
+
+def _autocast(precision: Precision, device: str) -> Any:  # noqa: ANN401 - a context manager of torch
+    if precision == "bfloat16-on-cuda" and device.startswith("cuda"):
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return nullcontext()
+
+
+def _set_learning_rate(optimizer: Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+class _Checkpoint:
+    """One file with everything that the next step depends on, rewritten every `every_s` seconds and at the end."""
+
+    def __init__(self, path: Path, steps: int, every_s: float) -> None:
+        self._path, self._steps, self._every_s = path, steps, every_s
+        self._written = time.monotonic()
+
+    def keep(self, done: int, network: nn.Module, optimizer: Optimizer, log: TrainingLog) -> None:
+        """Write the state after `done` steps if it is time to."""
+        if done < self._steps and time.monotonic() - self._written < self._every_s:
+            return
+        state = {
+            "done": done,
+            "steps": self._steps,
+            "network": network.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "losses": list(log.losses),
+        }
+        with whole_file(self._path) as temporary:
+            torch.save(state, temporary)
+        self._written = time.monotonic()
+
+    def load(self, network: nn.Module, optimizer: Optimizer, log: TrainingLog, device: str) -> int:
+        """Put the last state into network, optimiser and log; return how many steps it had done (0: none kept)."""
+        if not self._path.exists():
+            return 0
+        state = torch.load(self._path, map_location=device, weights_only=True)
+        if state["steps"] != self._steps:
+            raise RunError(
+                f"{self._path} is a checkpoint of a training of {state['steps']} steps, not {self._steps}: "
+                "two trainings of one stage need different names"
+            )
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        log.losses.extend(state["losses"])
+        return int(state["done"])
+
+
+def save_network(path: Path, network: nn.Module) -> None:
+    """Write the network's parameters and buffers to `path` as safetensors, whole or not at all."""
+    from safetensors.torch import save_file
+
+    tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    with whole_file(path) as temporary:
+        save_file(tensors, temporary)
+
+
+def load_network(path: Path, network: nn.Module) -> None:
+    """Fill `network` from the safetensors file `path`; raises WeightsError naming the file when it does not fit."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        network.load_state_dict(load_file(path))
+    except (RuntimeError, SafetensorError, FileNotFoundError) as error:
+        raise WeightsError(
+            f"{path} does not hold the weights of this {type(network).__name__}: {error}. "
+            "Check that its options are those that it was trained with."
+        ) from error

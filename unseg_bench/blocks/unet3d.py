@@ -1,0 +1,160 @@
+"""The 3D U-Net (Cicek et al., MICCAI 2016), its losses, and the two ways of running it over a whole volume."""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import combinations, pairwise
+from typing import Literal, TypeAlias, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unseg_bench.data.volume import Image
+
+Norm: TypeAlias = Literal["batch", "instance"]
+LossName: TypeAlias = Literal["cross-entropy", "dice-ce"]
+
+
+class UNet3d(nn.Module):
+    """(B, 1, X, Y, Z) -> logits (B, C, X, Y, Z) for any X, Y, Z of at least 2 ** (levels - 1) voxels.
+
+    Two 3 x 3 x 3 convolutions a level with norm and ReLU, max pooling by 2, up-convolution by 2, skip connections
+    by concatenation: MONAI's blocks of its BasicUNet, for any number of levels.
+    """
+
+    def __init__(self, channels: Sequence[int], norm: Norm, dropout: float, out_channels: int) -> None:
+        super().__init__()
+        from monai.networks.nets.basic_unet import Down, TwoConv, UpCat
+
+        act, normalisation = ("relu", {"inplace": True}), (norm, {"affine": True})
+        levels = list(pairwise(channels))
+        self.first = TwoConv(3, 1, channels[0], act, normalisation, bias=False)
+        self.down = nn.ModuleList(Down(3, high, low, act, normalisation, bias=False) for high, low in levels)
+        self.up = nn.ModuleList(
+            UpCat(3, low, high, high, act, normalisation, bias=False, halves=True) for high, low in reversed(levels)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Conv3d(channels[0], out_channels, kernel_size=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return logits; dropout acts at the bottleneck and before the head (CLISC's reference code)."""
+        skips = [self.first(image)]
+        for down in self.down:
+            skips.append(down(skips[-1]))
+        features = self.dropout(skips.pop())
+        for up in self.up:
+            features = up(features, skips.pop())
+        return self.head(self.dropout(features))
+
+
+def unet3d(
+    channels: Sequence[int] = (16, 32, 64, 128, 256),
+    norm: Norm = "batch",
+    dropout: float = 0.3,
+    out_channels: int = 2,
+    foreground_prior: float | None = None,
+) -> UNet3d:
+    """Return a 3D U-Net with one level a channel count; five levels are four down- and four upsamplings.
+
+    The default has 5,646,402 parameters. `foreground_prior` (0-1) sets the last bias so that an untrained network
+    calls that share of the voxels tumour; without it a small training spends its first hundred steps on the background.
+    Weights are drawn from torch's global generator: see `training.seeded_torch`.
+    """
+    network = UNet3d(channels, norm, dropout, out_channels)
+    if foreground_prior is not None:
+        _set_foreground_prior(network.head, foreground_prior)
+    return network
+
+
+def _set_foreground_prior(head: nn.Conv3d, prior: float) -> None:
+    """Give the classes after the first together the probability `prior` where features are zero."""
+    foreground_bias = math.log(prior / (1.0 - prior) / (head.out_channels - 1))
+    bias = torch.full((head.out_channels,), foreground_bias)
+    bias[0] = 0.0
+    head.bias = nn.Parameter(bias)
+
+
+def segmentation_loss(name: LossName) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the loss of (logits (B, C, X, Y, Z), labels (B, X, Y, Z) int64).
+
+    'cross-entropy', or 'dice-ce': MONAI's soft Dice of the foreground classes over the batch, plus cross-entropy.
+    """
+    if name == "cross-entropy":
+        return F.cross_entropy
+    from monai.losses.dice import DiceCELoss
+
+    both = DiceCELoss(include_background=False, to_onehot_y=True, softmax=True, batch=True)
+    return lambda logits, labels: both(logits, labels[:, None])
+
+
+Forward: TypeAlias = Callable[[Tensor], Tensor]
+
+
+def predict_whole(
+    network: nn.Module,
+    image: Image,
+    size: tuple[int, int, int] = (128, 128, 128),
+    mode: Literal["nearest", "linear"] = "nearest",
+    mirror_axes: Sequence[int] = (),
+) -> Image:
+    """Return the foreground probability (X, Y, Z), float32: the volume is resized to `size`, predicted, resized back.
+
+    With 'nearest' this is how CLISC's reference code predicts. `mirror_axes`: also predict every reflection along
+    these axes (0 = x) and average.
+    """
+    interpolation = "nearest-exact" if mode == "nearest" else "trilinear"
+
+    def forward(batch: Tensor) -> Tensor:
+        small = F.interpolate(batch, size, mode=interpolation)
+        return F.interpolate(_foreground(network(small)), batch.shape[2:], mode=interpolation)
+
+    return _predict(network, image, forward, mirror_axes)
+
+
+def predict_sliding(
+    network: nn.Module,
+    image: Image,
+    patch: tuple[int, int, int] | None = None,
+    overlap: float = 0.5,
+    mirror_axes: Sequence[int] = (),
+) -> Image:
+    """Return the foreground probability (X, Y, Z), float32: windows of `patch` voxels, blended with Gaussian weights.
+
+    `patch` None: the whole volume in one window, padded to what the network's levels need. `mirror_axes`: as in
+    `predict_whole`.
+    """
+    from monai.inferers.utils import sliding_window_inference
+
+    def foreground(crop: Tensor) -> Tensor:
+        return _foreground(network(crop))
+
+    def forward(batch: Tensor) -> Tensor:
+        window = patch or tuple(_round_up(n, 16) for n in batch.shape[2:])
+        blended = sliding_window_inference(batch, window, 1, foreground, overlap=overlap, mode="gaussian")
+        return cast(Tensor, blended)
+
+    return _predict(network, image, forward, mirror_axes)
+
+
+def _predict(network: nn.Module, image: Image, forward: Forward, mirror_axes: Sequence[int]) -> Image:
+    """Average `forward` over the reflections, without gradients, on the network's device."""
+    device = next(network.parameters()).device
+    batch = torch.from_numpy(np.array(image, dtype=np.float32))[None, None].to(device)
+    flips = [chosen for n in range(len(mirror_axes) + 1) for chosen in combinations(mirror_axes, n)]
+    network.eval()
+    total = torch.zeros_like(batch)
+    with torch.inference_mode():
+        for axes in flips:
+            dims = [axis + 2 for axis in axes]
+            total += forward(batch.flip(dims)).flip(dims)
+    return (total[0, 0] / len(flips)).cpu().numpy()
+
+
+def _foreground(logits: Tensor) -> Tensor:
+    """Return the probability (B, 1, X, Y, Z) of not being background."""
+    return 1.0 - logits.float().softmax(dim=1)[:, :1]
+
+
+def _round_up(n: int, multiple: int) -> int:
+    return -(-n // multiple) * multiple
