@@ -21,7 +21,7 @@ from unseg_bench.plugins.names import did_you_mean
 if TYPE_CHECKING:
     import typer
 
-Role = TypeVar("Role", Method, Dataset)
+Role = TypeVar("Role", bound=Method | Dataset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +97,10 @@ class Plugins:
     def _register(self, module: ModuleType, name: str, source: str) -> None:
         self._manager.register(module, name)
         try:
-            for method in _call(module, "ubench_methods"):
-                self._add(self.methods, cast("type[Method]", method), source)
-            for dataset in _call(module, "ubench_datasets"):
-                self._add(self.datasets, cast("type[Dataset]", dataset), source)
+            for method in cast("list[type[Method]]", _call(module, "ubench_methods")):
+                self._add(self.methods, method, source)
+            for dataset in cast("list[type[Dataset]]", _call(module, "ubench_datasets")):
+                self._add(self.datasets, dataset, source)
             self._manager.check_pending()
         except Exception:
             self._manager.unregister(module)

@@ -1,4 +1,4 @@
-"""Settings of a call of `ubench run`: preset < file < `--set a.b=c`, checked, and written back in a form that can be given again."""
+"""Settings of a call of `ubench run`: preset < file < `--set a.b=c`, checked before anything is computed."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ class Resolved(BaseModel):
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:
-    """Read a YAML (.yaml, .yml), TOML (.toml) or JSON (.json: run.json's `settings`) file with the names of RunSettings.
+    """Read a YAML, TOML (.toml) or JSON file with the names of RunSettings; a run.json works too.
 
     Raises SettingsError naming the file, the unknown name and the nearest known one.
     """
@@ -98,7 +98,7 @@ def resolve_methods(
 ) -> dict[str, Resolved]:
     """Give each method its options: its preset, then the `set` values that it has; refuses names that no method has.
 
-    `methods` maps what the user wrote to classes. A preset that the user did not ask for is used where the method has it.
+    `methods` maps what the user wrote to classes. The data set's default preset is used where the method has it.
     """
     used: set[str] = set()
     resolved: dict[str, Resolved] = {}
@@ -106,12 +106,12 @@ def resolve_methods(
         preset = _preset(method, settings.preset, default_preset)
         values: dict[str, Any] = {}
         for name, value in method.presets.get(preset, {}).items():
-            _assign(values, name, value, method)
+            _assign(values, name, value)
         for name, value in settings.set.items():
             target, colon, own = name.rpartition(":")
             if (colon and target not in {method.name, written}) or not _has(method.Options, own):
                 continue
-            _assign(values, own, value, method)
+            _assign(values, own, value)
             used.add(name)
         resolved[written] = Resolved(method=method.name, preset=preset, options=_validate(method, values))
     for name in settings.set:
@@ -145,6 +145,17 @@ def option_names(model: type[BaseModel], prefix: str = "") -> list[str]:
     return names
 
 
+def flatten_options(options: BaseModel) -> dict[str, Any]:
+    """Return all options of a method as dotted names and JSON values, ready to be given again as `set`."""
+    flat: dict[str, Any] = {}
+    for name, value in options:
+        if isinstance(value, BaseModel):
+            flat |= {f"{name}.{inner}": item for inner, item in flatten_options(value).items()}
+        else:
+            flat[name] = options.model_dump(mode="json", include={name})[name]
+    return flat
+
+
 def _preset(method: type[Method], asked: str | None, default: str) -> str:
     if not method.presets:
         return "default"
@@ -165,14 +176,14 @@ def _has(model: type[BaseModel], dotted: str) -> bool:
     return not rest if not group else not rest or _has(cast("type[BaseModel]", inner), rest)
 
 
-def _assign(values: dict[str, Any], dotted: str, value: object, method: type[Method]) -> None:
+def _assign(values: dict[str, Any], dotted: str, value: object) -> None:
     *groups, last = dotted.split(".")
     inside = values
     for group in groups:
         inside = inside.setdefault(group, {})
     if isinstance(value, Mapping) and isinstance(inside.get(last), dict):
         for name, inner in cast("Mapping[str, Any]", value).items():
-            _assign(inside[last], name, inner, method)
+            _assign(inside[last], name, inner)
     else:
         inside[last] = dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else value
 

@@ -12,7 +12,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from unseg_bench.data.atomic import sync_folder, write_json
-from unseg_bench.data.cohort import Cohort
 from unseg_bench.errors import RunError, UbenchError
 from unseg_bench.plugins.context import Artifact, Input, Stage
 from unseg_bench.run.digests import code_digest, digest_of
@@ -76,9 +75,14 @@ class StageCache:
         device: str,
         report: Callable[[int, int, str], None],
         extras: Mapping[str, Any] | None = None,
+        label_reads: Callable[[], list[dict[str, Any]]] = list,
         on_wait: Callable[[str], None] = lambda _: None,
+        refresh: bool = False,
     ) -> Artifact:
         """Run a stage and keep its result; waits when another process is at the same one.
+
+        `label_reads` tells afterwards which labels the stage read: they are kept with the result, so that a run that
+        takes it from the cache has them in its ledger too. `refresh` replaces a result that exists.
 
         Raises RunError naming the stage when its function fails with anything but a UbenchError or an interrupt.
         """
@@ -86,7 +90,7 @@ class StageCache:
         final = self._folder(call.stage.name, digest)
         final.parent.mkdir(parents=True, exist_ok=True)
         with hold(final.with_suffix(".lock"), on_wait):
-            if (found := self.find(call)) is not None:
+            if (found := self.find(call)) is not None and not refresh:
                 return found
             partial = final.with_suffix(".partial")
             work = StageWork(partial / "result", partial / "scratch", _stage_seed(call), device, report)
@@ -96,7 +100,8 @@ class StageCache:
             started = time.monotonic()
             _call_function(call, work, extras or {})
             seconds = round(time.monotonic() - started, 3)
-            write_json(work.folder / RECORD, {"key": call.key, "seconds": seconds, "device": device})
+            record = {"key": call.key, "seconds": seconds, "device": device, "label_reads": label_reads()}
+            write_json(work.folder / RECORD, record)
             _sync_files(work.folder)
             shutil.rmtree(final, ignore_errors=True)
             work.folder.replace(final)
@@ -110,7 +115,16 @@ class StageCache:
 
 def read_seconds(artifact: Artifact) -> float:
     """Return how long a stage took when it was computed."""
-    return float(json.loads((artifact.folder / RECORD).read_text(encoding="utf-8"))["seconds"])
+    return float(_record(artifact)["seconds"])
+
+
+def read_label_reads(artifact: Artifact) -> list[dict[str, Any]]:
+    """Return the label reads that went into a stage's result."""
+    return list(_record(artifact)["label_reads"])
+
+
+def _record(artifact: Artifact) -> dict[str, Any]:
+    return json.loads((artifact.folder / RECORD).read_text(encoding="utf-8"))
 
 
 def _input_digest(value: Input) -> str:
