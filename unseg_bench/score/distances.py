@@ -1,9 +1,10 @@
 """Distances between the surfaces of two masks: HD95 by three definitions, HD, and surface DSC.
 
-All of them ask the same question, how far from each surface point of one mask the nearest of the other is, and differ in
-what a surface point is (a border voxel's centre, or a voxel corner) and in how the two lists become one number.
+All of them ask the same question, how far from each surface point of one mask the nearest of the other is, and differ
+in what a surface point is (a border voxel's centre, or a voxel corner) and in how the two lists become one number.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,25 +20,24 @@ Distances = NDArray[np.float64]
 Spacing = tuple[float, float, float]
 
 PERCENTILE = 95.0
-_RING_VOXELS = 8.5  # lateral reach of the ring search; what lies farther goes to a KD-tree
-_FEW_FAR = 20_000  # above this many unsettled voxels one distance transform is quicker than as many tree queries
+_RING_VOXELS = 8.5  # lateral reach of the ring search; what lies farther waits for whole planes
 
 
 @dataclass(frozen=True, slots=True)
 class MaskPair:
     """Two masks cut to the box of their union, with one background voxel around; built by `crop_pair`.
 
-    prediction, reference: (A+2, B+2, C+2) uint8 of 0 and 1, C order; spacing_mm: in the order of these axes, which is the
-    reverse of the caller's where the masks came in Fortran order; counts are voxels; `shape` is the caller's grid.
+    prediction, reference: (A+2, B+2, C+2) uint8 of 0 and 1, C order; spacing_mm: in the order of these axes, which is
+    the reverse of the caller's where the masks came in Fortran order; counts: voxels; the diagonal is the whole grid's.
     """
 
     prediction: Bytes
     reference: Bytes
     spacing_mm: Spacing
-    shape: tuple[int, int, int]
     prediction_count: int
     reference_count: int
     common_count: int
+    grid_diagonal_mm: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class DirectedDistances:
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """Corner surface of one mask: neighbourhood codes and surface flags, both (A+1, B+1, C+1) uint8, and the corner count."""
+    """Corner surface of one mask: neighbourhood codes and surface flags, (A+1, B+1, C+1) uint8; count of the flags."""
 
     codes: Bytes
     corners: Bytes
@@ -79,9 +79,8 @@ def crop_pair(prediction: Mask, reference: Mask, spacing_mm: Spacing) -> MaskPai
 
     Args: prediction, reference (X, Y, Z) bool in C or Fortran order; spacing_mm mm per axis.
     """
-    shape: tuple[int, int, int] = (reference.shape[0], reference.shape[1], reference.shape[2])
     counts: list[int] = []
-    box = np.array([[size, -1] for size in shape], dtype=np.int64)
+    box = np.array([[size, -1] for size in reference.shape], dtype=np.int64)
     for mask in (prediction, reference):
         count, own = _count_and_box(mask)
         counts.append(count)
@@ -95,10 +94,10 @@ def crop_pair(prediction: Mask, reference: Mask, spacing_mm: Spacing) -> MaskPai
         prediction=crops[0],
         reference=crops[1],
         spacing_mm=(z, y, x) if flipped else (x, y, z),
-        shape=shape,
         prediction_count=counts[0],
         reference_count=counts[1],
         common_count=int(np.count_nonzero(crops[0] & crops[1])),
+        grid_diagonal_mm=math.hypot(*(size * mm for size, mm in zip(reference.shape, spacing_mm, strict=True))),
     )
 
 
@@ -126,7 +125,7 @@ def corner_surfaces(pair: MaskPair) -> tuple[Surface, Surface]:
 
 
 def surfel_hd95_mm(pair: MaskPair) -> float:
-    """HD95 as the surface-distance library defines it: corners weighted by surface area, the larger direction, no interpolation."""
+    """HD95 as the surface-distance library has it: area at voxel corners, larger direction, no interpolation."""
     prediction, reference = corner_surfaces(pair)
     distances = _both_ways(
         (prediction.corners, prediction.count), (reference.corners, reference.count), pair.spacing_mm
@@ -138,9 +137,10 @@ def surfel_hd95_mm(pair: MaskPair) -> float:
 
 
 def surface_dsc(pair: MaskPair, tolerance_mm: float) -> float:
-    """Share of both surfaces' area that lies within `tolerance_mm` of the other surface, 0-1 (normalised surface distance).
+    """Share of both surfaces' area that lies within `tolerance_mm` of the other surface, 0-1.
 
-    Nikolov et al. 2021 (arXiv 1809.04430), with surface elements at voxel corners. Neither mask may be empty.
+    Also called normalised surface distance. Nikolov et al. 2021 (arXiv 1809.04430), with surface elements at voxel
+    corners. Neither mask may be empty.
     """
     prediction, reference = corner_surfaces(pair)
     within = total = 0.0
@@ -181,7 +181,7 @@ def _directed(start: tuple[Bytes, int], goal: Bytes, spacing_mm: Spacing) -> Dis
     columns = _columns(goal)
     distances, far = _near(start[0], start[1], columns, spacing_mm, _RING_VOXELS * min(spacing_mm[:2]))
     if len(far.numbers):
-        distances[far.numbers] = _far_distances(far.positions, goal, spacing_mm)
+        distances[far.numbers] = _far_distances(far, goal, columns, spacing_mm)
     return distances
 
 
@@ -207,9 +207,7 @@ def _near(
     offsets, lateral = _rings(spacing_mm[0], spacing_mm[1], reach_mm)
     distances = np.empty(count)
     numbers, positions = np.empty(count, dtype=np.int64), np.empty((count, 3), dtype=np.int64)
-    left = int(
-        kernels.search_rings(points, columns, offsets, lateral, spacing_mm[2], distances, numbers, positions)
-    )
+    left = int(kernels.search_rings(points, columns, offsets, lateral, spacing_mm[2], distances, numbers, positions))
     return distances, _Far(numbers[:left], positions[:left])
 
 
@@ -224,17 +222,14 @@ def _rings(first_mm: float, second_mm: float, reach_mm: float) -> tuple[NDArray[
     return np.ascontiguousarray(grid[order]).astype(np.int64), squared[order]
 
 
-def _far_distances(positions: NDArray[np.int64], goal: Bytes, spacing_mm: Spacing) -> Distances:
-    """Exact distances in mm from indices (F, 3) to the nearest marked point, for points with none near."""
-    from scipy import ndimage
-    from scipy.spatial import KDTree
-
-    if len(positions) > _FEW_FAR:
-        transform = ndimage.distance_transform_edt(goal == 0, sampling=spacing_mm)
-        return np.asarray(transform)[tuple(positions.T)]
-    spacing = np.asarray(spacing_mm)
-    tree = KDTree(np.argwhere(goal) * spacing, balanced_tree=False, compact_nodes=False)
-    return np.asarray(tree.query(positions * spacing)[0])
+def _far_distances(far: _Far, goal: Bytes, columns: NDArray[np.uint16], spacing_mm: Spacing) -> Distances:
+    """Exact distances in mm, (F,), to the nearest marked point of `goal`, for points that have none near."""
+    planes = np.flatnonzero(goal.any(axis=(1, 2)))
+    held = columns[planes[0] : planes[-1] + 1]
+    squared, distances = np.empty(held.shape), np.empty(len(far.numbers))
+    kernels.transform_planes(held, spacing_mm[1], spacing_mm[2], squared)
+    kernels.search_planes(far.positions, squared, int(planes[0]), spacing_mm[0], distances)
+    return distances
 
 
 def _weighted_percentile(distances: Distances, areas: Distances) -> float:
@@ -243,3 +238,17 @@ def _weighted_percentile(distances: Distances, areas: Distances) -> float:
     share = np.cumsum(areas[order]) / areas[order].sum()
     index = int(np.searchsorted(share, PERCENTILE / 100.0))
     return float(distances[order][min(index, len(order) - 1)])
+
+
+def warm_up() -> None:
+    """Compile every kernel, or load it from the cache, on a tiny pair of masks."""
+    prediction = np.zeros((3, 3, 3), dtype=np.bool_)
+    reference = prediction.copy()
+    prediction[0], reference[1, 1, 1] = True, True
+    pair = crop_pair(prediction, reference, (1.0, 1.0, 1.0))
+    border_distances(pair)
+    border_distances(pair, neighbours=26)
+    surface_dsc(pair, 1.0)
+    squared, distances = np.empty((1, 1, 1)), np.empty(1)
+    kernels.transform_planes(np.zeros((1, 1, 1), dtype=np.uint16), 1.0, 1.0, squared)
+    kernels.search_planes(np.zeros((1, 3), dtype=np.int64), squared, 0, 1.0, distances)

@@ -1,7 +1,8 @@
 """Surface elements of a voxel mask: the area of the marching-cubes surface in each 2x2x2 neighbourhood.
 
-Fourteen ways to fill the eight voxels are different up to rotation, mirroring and exchange of inside and outside; all 256
-follow from them. The choice of triangles is that of the surface-distance library (Nikolov et al. 2021, arXiv 1809.04430).
+Fourteen ways to fill the eight voxels are different up to rotation, mirroring and exchange of inside and outside; all
+256 follow from them. The choice of triangles is that of the surface-distance library (Nikolov et al. 2021, arXiv
+1809.04430).
 """
 
 import itertools
@@ -9,7 +10,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-# code of the filled voxels (bit 7 - (4i + 2j + k) is voxel (i, j, k)): facets as |normal|, whose length is the area at 1 mm
+# code of the filled voxels (bit 7 - (4i + 2j + k) is voxel (i, j, k)): facets as |normal|, its length the area at 1 mm
 _BASES: dict[int, tuple[tuple[float, float, float], ...]] = {
     0b00000000: (),
     0b00000001: ((0.125, 0.125, 0.125),),

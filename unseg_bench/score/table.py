@@ -1,0 +1,82 @@
+"""`scores.csv`: one row a case. Standard library only, so that reading scores is quick."""
+
+import csv
+import io
+import math
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+
+from unseg_bench.errors import ScoreError
+from unseg_bench.score.record import CaseScore, Flag
+
+COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(CaseScore))
+"""Header of scores.csv, in order."""
+_NUMBERS = tuple(name for name in COLUMNS if name not in {"case", "flags"})
+
+
+def write_scores(path: Path, scores: Iterable[CaseScore]) -> None:
+    """Write scores to a CSV file that appears whole or not at all; numbers read back are the same to the last bit."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for score in scores:
+        writer.writerow([score.case, *(repr(float(getattr(score, name))) for name in _NUMBERS), " ".join(score.flags)])
+    _write_whole(path, text.getvalue())
+
+
+def read_scores(path: Path) -> list[CaseScore]:
+    """Read what `write_scores` wrote. Raises: ScoreError naming the file, the line and the cell at fault."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+    except FileNotFoundError:
+        raise ScoreError(f"{path} does not exist: this run has not been scored yet") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ScoreError(f"{path} cannot be read as a table of scores ({error}); score the run again") from error
+    if not rows or tuple(rows[0]) != COLUMNS:
+        raise ScoreError(f"{path} does not begin with the columns {','.join(COLUMNS)}; score the run again")
+    scores = [_parse(row, path, line) for line, row in enumerate(rows[1:], start=2)]
+    cases = [score.case for score in scores]
+    if len(set(cases)) != len(cases):
+        twice = next(case for case in cases if cases.count(case) > 1)
+        raise ScoreError(f"{path} has two rows for case {twice}; score the run again")
+    return scores
+
+
+def _parse(row: list[str], path: Path, line: int) -> CaseScore:
+    """One row as a CaseScore."""
+    if len(row) != len(COLUMNS):
+        raise ScoreError(
+            f"{path}, line {line}: {len(row)} cells where {len(COLUMNS)} are expected; score the run again"
+        )
+    cells = dict(zip(COLUMNS, row, strict=True))
+    try:
+        numbers = {name: float(cells[name]) for name in _NUMBERS}
+        flags = tuple(Flag(word) for word in cells["flags"].split())
+    except ValueError as error:
+        raise ScoreError(f"{path}, line {line}: {error}; score the run again") from None
+    if any(math.isnan(number) for number in numbers.values()):
+        raise ScoreError(
+            f"{path}, line {line}: case {cells['case']} has a score that is not a number; score the run again"
+        )
+    return CaseScore(case=cells["case"], flags=flags, **numbers)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write beside, fsync, rename."""
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        beside = Path(file.name)
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            beside.chmod(0o644)
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
