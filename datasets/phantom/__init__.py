@@ -1,1 +1,134 @@
 """Phantom FLAIR volumes: the embedded default data set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from unseg_bench.data.splits import Split
+from unseg_bench.errors import DataError
+from unseg_bench.plugins.dataset import Dataset, DatasetOptions, ImageFile, ReferenceFile
+from unseg_bench.plugins.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from unseg_bench_datasets.phantom.generator import Phantom
+
+
+class PhantomOptions(DatasetOptions):
+    """How many phantoms, of which seed and voxel size."""
+
+    train: int = Field(24, ge=0, le=2000, description="Number of training cases.")
+    valid: int = Field(4, ge=0, le=2000, description="Number of validation cases.")
+    test: int = Field(20, ge=1, le=2000, description="Number of test cases.")
+    healthy: int = Field(4, ge=0, le=2000, description="Number of cases without tumour, outside the split.")
+    seed: int = Field(2025, ge=0, le=2**32 - 1, description="Another seed gives other patients.")
+    spacing_mm: float = Field(2.0, ge=0.8, le=4.0, description="Voxel size in mm, the same along each axis.")
+
+
+class PhantomDataset(Dataset):
+    """Heads made from the MNI152 templates that nilearn ships; each file is made when it is first asked for."""
+
+    name: ClassVar[str] = "phantom"
+    title: ClassVar[str] = "Phantom FLAIR volumes made from the MNI152 templates (embedded, for trying things out)"
+    evidence: ClassVar[bool] = False
+    default_preset: ClassVar[str] = "demo"
+    Options: ClassVar[type[DatasetOptions]] = PhantomOptions
+
+    def __init__(self, options: PhantomOptions) -> None:
+        """Lay out the cases; no file is made yet."""
+        super().__init__(options)
+        self._chosen = options
+        self._folder: Path | None = None
+        counts = (options.train, options.valid, options.test)
+        ids = [f"phantom-{number:04d}" for number in range(1, sum(counts) + 1)]
+        ends = (counts[0], counts[0] + counts[1])
+        name = f"phantom-{'-'.join(map(str, counts))}-seed{options.seed}"
+        self._split = Split(name, tuple(ids[: ends[0]]), tuple(ids[ends[0] : ends[1]]), tuple(ids[ends[1] :]))
+        self._healthy = tuple(f"phantom-healthy-{number:04d}" for number in range(1, options.healthy + 1))
+
+    def identity(self) -> dict[str, object]:
+        """Return the options and the digest of the generator's code."""
+        return {"name": self.name, "options": self._chosen.model_dump(), "generator": _generator_version()}
+
+    def split(self) -> Split:
+        """Return the split; each part has its tumour volumes spread evenly in the logarithm."""
+        return self._split
+
+    def healthy(self) -> tuple[str, ...]:
+        """Return the ids of the cases without tumour."""
+        return self._healthy
+
+    def image(self, case_id: str) -> ImageFile:
+        """Return the image of a case, made now (with its reference) if it is not cached."""
+        return ImageFile(self._files(case_id)[0])
+
+    def reference(self, case_id: str) -> ReferenceFile:
+        """Return the reference of a case; of a healthy one it is empty."""
+        return ReferenceFile(self._files(case_id)[1])
+
+    def _files(self, case_id: str) -> tuple[Path, Path]:
+        """Return image and reference; they lie in separate folders, so that one can be shown without the other."""
+        folder = self._cache_folder()
+        image, reference = (folder / part / f"{case_id}.nii.gz" for part in ("images", "references"))
+        if not (image.is_file() and reference.is_file()):
+            self._write(self._generate(case_id), image, reference)
+        return image, reference
+
+    def _cache_folder(self) -> Path:
+        if self._folder is None:
+            from unseg_bench.data.paths import cache_dir
+
+            self._folder = cache_dir() / "phantom" / _key(self.identity())
+        return self._folder
+
+    def _generate(self, case_id: str) -> Phantom:
+        from unseg_bench_datasets.phantom.generator import generate_phantom, tumour_volumes_ml
+
+        options, split = self._chosen, self._split
+        index = self._index(case_id)
+        tumour_ml = None
+        for number, part in enumerate((split.train, split.valid, split.test)):
+            if case_id in part:
+                tumour_ml = float(tumour_volumes_ml(len(part), options.seed + number)[part.index(case_id)])
+        return generate_phantom(
+            cohort_seed=options.seed, case_index=index, tumour_ml=tumour_ml, spacing_mm=options.spacing_mm
+        )
+
+    def _index(self, case_id: str) -> int:
+        everyone = (*self._split.case_ids, *self._healthy)
+        if case_id not in everyone:
+            raise DataError(
+                f"the data set 'phantom' has no case {case_id}; its cases are {everyone[0]} to {everyone[-1]}"
+            )
+        return everyone.index(case_id)
+
+    def _write(self, phantom: Phantom, image: Path, reference: Path) -> None:
+        from unseg_bench.data.nifti import write_image
+
+        write_image(reference, phantom.reference.astype("uint8"), phantom.affine)
+        write_image(image, phantom.image, phantom.affine)
+
+
+def _generator_version() -> str:
+    """Digest of the generator's source files: phantoms made by other code are other data."""
+    import hashlib
+    from pathlib import Path
+
+    sources = sorted(path for path in Path(__file__).parent.glob("*.py") if path.name != "__init__.py")
+    return hashlib.sha256(b"\0".join(path.name.encode() + b"\0" + path.read_bytes() for path in sources)).hexdigest()
+
+
+def _key(identity: dict[str, Any]) -> str:
+    import hashlib
+    import json
+
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@hookimpl
+def ubench_datasets() -> list[type[Dataset]]:
+    """Register the data set."""
+    return [PhantomDataset]

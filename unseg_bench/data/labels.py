@@ -1,0 +1,123 @@
+"""The only door to reference masks: what was declared is granted and written down, the rest is refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unseg_bench.data.nifti import NiftiGrid, grid_difference, read_labels
+from unseg_bench.data.splits import PARTS
+from unseg_bench.data.supervision import Supervision
+from unseg_bench.errors import DataError, LabelAccessError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from unseg_bench.data.splits import Split
+    from unseg_bench.data.store import PreparedStore
+    from unseg_bench.data.volume import Mask
+    from unseg_bench.plugins.dataset import Dataset, ReferenceFile
+
+_TRAINING = ("train", "valid")
+_EVERYWHERE = (*PARTS, "other")
+
+MASK_PARTS: dict[Supervision, tuple[str, ...]] = {
+    Supervision.NONE: (),
+    Supervision.SLICE_LABELS: (),
+    Supervision.VALIDATION_MASKS: ("valid",),
+    Supervision.MASKS: _TRAINING,
+    Supervision.PROMPTS_FROM_MASKS: _EVERYWHERE,
+}
+"""Of which parts a method may read masks; 'other' is a case outside the split."""
+
+SLICE_LABEL_PARTS: dict[Supervision, tuple[str, ...]] = {**MASK_PARTS, Supervision.SLICE_LABELS: _TRAINING}
+"""Of which parts a method may read slice labels: they follow from masks, so where masks are granted they are too."""
+
+
+class LabelDoor:
+    """Gives a method the references that its declared supervision grants; each read goes to `on_read` first.
+
+    `on_read` is called with {'case', 'kind': 'mask' or 'slice-labels', 'purpose', 'when': UTC, ISO 8601}.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        split: Split,
+        supervision: Supervision,
+        store: PreparedStore,
+        on_read: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self._dataset = dataset
+        self._supervision = supervision
+        self._store = store
+        self._on_read = on_read
+        self._part_of = {case_id: part for part in PARTS for case_id in split.part(part)}
+
+    def mask(self, case_id: str, purpose: str) -> Mask:
+        """Return the whole-tumour reference on the prepared volume's grid (X, Y, Z).
+
+        Raises LabelAccessError if that was not declared, DataError if the reference is missing or on another grid.
+        """
+        self._admit("mask", MASK_PARTS, case_id, purpose)
+        return self._read(case_id)
+
+    def slice_labels(self, case_id: str, purpose: str) -> NDArray[np.bool_]:
+        """Return, per axial slice (Z,) of the prepared volume, whether it has tumour; raises as `mask` does."""
+        self._admit("slice-labels", SLICE_LABEL_PARTS, case_id, purpose)
+        return np.asarray(self._read(case_id).any(axis=(0, 1)))
+
+    def _admit(self, kind: str, granted: dict[Supervision, tuple[str, ...]], case_id: str, purpose: str) -> None:
+        part = self._part_of.get(case_id, "other")
+        if part not in granted[self._supervision]:
+            where = f"the part '{part}'" if part in PARTS else "no part of the split"
+            enough = [str(level) for level, parts in granted.items() if part in parts]
+            raise LabelAccessError(
+                f"the method asked for the {kind} of case {case_id} ({where}) for '{purpose}', but declares "
+                f"supervision '{self._supervision}'; this needs one of: {', '.join(enough)}"
+            )
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        self._on_read({"case": case_id, "kind": kind, "purpose": purpose, "when": when})
+
+    def _read(self, case_id: str) -> Mask:
+        case = self._store.prepare(case_id, self._dataset.image(case_id))
+        mask, _ = read_reference(self._dataset, case_id, case.grid)
+        return np.ascontiguousarray(case.placement.take(mask))
+
+
+def read_reference(dataset: Dataset, case_id: str, like: NiftiGrid) -> tuple[Mask, NDArray[np.float64]]:
+    """Read the whole tumour of a case for scoring: (mask (X, Y, Z) in file order, affine 4x4).
+
+    `like`: the image or prediction that the reference must share its grid with. Raises DataError when the data set
+    has no reference for the case, or when it is on another grid.
+    """
+    reference = dataset.reference(case_id)
+    if reference is None:
+        raise DataError(f"the data set '{dataset.name}' has no reference mask for case {case_id}; it cannot be scored")
+    return read_whole_tumour(reference, like), like.affine
+
+
+def read_whole_tumour(reference: ReferenceFile, like: NiftiGrid) -> Mask:
+    """Read a reference file on the grid `like`: True where the label counts as tumour, (X, Y, Z) in file order."""
+    labels = read_labels(reference.path)
+    if difference := grid_difference(like, labels):
+        raise DataError(
+            f"{reference.path} is not on the grid of {like.path}: {difference}. Resample the mask to the image with "
+            "nearest neighbour (ANTs: antsApplyTransforms -n NearestNeighbor -r IMAGE -i MASK -o MASK)"
+        )
+    return whole_tumour(labels.data, reference.tumour_labels)
+
+
+def whole_tumour(labels: NDArray[np.integer[Any]], tumour_labels: tuple[int, ...] | None) -> Mask:
+    """Return where `labels` is one of `tumour_labels`, or above 0 if that is None."""
+    if tumour_labels is None:
+        return labels > 0
+    # A handful of comparisons beats np.isin by far on whole volumes.
+    mask = np.zeros_like(labels, dtype=np.bool_)
+    for value in tumour_labels:
+        mask |= labels == value
+    return mask

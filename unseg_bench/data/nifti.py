@@ -1,0 +1,282 @@
+"""The one reader and writer of NIfTI files (`.nii` and `.nii.gz`, versions 1 and 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unseg_bench.data.atomic import whole_file
+from unseg_bench.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unseg_bench.data.volume import Image, Mask
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_HEADER_BYTES = {348: "nifti1", 540: "nifti2"}
+_AFFINE_TOLERANCE = 1e-3
+_LABEL_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NiftiGrid:
+    """Where a file's voxels are: `shape` (X, Y, Z) in file order, `affine` 4x4 from voxel index to RAS+ mm.
+
+    `spacing_mm` per file axis, from the affine. `header`: nibabel's Nifti1Header or Nifti2Header.
+    """
+
+    path: Path
+    shape: tuple[int, int, int]
+    affine: NDArray[np.float64]
+    spacing_mm: tuple[float, float, float]
+    header: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NiftiImage(NiftiGrid):
+    """A scalar image: `data` float32 (X, Y, Z) in file order, finite everywhere."""
+
+    data: Image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelImage(NiftiGrid):
+    """A label map: `data` of an integer type, (X, Y, Z) in file order."""
+
+    data: NDArray[np.integer[Any]]
+
+
+def read_image(path: Path, channel: int | None = None) -> NiftiImage:
+    """Read a scalar image; `channel` chooses along the fourth axis of a 4D file, counted from 0.
+
+    Raises DataError, naming the file and the remedy, for whatever is not a finite 3D image with a usable grid.
+    """
+    header, raw = _read(path)
+    raw = _three_axes(path, raw, channel)
+    with np.errstate(over="ignore", invalid="ignore"):
+        data = _scaled(header, raw).astype(np.float32, copy=False)
+    if not np.isfinite(data).all():
+        raise DataError(f"{path}: holds NaN or infinite values; replace them (by the background's value, say)")
+    return NiftiImage(*_grid(path, header, raw.shape), data=data)
+
+
+def read_labels(path: Path) -> LabelImage:
+    """Read a label map. Floating-point files are taken if every value is an integer within 0.001.
+
+    Raises DataError, naming the file and the remedy, when it is not a 3D label map with a usable grid.
+    """
+    header, raw = _read(path)
+    raw = _three_axes(path, raw, None)
+    values = _scaled(header, raw)
+    if values.dtype.kind == "f":
+        rounded = np.rint(values)
+        if not (np.abs(values - rounded) <= _LABEL_TOLERANCE).all() or np.abs(rounded).max() > np.iinfo(np.int16).max:
+            raise DataError(f"{path}: values are not integer labels; is this an image, or a mask resampled smoothly?")
+        values = rounded.astype(np.int16)
+    return LabelImage(*_grid(path, header, raw.shape), data=values)
+
+
+def write_mask(path: Path, mask: Mask, like: NiftiGrid) -> None:
+    """Write a mask (X, Y, Z in file order) as uint8 with the affine, codes and units of `like`, whole or not at all.
+
+    The bytes depend on mask and header only. Raises ValueError when the mask is not bool or has another shape.
+    """
+    if mask.dtype != np.bool_ or mask.shape != like.shape:
+        raise ValueError(f"a bool mask of shape {like.shape} is needed, not {mask.dtype} {mask.shape}")
+    header = like.header.copy()
+    header.set_data_dtype(np.uint8)
+    for name in ("cal_min", "cal_max"):
+        header[name] = 0
+    header.set_intent("none")
+    _write(path, np.asfortranarray(mask).view(np.uint8), like.affine, header, level=6)
+
+
+def write_image(path: Path, data: NDArray[Any], affine: NDArray[np.float64]) -> None:
+    """Write an array (X, Y, Z) in its own type with a fresh header in mm, whole or not at all."""
+    import nibabel
+
+    header = nibabel.nifti1.Nifti1Header()
+    header.set_data_dtype(data.dtype)
+    header.set_data_shape(data.shape)
+    header.set_xyzt_units("mm")
+    for set_form in (header.set_sform, header.set_qform):
+        set_form(affine, code="scanner")
+    _write(path, np.asfortranarray(data), affine, header, level=1)
+
+
+def grid_difference(one: NiftiGrid, other: NiftiGrid) -> str:
+    """Say in words how two grids differ; empty when shapes agree and affines differ by no more than 0.001."""
+    if one.shape != other.shape:
+        return f"shapes are {one.shape} and {other.shape}"
+    worst = float(np.abs(one.affine - other.affine).max())
+    if worst <= _AFFINE_TOLERANCE:
+        return ""
+    if not np.allclose(one.spacing_mm, other.spacing_mm, atol=_AFFINE_TOLERANCE):
+        return f"voxel sizes are {_numbers(one.spacing_mm)} and {_numbers(other.spacing_mm)} mm"
+    if not np.allclose(one.affine[:3, :3], other.affine[:3, :3], atol=_AFFINE_TOLERANCE):
+        return "orientations differ"
+    return f"origins are {_numbers(one.affine[:3, 3])} and {_numbers(other.affine[:3, 3])} mm"
+
+
+def header_bytes(grid: NiftiGrid) -> bytes:
+    """Return the header as it stands in a file, for `grid_from_header`."""
+    return bytes(grid.header.binaryblock)
+
+
+def grid_from_header(path: Path, block: bytes, shape: tuple[int, int, int]) -> NiftiGrid:
+    """Rebuild a grid from `header_bytes`; `path` is named in messages, `shape` is (X, Y, Z) in file order."""
+    return NiftiGrid(*_grid(path, _parse_header(path, block), shape))
+
+
+def _numbers(values: Any) -> str:  # noqa: ANN401 - any sequence of numbers
+    return "(" + ", ".join(f"{float(value):g}" for value in values) + ")"
+
+
+def _read(path: Path) -> tuple[Any, NDArray[Any]]:
+    """Return nibabel's header and the stored values, unscaled, with the shape that the header gives."""
+    block = _read_bytes(path)
+    header = _parse_header(path, block)
+    shape = header.get_data_shape()
+    if not shape or min(shape) < 1:
+        raise DataError(f"{path}: the header gives the shape {tuple(shape)}; the image is empty, export it again")
+    dtype = header.get_data_dtype()
+    if dtype.kind not in "iuf":
+        raise DataError(
+            f"{path}: voxels are of type {dtype}; convert the image to one number a voxel (float32 or int16)"
+        )
+    offset, count = int(header["vox_offset"]), int(np.prod(shape, dtype=object))
+    if offset + count * dtype.itemsize > len(block):
+        raise DataError(
+            f"{path}: cut short, {len(block)} bytes of {offset + count * dtype.itemsize}; copy the file again"
+        )
+    return header, np.frombuffer(block, dtype, count, offset).reshape(shape, order="F")
+
+
+def _read_bytes(path: Path) -> bytes:
+    """Read and, where it starts as gzip does, decompress a file in one go."""
+    try:
+        block = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); a readable .nii or .nii.gz file is needed"
+        ) from None
+    if not block:
+        raise DataError(f"{path}: the file is empty (0 bytes); copy it again")
+    return _gunzip(path, block) if block.startswith(_GZIP_MAGIC) else block
+
+
+def _gunzip(path: Path, block: bytes) -> bytes:
+    """Decompress all members of a gzip file; its checksums are compared on the way."""
+    from zlib_ng import zlib_ng
+
+    parts: list[bytes] = []
+    while block.startswith(_GZIP_MAGIC):
+        member = zlib_ng.decompressobj(wbits=31)
+        try:
+            parts.append(member.decompress(block))
+        except zlib_ng.error as error:
+            raise DataError(f"{path}: damaged gzip file ({error}); copy or download it again") from None
+        if not member.eof:
+            raise DataError(f"{path}: the gzip file is cut short; copy or download it again")
+        block = member.unused_data
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _parse_header(path: Path, block: bytes) -> Any:  # noqa: ANN401 - nibabel has no types
+    """Return nibabel's header, checked; raises DataError where nibabel would guess or repair voxel sizes."""
+    import nibabel
+    from nibabel.spatialimages import HeaderDataError
+    from nibabel.wrapstruct import WrapStructError
+
+    sizes = {int.from_bytes(block[:4], order) for order in ("little", "big")} & set(_HEADER_BYTES)
+    if not sizes or len(block) < max(sizes):
+        raise DataError(f"{path}: not a NIfTI file; convert it to .nii or .nii.gz (dcm2niix reads DICOM)")
+    size = sizes.pop()
+    header_class = nibabel.nifti2.Nifti2Header if size == 540 else nibabel.nifti1.Nifti1Header
+    try:
+        stored = header_class(block[:size], check=False)
+        if stored["magic"].item().rstrip(b"\0\r\n\x1a") not in (b"n+1", b"n+2"):
+            raise DataError(f"{path}: not a single-file NIfTI (Analyze or .hdr/.img pair); convert it to .nii.gz")
+        _check_sizes(path, stored)
+        return header_class(block[:size], check=True)
+    except (HeaderDataError, WrapStructError, ValueError) as error:
+        raise DataError(f"{path}: the NIfTI header is damaged ({error}); export the image again") from None
+
+
+def _check_sizes(path: Path, header: Any) -> None:  # noqa: ANN401
+    """Refuse voxel sizes that are not positive millimetres, before nibabel repairs them silently."""
+    sizes = header["pixdim"][1:4]
+    if not np.isfinite(sizes).all() or sizes.min() <= 0:
+        raise DataError(f"{path}: voxel sizes {_numbers(sizes)} in the header; they must be positive mm, mend pixdim")
+    unit = int(header["xyzt_units"]) % 8
+    if unit not in (0, 2):
+        raise DataError(f"{path}: the header's unit of length is not mm (code {unit}); convert the grid to mm")
+
+
+def _three_axes(path: Path, raw: NDArray[Any], channel: int | None) -> NDArray[Any]:
+    """Choose the channel of a 4D array; trailing axes of length 1 do not count."""
+    shape = raw.shape
+    while raw.ndim > 3 and raw.shape[-1] == 1 and not (raw.ndim == 4 and channel is not None):
+        raw = raw[..., 0]
+    while raw.ndim > 4 and 1 in raw.shape[3:]:
+        raw = raw.squeeze(axis=3 + raw.shape[3:].index(1))
+    if raw.ndim == 4:
+        if channel is None:
+            raise DataError(f"{path}: has {raw.shape[3]} channels, shape {shape}; say which is FLAIR (channel, from 0)")
+        if not 0 <= channel < raw.shape[3]:
+            raise DataError(f"{path}: has no channel {channel}; channels are 0 to {raw.shape[3] - 1}")
+        return raw[..., channel]
+    if raw.ndim != 3:
+        raise DataError(f"{path}: has shape {shape}; a 3D image (X, Y, Z) is needed")
+    if channel not in (None, 0):
+        raise DataError(f"{path}: is a 3D image and has no channel {channel}; leave the channel out")
+    return raw
+
+
+def _scaled(header: Any, raw: NDArray[Any]) -> NDArray[Any]:  # noqa: ANN401
+    """Apply the header's slope and intercept, in double precision, where it has any."""
+    slope, intercept = header.get_slope_inter()
+    if (slope is None or slope == 1) and not intercept:
+        return raw
+    return raw * np.float64(1 if slope is None else slope) + np.float64(intercept or 0)
+
+
+def _grid(path: Path, header: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:  # noqa: ANN401
+    """Return the fields of a NiftiGrid; raises DataError when voxel indices do not map to distinct places."""
+    from nibabel.spatialimages import HeaderDataError
+
+    try:
+        affine = np.asarray(header.get_best_affine(), dtype=np.float64)
+    except HeaderDataError as error:
+        raise DataError(f"{path}: the header's orientation is damaged ({error}); mend qform or sform") from None
+    spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    if not np.isfinite(affine).all() or spacing.min() <= 0:
+        raise DataError(f"{path}: the affine has zero or infinite voxel sizes; mend the header's sform or qform")
+    if abs(np.linalg.det(affine[:3, :3] / spacing)) < 1e-4:
+        raise DataError(
+            f"{path}: the affine is singular (two axes point the same way); mend the header's sform or qform"
+        )
+    x, y, z = shape
+    sx, sy, sz = (float(value) for value in spacing)
+    return path, (x, y, z), affine, (sx, sy, sz), header
+
+
+def _write(path: Path, data: NDArray[Any], affine: NDArray[np.float64], header: Any, level: int) -> None:  # noqa: ANN401
+    import nibabel
+
+    image_class = nibabel.nifti2.Nifti2Image if header.sizeof_hdr == 540 else nibabel.nifti1.Nifti1Image
+    block = image_class(data, affine, header).to_bytes()
+    if path.suffix == ".gz":
+        from zlib_ng import zlib_ng
+
+        # No time stamp and no name in the gzip header: the same mask gives the same bytes.
+        packer = zlib_ng.compressobj(level, zlib_ng.DEFLATED, 31)
+        block = packer.compress(block) + packer.flush()
+    with whole_file(path) as temporary:
+        temporary.write_bytes(block)

@@ -1,0 +1,176 @@
+"""Prepared volumes on disk: each image is prepared once, then opened as a read-only memory map."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unseg_bench.data.atomic import sync_folder
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.nifti import NiftiGrid, grid_from_header, header_bytes, read_image, write_mask
+from unseg_bench.data.prepare import PREPARATION_VERSION, Placement, prepare
+from unseg_bench.data.volume import Volume
+from unseg_bench.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from unseg_bench.data.volume import Image, Mask
+    from unseg_bench.plugins.dataset import Dataset, ImageFile, Progress
+
+_IMAGE, _BRAIN, _FACTS = "image.npy", "brain.npy", "prepared.json"
+_content_digests: dict[tuple[str, int, int], str] = {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedCase:
+    """One case in the store: where its arrays are, and how to get back to its file's grid.
+
+    `digest` identifies the prepared content; `spacing_mm` is per prepared axis; `grid` is the image file's own.
+    """
+
+    case_id: str
+    digest: str
+    folder: Path
+    source: ImageFile
+    placement: Placement
+    spacing_mm: tuple[float, float, float]
+    grid: NiftiGrid
+
+    def volume(self) -> Volume:
+        """Open the arrays as read-only memory maps."""
+        image, brain = (self._open(name) for name in (_IMAGE, _BRAIN))
+        return Volume(self.case_id, image, brain, self.spacing_mm, self.digest)
+
+    def write_prediction(self, path: Path, mask: Mask) -> None:
+        """Write a mask on the prepared grid as uint8 NIfTI on the image file's own grid, whole or not at all.
+
+        Raises ValueError when the mask is not bool or not of the prepared volume's shape.
+        """
+        write_mask(path, self.placement.restore(mask), self.grid)
+
+    def _open(self, name: str) -> NDArray[Any]:
+        try:
+            return np.load(self.folder / name, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self.folder / name}: {error}; delete the folder, it is made again when needed") from None
+
+
+class PreparedStore:
+    """A folder of prepared volumes, one subfolder per digest of (file content, channel, preparation version).
+
+    Safe with several processes: a subfolder appears whole by a rename, and whoever comes second takes the first's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def prepare(self, case_id: str, source: ImageFile) -> PreparedCase:
+        """Return the case, prepared now if its content is new; raises DataError naming the file at fault."""
+        digest = _digest(source)
+        folder = self.folder / digest
+        if not folder.is_dir():
+            self._make(folder, source)
+        return _open_case(case_id, digest, folder, source)
+
+    def _make(self, folder: Path, source: ImageFile) -> None:
+        image = read_image(source.path, source.channel)
+        prepared, brain, placement = prepare(image)
+        facts = {
+            "placement": placement.to_json(),
+            "spacing_mm": [image.spacing_mm[axis] for axis in placement.axes],
+            "header": base64.b64encode(header_bytes(image)).decode(),
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = Path(mkdtemp(prefix=".part-", dir=self.folder))
+        try:
+            _write_files(temporary, prepared, brain, facts)
+            _rename(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def build_cohort(
+    name: str, case_ids: Sequence[str], dataset: Dataset, store: PreparedStore, progress: Progress
+) -> Cohort:
+    """Prepare the images of these cases and return them as a cohort, which opens one volume at a time.
+
+    `progress` is called as (done, total, case id). Raises DataError naming the case's file.
+    """
+    cases: dict[str, PreparedCase] = {}
+    for done, case_id in enumerate(case_ids):
+        progress(done, len(case_ids), case_id)
+        cases[case_id] = store.prepare(case_id, dataset.image(case_id))
+    progress(len(case_ids), len(case_ids), "")
+    digests = [(case_id, case.digest) for case_id, case in cases.items()]
+    return Cohort(name, digests, lambda case_id: cases[case_id].volume())
+
+
+def _digest(source: ImageFile) -> str:
+    description = f"{_content_digest(source.path)} channel {source.channel} preparation {PREPARATION_VERSION}"
+    return hashlib.sha256(description.encode()).hexdigest()
+
+
+def _content_digest(path: Path) -> str:
+    """SHA-256 of a file; read once a process as long as its size and time of change stay the same."""
+    try:
+        status = path.stat()
+        key = (str(path.resolve()), status.st_size, status.st_mtime_ns)
+        if key not in _content_digests:
+            with path.open("rb") as file:
+                _content_digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); a .nii or .nii.gz file is needed") from None
+    return _content_digests[key]
+
+
+def _open_case(case_id: str, digest: str, folder: Path, source: ImageFile) -> PreparedCase:
+    try:
+        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder / _FACTS}: {error}; delete the folder, it is made again when needed") from None
+    placement = Placement.from_json(facts["placement"])
+    grid = grid_from_header(source.path, base64.b64decode(facts["header"]), placement.file_shape)
+    x, y, z = facts["spacing_mm"]
+    return PreparedCase(case_id, digest, folder, source, placement, (x, y, z), grid)
+
+
+def _write_files(folder: Path, image: Image, brain: Mask, facts: dict[str, Any]) -> None:
+    for name, array in ((_IMAGE, image), (_BRAIN, brain)):
+        with (folder / name).open("wb") as file:
+            np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+            _flush(file.fileno(), file.flush)
+    with (folder / _FACTS).open("w", encoding="utf-8") as file:
+        json.dump(facts, file, indent=2)
+        _flush(file.fileno(), file.flush)
+    folder.chmod(0o755)
+    sync_folder(folder)
+
+
+def _flush(descriptor: int, flush: Any) -> None:  # noqa: ANN401
+    flush()
+    os.fsync(descriptor)
+
+
+def _rename(temporary: Path, folder: Path) -> None:
+    """Give a finished folder its name, unless another process was first with the same content."""
+    try:
+        temporary.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+        return
+    sync_folder(folder.parent)
