@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from unseg_bench_datasets.phantom.fields import Grid, centred_axis, smooth_field, smoothstep, spline
 from unseg_bench_datasets.phantom.templates import CHANNELS, load_atlas
 
@@ -59,8 +58,10 @@ class Head:
         self.seed_of_stripping = int(rng.integers(2**32))
         self.sulcal_gain = float(rng.uniform(1.3, 3.2))
         self.sulcal_offset = float(rng.uniform(0.10, 0.30))
-        self.stripping_mm = float(rng.uniform(0.0, 2.2))
-        self.stripping_roughness_mm = float(rng.uniform(0.4, 1.8))
+        self.sulcal_reach_mm = float(rng.uniform(8.0, 40.0))
+        self.stripping_mm = float(rng.uniform(-1.8, 1.8))
+        self.stripping_roughness_mm = float(rng.uniform(0.4, 1.6))
+        self.leftover_mm = float(rng.choice([0.0, rng.uniform(3, 9)]))
         self.cut = _cutting_plane(rng)
 
     def _deform(self, rng: np.random.Generator) -> Array:
@@ -83,7 +84,7 @@ class Head:
 
     def _ventricle_pull(self, source: Array) -> Array:
         """Unit-sized displacement (3, I, J, K) towards the ventricles, fading with the distance from them."""
-        away = sample_maps(source, ("ventricle_mm",))["ventricle_mm"]
+        away = sample_maps(source)["ventricle_mm"]
         slope = np.stack(np.gradient(away, _LATTICE_MM))
         return slope * np.exp(-np.clip(away, 0, None) / np.float32(12.0))
 
@@ -102,19 +103,21 @@ class Head:
         radius = np.float32(effect.radius_mm)
         ratio = distance / radius
         strength = np.where(ratio < 1, ratio, np.exp(-(ratio - 1) / 0.9)) * np.float32(effect.push_mm)
-        depth = sample_maps(self._source, ("depth_mm",))["depth_mm"]
+        depth = sample_maps(self._source)["depth_mm"]
         strength = strength * np.clip((depth - 1) / 14, 0, 1)
         return -np.stack(np.broadcast_arrays(*(o * (strength / distance) for o in offsets)))
 
     def tissue(self, grid: Grid, effect: MassEffect | None = None) -> Tissue:
         """Sample every map on a grid."""
         source = self.sources(grid, effect)
-        maps = sample_maps(source, CHANNELS)
+        maps = sample_maps(source)
         depth = maps["depth_mm"]
         brain = self._stripped(grid, depth)
         ventricle = maps["ventricle_mm"]
         gain, offset = np.float32(self.sulcal_gain), np.float32(self.sulcal_offset)
         csf = np.clip((maps["sulcus"] - offset) * gain, 0, 1)
+        # Sulci close up with depth, the cisterns and ventricles in the middle do not.
+        csf *= np.where(ventricle > 15, np.exp(-np.clip(depth - 3, 0, 25) / np.float32(self.sulcal_reach_mm)), 1)
         csf = np.maximum(csf, 1 - smoothstep(ventricle, -0.8, 0.8))
         solid = maps["grey"] + maps["white"] + np.float32(1e-3)
         rest = (1 - csf) / solid
@@ -133,7 +136,9 @@ class Head:
         """The mask of a skull-stripping that errs by a mm or two, cut where the field of view ended."""
         rng = np.random.default_rng(self.seed_of_stripping)
         rough = smooth_field(rng, grid, 9.0) * np.float32(self.stripping_roughness_mm)
-        brain = depth > rough + np.float32(self.stripping_mm)
+        low = 1 - smoothstep(grid.z, -55, -20)[None, None, :]
+        extra = np.float32(self.leftover_mm) * low * smoothstep(smooth_field(rng, grid, 16.0), 0.3, 1.2)
+        brain = depth > rough + np.float32(self.stripping_mm) - extra
         if self.cut is not None:
             normal, limit_mm = self.cut
             x, y, z = grid.open_mesh()
@@ -158,17 +163,12 @@ def _cutting_plane(rng: np.random.Generator) -> tuple[NDArray[np.float32], float
     return (normal.astype(np.float32), float(limit * 78.0)) if chosen else None
 
 
-def sample_maps(source: Array, names: tuple[str, ...]) -> dict[str, Array]:
+def sample_maps(source: Array) -> dict[str, Array]:
     """Template maps at positions (3, X, Y, Z) given in mm about the template's centre, by linear interpolation."""
-    import torch
+    from unseg_bench_datasets.phantom.sampling import interpolate
 
     atlas = load_atlas()
-    index = [CHANNELS.index(name) for name in names]
-    maps = atlas.maps if len(index) == len(CHANNELS) else atlas.maps[:, index]
-    positions = np.empty((*source.shape[1:], 3), np.float32)
-    for axis, (centre, length) in enumerate(zip(atlas.centre, atlas.shape, strict=True)):
-        positions[..., axis] = (source[axis] + np.float32(centre)) * np.float32(2 / (length - 1)) - 1
-    sampled = torch.nn.functional.grid_sample(
-        maps, torch.from_numpy(positions)[None], mode="bilinear", padding_mode="border", align_corners=True
-    )
-    return dict(zip(names, sampled[0].numpy(), strict=True))
+    positions = source.reshape(3, -1) + np.array(atlas.centre, np.float32)[:, None]
+    out = np.empty((len(CHANNELS), positions.shape[1]), np.float32)
+    interpolate(atlas.maps, positions, out)
+    return dict(zip(CHANNELS, out.reshape(-1, *source.shape[1:]), strict=True))

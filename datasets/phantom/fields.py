@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 # The standard deviation of a cubic B-spline with unit-variance control values, averaged over positions: (151/315)^(3/2).
 _SPLINE_SD = (151.0 / 315.0) ** 1.5
-_SPLINE_SD_ROOT = float(np.sqrt(_SPLINE_SD))
 
 
 class Stream(IntEnum):
@@ -57,9 +56,24 @@ class Grid:
         """The three coordinate arrays."""
         return self.x, self.y, self.z
 
+    @property
+    def step_mm(self) -> float:
+        """Distance between neighbouring voxels, equal along all axes."""
+        return float(self.x[1] - self.x[0])
+
     def open_mesh(self) -> tuple[Array, Array, Array]:
         """The coordinates shaped (X, 1, 1), (1, Y, 1) and (1, 1, Z), for broadcasting."""
         return self.x[:, None, None], self.y[None, :, None], self.z[None, None, :]
+
+    def window(self, centre_mm: NDArray[np.float64], reach_mm: float) -> tuple[slice, slice, slice]:
+        """The part of the grid within `reach_mm` of a point along each axis; empty slices where there is none."""
+        starts = [int(np.searchsorted(axis, c - reach_mm)) for axis, c in zip(self.axes, centre_mm, strict=True)]
+        stops = [int(np.searchsorted(axis, c + reach_mm)) for axis, c in zip(self.axes, centre_mm, strict=True)]
+        return slice(starts[0], stops[0]), slice(starts[1], stops[1]), slice(starts[2], stops[2])
+
+    def part(self, window: tuple[slice, slice, slice]) -> Grid:
+        """The grid of a window."""
+        return Grid(self.x[window[0]], self.y[window[1]], self.z[window[2]])
 
     def distance_mm(self, point: NDArray[np.float64]) -> Array:
         """Euclidean distance of each voxel from a point (x, y, z) in mm."""
@@ -104,5 +118,10 @@ def smooth_field(rng: np.random.Generator, grid: Grid, scale_mm: float, extent_m
 
 def smoothstep(value: Array, low: float, high: float) -> Array:
     """Rise from 0 at `low` to 1 at `high` with flat ends."""
-    t = np.clip((value - np.float32(low)) / np.float32(high - low), 0, 1)
-    return t * t * (3 - 2 * t)
+    t = value - np.float32(low)
+    t *= np.float32(1 / (high - low))
+    np.clip(t, 0, 1, out=t)
+    steep = 3 - 2 * t
+    steep *= t
+    steep *= t
+    return steep

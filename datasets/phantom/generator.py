@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from unseg_bench_datasets.phantom.fields import Grid, Stream, centred_axis, stream
 
 from unseg_bench.errors import SettingsError
-from unseg_bench_datasets.phantom.fields import Grid, Stream, centred_axis, stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
-
     from unseg_bench_datasets.phantom.anatomy import Tissue
     from unseg_bench_datasets.phantom.tumour import Tumour
 
@@ -117,7 +116,7 @@ def _generate(
         effect = choose_seat(rng(Stream.SEAT), head, tumour_ml)
         tissue = head.tissue(grid, effect)
         tumour = grow(rng(Stream.TUMOUR), grid, tissue, effect, tumour_ml)
-        reference[box] = tumour.reference
+        reference[box][tumour.window] = tumour.reference
     image = np.zeros(shape, np.float32)
     image[box] = _render(rng, grid, tissue, tumour, kind)
     return Phantom(
@@ -144,7 +143,9 @@ def _render(
     if tumour is not None:
         look_rng = np.random.default_rng(rng(Stream.TUMOUR).integers(2**63))
         look = intensity.draw_look(look_rng, kind, contrast)
-        signal = intensity.paint_tumour(look_rng, grid, signal, tissue, tumour, look, contrast.csf)
+        near = tumour.window
+        intensity.paint_tumour(look_rng, grid.part(near), signal[near], tissue.csf[near], tumour, look, contrast.csf)
+    intensity.leftovers(drawn, grid, tissue, signal)
     field_rng = rng(Stream.SCANNER)
     scanner = draw_scanner(field_rng)
     image = scan(rng(Stream.NOISE), field_rng, grid, signal, scanner)

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from unseg_bench_datasets.phantom.fields import Grid, smooth_field, smoothstep
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
     from unseg_bench_datasets.phantom.anatomy import Tissue
     from unseg_bench_datasets.phantom.tumour import Tumour
 
@@ -31,19 +29,22 @@ class Contrast:
 def draw_contrast(rng: np.random.Generator) -> Contrast:
     """From scans that hardly tell grey from white matter to scans with a bright cortex."""
     return Contrast(
-        grey=1 + float(rng.choice([rng.uniform(0.0, 0.12), rng.uniform(0.1, 0.4)])),
-        csf=float(rng.uniform(0.02, 0.4)),
+        grey=1 + float(rng.choice([rng.uniform(0.0, 0.14), rng.uniform(0.1, 0.4)])),
+        csf=float(rng.uniform(0.08, 0.55)),
         detail=float(rng.uniform(-0.3, 0.3)),
-        mottle=float(rng.uniform(0.01, 0.035)),
+        mottle=float(rng.uniform(0.01, 0.04)),
     )
 
 
 def healthy_signal(rng: np.random.Generator, grid: Grid, tissue: Tissue, contrast: Contrast) -> Array:
     """The signal of a brain without lesions."""
     image = tissue.white + np.float32(contrast.grey) * tissue.grey + np.float32(contrast.csf) * tissue.csf
-    solid = 1 - tissue.csf
     mottle = np.float32(contrast.mottle) * (smooth_field(rng, grid, 4.0) + smooth_field(rng, grid, 14.0))
-    return image + solid * (mottle + np.float32(contrast.detail) * np.clip(tissue.detail, -0.2, 0.1))
+    # Cortex is not even: its brightness changes from gyrus to gyrus.
+    cortex = np.float32(rng.uniform(0.02, 0.1)) * smooth_field(rng, grid, 9.0) * tissue.grey
+    return (
+        image + (1 - tissue.csf) * (mottle + np.float32(contrast.detail) * np.clip(tissue.detail, -0.2, 0.1)) + cortex
+    )
 
 
 def _blobs(
@@ -52,13 +53,10 @@ def _blobs(
     """The largest of several Gaussian spots at each voxel, computed only around each spot."""
     image = np.zeros(grid.shape, np.float32)
     for centre, radius, size in zip(centres, radii_mm, sizes, strict=True):
-        reach = [np.flatnonzero(np.abs(axis - c) < 3 * radius) for axis, c in zip(grid.axes, centre, strict=True)]
-        if any(len(r) == 0 for r in reach):
-            continue
-        part = tuple(slice(int(r[0]), int(r[-1]) + 1) for r in reach)
-        near = Grid(*(axis[piece] for axis, piece in zip(grid.axes, part, strict=True)))
-        spot = np.float32(size) * np.exp(-((near.distance_mm(centre) / np.float32(radius)) ** 2))
-        np.maximum(image[part], spot, out=image[part])
+        window = grid.window(centre, 3 * radius)
+        distance = grid.part(window).distance_mm(centre)
+        spot = np.float32(size) * np.exp(-((distance / np.float32(radius)) ** 2))
+        np.maximum(image[window], spot, out=image[window])
     return image
 
 
@@ -125,6 +123,14 @@ def distractors(rng: np.random.Generator, grid: Grid, tissue: Tissue) -> Array:
     return lesions + cortical_patches(rng, grid, tissue) + surface_band(rng, grid, tissue)
 
 
+def leftovers(rng: np.random.Generator, grid: Grid, tissue: Tissue, image: Array) -> None:
+    """Draw, in place, what skull-stripping left outside the brain: dark CSF and specks of dura, fat and eyes."""
+    base, spread = rng.uniform(0.1, 0.9), rng.uniform(0.1, 0.6)
+    texture = np.float32(base) + np.float32(spread) * smooth_field(rng, grid, 4.0)
+    outside = smoothstep(-tissue.depth_mm, 2.5, 4.0)
+    image += outside * (np.clip(texture, 0.02, 2.0) - image)
+
+
 @dataclass(frozen=True)
 class Look:
     """How a tumour shows: signals relative to white matter, extents as fractions of its outline's level."""
@@ -144,7 +150,7 @@ def draw_look(rng: np.random.Generator, kind: str, contrast: Contrast) -> Look:
     """Draw the look of one kind of tumour: 'plain', 'faint' or 'heterogeneous'."""
     edge = float(rng.uniform(0.4, 1.4))
     if kind == "faint":
-        oedema = max(contrast.grey, 1.08) + rng.uniform(0.08, 0.3)
+        oedema = max(contrast.grey, 1.08) + rng.uniform(0.13, 0.36)
         return Look(float(oedema), float(rng.uniform(0.8, 1.0)), float(rng.uniform(0, 0.05)), 12.0, 1, 0, 0, 0, edge)
     has_core = rng.random() < (0.55 if kind == "plain" else 0.8)
     has_necrosis = has_core and rng.random() < (0.4 if kind == "plain" else 0.8)
@@ -164,12 +170,14 @@ def draw_look(rng: np.random.Generator, kind: str, contrast: Contrast) -> Look:
 
 
 def paint_tumour(
-    rng: np.random.Generator, grid: Grid, image: Array, tissue: Tissue, tumour: Tumour, look: Look, csf: float
-) -> Array:
-    """Replace the signal inside the tumour by oedema, core and necrosis, with a soft edge."""
+    rng: np.random.Generator, grid: Grid, image: Array, sulci: Array, tumour: Tumour, look: Look, csf: float
+) -> None:
+    """Replace, in place, the signal inside the tumour by oedema, core and necrosis, with a soft edge.
+
+    `grid`, `image` and `sulci` (fraction of CSF) are those of the tumour's window.
+    """
     from scipy.ndimage import gaussian_filter
 
-    voxel_mm = float(grid.x[1] - grid.x[0])
     rough = smooth_field(rng, grid, 6.0)
     patches = smooth_field(rng, grid, look.patch_mm)
     level = tumour.level + np.float32(0.09) * rough
@@ -180,7 +188,7 @@ def paint_tumour(
     dark = dark if look.necrosis_extent > 0 else np.float32(0)
     signal = signal * (1 - dark) + np.float32(look.necrosis) * dark
     signal = np.maximum(signal, np.float32(csf))
-    weight = gaussian_filter(tumour.reference.astype(np.float32), look.edge_mm / voxel_mm / 1.5)
+    weight = gaussian_filter(tumour.reference.astype(np.float32), look.edge_mm / grid.step_mm / 1.5)
     weight = weight * np.float32(look.washout) + (1 - np.float32(look.washout)) * weight * core
-    inside = signal * (1 - tissue.csf) + np.float32(csf) * tissue.csf
-    return image + weight * (inside - image)
+    inside = signal * (1 - sulci) + np.float32(csf) * sulci
+    image += weight * (inside - image)

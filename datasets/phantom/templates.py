@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from unseg_bench_datasets.phantom.fields import Grid, spline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,18 +23,12 @@ _MAX_DISTANCE_MM = 40.0
 class Atlas:
     """Anatomical maps at 1 mm, x to the left, y to the back, z upwards.
 
-    `maps` is a torch tensor (1, C, Z, Y, X) in the order of `CHANNELS`, as grid_sample wants it;
+    `maps` is (X, Y, Z, C) in the order of `CHANNELS`, so that what one point needs lies together in memory;
     `centre` is the middle of the brain's box in voxels (x, y, z).
     """
 
-    maps: Any
+    maps: Array
     centre: tuple[float, float, float]
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Voxels along x, y and z."""
-        z, y, x = self.maps.shape[2:]
-        return int(x), int(y), int(z)
 
 
 def _read_templates() -> tuple[Array, Array, Array]:
@@ -42,14 +37,20 @@ def _read_templates() -> tuple[Array, Array, Array]:
 
     loaders = (load_mni152_template, load_mni152_gm_template, load_mni152_wm_template)
     t1, grey, white = (load(resolution=1).get_fdata(dtype=np.float32)[::-1, ::-1, :] for load in loaders)
-    inside = np.nonzero(t1 > 0)
-    low = [int(axis.min()) for axis in inside]
-    high = [int(axis.max()) + 1 for axis in inside]
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    # The template is cut flat below: repeating its lowest slice keeps distances from seeing an edge there.
-    pads = [(_MARGIN, _MARGIN)] * 3
-    t1, grey, white = (np.pad(np.ascontiguousarray(volume[box]), pads) for volume in (t1, grey, white))
+    box = tuple(slice(int(axis.min()), int(axis.max()) + 1) for axis in np.nonzero(t1 > 0))
+    t1, grey, white = (np.pad(np.ascontiguousarray(volume[box]), _MARGIN) for volume in (t1, grey, white))
     return t1, grey, white
+
+
+def _signed_distance_mm(mask: NDArray[np.bool_]) -> Array:
+    """Distance to the outline of a mask at 1 mm, positive inside; found at 2 mm and smoothed to half a millimetre."""
+    from scipy.ndimage import distance_transform_edt
+
+    coarse = mask[::2, ::2, ::2]
+    distance = 2 * (distance_transform_edt(coarse) - distance_transform_edt(~coarse)).astype(np.float32)
+    x, y, z = (np.arange(n, dtype=np.float32) for n in mask.shape)
+    edged = np.pad(distance, 1, mode="edge")
+    return spline(edged, (-2.0, -2.0, -2.0), 2.0, Grid(x, y, z))
 
 
 def _valleys(t1: Array) -> Array:
@@ -58,10 +59,9 @@ def _valleys(t1: Array) -> Array:
 
     smooth = gaussian_filter(t1, 0.8)
     strongest = np.zeros_like(smooth)
-    directions = [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, -1, 0), (1, 0, 1), (1, 0, -1), (0, 1, 1), (0, 1, -1)]
-    for direction in directions:
-        step = 3 / np.sqrt(np.abs(direction).sum())
-        shift = tuple(int(round(step * d)) for d in direction)
+    straight = [(3, 0, 0), (0, 3, 0), (0, 0, 3)]
+    oblique = [(2, 2, 0), (2, -2, 0), (2, 0, 2), (2, 0, -2), (0, 2, 2), (0, 2, -2)]
+    for shift in straight + oblique:
         back = tuple(-s for s in shift)
         both = np.minimum(np.roll(smooth, shift, (0, 1, 2)), np.roll(smooth, back, (0, 1, 2)))
         np.maximum(strongest, both - smooth, out=strongest)
@@ -83,25 +83,20 @@ def _ventricles(csf: Array, depth: Array, centre: tuple[float, float, float]) ->
 @lru_cache(maxsize=1)
 def load_atlas() -> Atlas:
     """Read the packaged templates once a process and derive the maps from them."""
-    import torch
-    from scipy.ndimage import distance_transform_edt, gaussian_filter
+    from scipy.ndimage import gaussian_filter
 
     t1, grey, white = _read_templates()
     brain = t1 > 0
-    floor = brain.copy()
-    floor[:, :, :_MARGIN] |= brain[:, :, _MARGIN : _MARGIN + 1]
-    depth = distance_transform_edt(floor) - distance_transform_edt(~floor)
-    depth = np.minimum(depth, np.arange(t1.shape[2])[None, None, :] - _MARGIN + 30).astype(np.float32)
+    # The template is cut flat below. The cut is no surface of the brain, so distances are taken as if it went on.
+    extended = brain.copy()
+    extended[:, :, :_MARGIN] = brain[:, :, _MARGIN : _MARGIN + 1]
+    above_cut = np.arange(t1.shape[2], dtype=np.float32)[None, None, :] - _MARGIN
+    depth = np.minimum(_signed_distance_mm(extended), above_cut + 0.5)
     csf = np.clip(1 - grey - white, 0, 1) * brain
-    inside = np.nonzero(brain)
-    middle = [(int(axis.min()) + int(axis.max())) / 2 for axis in inside]
+    middle = [(int(axis.min()) + int(axis.max())) / 2 for axis in np.nonzero(brain)]
     centre = (middle[0], middle[1], middle[2])
-    ventricles = _ventricles(csf, depth, centre)
-    away = distance_transform_edt(~ventricles) - distance_transform_edt(ventricles)
-    away = np.clip(gaussian_filter(away, 0.6), -10, _MAX_DISTANCE_MM)
+    ventricle = np.clip(-_signed_distance_mm(_ventricles(csf, depth, centre)), -10, _MAX_DISTANCE_MM)
     sulcus = np.maximum(csf, 4.0 * _valleys(t1) * (grey + csf))
     sulcus[~brain] = 1
     detail = (t1 - gaussian_filter(t1, 3.0)) * brain
-    maps = np.stack([grey, white, sulcus, depth, away, detail]).astype(np.float32)
-    tensor = torch.from_numpy(np.ascontiguousarray(maps.transpose(0, 3, 2, 1)))[None]
-    return Atlas(tensor, centre)
+    return Atlas(np.stack([grey, white, sulcus, depth, ventricle, detail], axis=-1, dtype=np.float32), centre)

@@ -11,14 +11,8 @@ if TYPE_CHECKING:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Hold torch and the BLAS behind numpy to one thread, and give back what was set before."""
-    import torch
+    """Hold the BLAS behind numpy to one thread, and give back what was set before."""
     from threadpoolctl import threadpool_limits
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)
+    with threadpool_limits(1, user_api="blas"):
+        yield

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from unseg_bench_datasets.phantom.anatomy import Head, MassEffect, Tissue
 from unseg_bench_datasets.phantom.fields import Grid, smooth_field, smoothstep
 
@@ -18,8 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tumour:
-    """`reference` is the whole tumour; `level` is 1 on its outline, 0 in its centre, and larger outside."""
+    """A tumour in a window of the grid.
 
+    `reference` is the whole tumour; `level` is 1 on its outline, 0 in its centre, and larger outside.
+    """
+
+    window: tuple[slice, slice, slice]
     reference: NDArray[np.bool_]
     level: Array
 
@@ -51,43 +54,39 @@ def grow(rng: np.random.Generator, grid: Grid, tissue: Tissue, effect: MassEffec
     """Grow a tumour of the asked volume: an irregular ellipsoid that follows white matter and avoids CSF."""
     from scipy.ndimage import gaussian_filter
 
+    window = grid.window(effect.centre_mm, 2.6 * effect.radius_mm + 8)
+    near = grid.part(window)
+    csf, side = tissue.csf[window], tissue.side[window]
     stretch = np.exp(rng.normal(0, 0.18, 3)).astype(np.float32)
-    offsets = [(a - np.float32(c)) * s for a, c, s in zip(grid.open_mesh(), effect.centre_mm, stretch, strict=True)]
+    offsets = [(a - np.float32(c)) * s for a, c, s in zip(near.open_mesh(), effect.centre_mm, stretch, strict=True)]
     distance = np.sqrt(offsets[0] ** 2 + offsets[1] ** 2 + offsets[2] ** 2)
-    coarse = smooth_field(rng, grid, float(np.clip(effect.radius_mm * 0.8, 8, 22)))
-    fine = smooth_field(rng, grid, 5.0)
+    coarse = smooth_field(rng, near, float(np.clip(effect.radius_mm * 0.8, 8, 22)))
+    fine = smooth_field(rng, near, 5.0)
     fingers = np.float32(rng.uniform(0.25, 0.9))
-    voxel_mm = float(grid.x[1] - grid.x[0])
-    tract = gaussian_filter(tissue.white - 1.2 * tissue.csf, 1.2 / voxel_mm)
+    tract = gaussian_filter(tissue.white[window] - 1.2 * csf, 1.2 / grid.step_mm)
     rough = np.float32(rng.uniform(0.12, 0.3)) * coarse + np.float32(rng.uniform(0.03, 0.12)) * fine
     level = distance / np.float32(effect.radius_mm) * np.exp(rough - fingers * (tract - np.float32(0.6)))
-    level = level + np.float32(0.35) * smoothstep(-np.sign(effect_side(tissue, grid, effect)) * tissue.side, 0, 8)
-    level[~tissue.brain | (tissue.csf > 0.7)] = np.inf
-    return _cut_at_volume(level, volume_ml, voxel_mm)
+    hemisphere = np.sign(side[tuple(n // 2 for n in side.shape)])
+    level += np.float32(0.35) * smoothstep(-hemisphere * side, 0, 8)
+    level[~tissue.brain[window] | (csf > 0.7)] = np.inf
+    wanted = max(1, round(volume_ml * 1000 / grid.step_mm**3))
+    reference, outline = _cut_at_volume(level, wanted)
+    return Tumour(window, reference, level / np.float32(outline))
 
 
-def effect_side(tissue: Tissue, grid: Grid, effect: MassEffect) -> float:
-    """The template's x in mm at the tumour's centre: negative in the right hemisphere, positive in the left."""
-    index = tuple(int(np.argmin(np.abs(a - c))) for a, c in zip(grid.axes, effect.centre_mm, strict=True))
-    return float(tissue.side[index])
-
-
-def _cut_at_volume(level: Array, volume_ml: float, voxel_mm: float) -> Tumour:
-    """Take the one connected region around the lowest levels that has the asked volume; scale its outline to 1."""
+def _cut_at_volume(level: Array, wanted: int) -> tuple[NDArray[np.bool_], float]:
+    """The one connected region of lowest levels with about `wanted` voxels, and the level of its outline."""
     from scipy.ndimage import binary_fill_holes, label
 
-    wanted = max(1, round(volume_ml * 1000 / voxel_mm**3))
-    flat = level.ravel()
-    count = wanted
-    for _ in range(4):
-        threshold = float(np.partition(flat, count - 1)[count - 1])
-        labels, _ = label(level <= threshold)
+    allowed = np.isfinite(level)
+    count, most = wanted, int(allowed.sum())
+    for _ in range(6):
+        outline = float(np.partition(level.ravel(), count - 1)[count - 1])
+        labels, _ = label(level <= outline)
         sizes = np.bincount(labels.ravel())
         sizes[0] = 0
-        region = labels == int(sizes.argmax())
         missing = wanted - int(sizes.max())
-        if missing <= 0.03 * wanted:
+        if missing <= 0.02 * wanted or count == most:
             break
-        count += missing
-    reference = np.asarray(binary_fill_holes(region)) & np.isfinite(level)
-    return Tumour(reference, level / np.float32(threshold))
+        count = min(count + missing, most)
+    return np.asarray(binary_fill_holes(labels == int(sizes.argmax()))) & allowed, outline
