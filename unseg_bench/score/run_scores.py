@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench.data.nifti import LabelImage, read_labels
 from unseg_bench.errors import ScoreError
 from unseg_bench.score.case import DEFAULT_RULES, score_case
-from unseg_bench.score.masks import Affine, LabelFile, read_mask, spacing_of
 from unseg_bench.score.record import CaseScore, ScoringRules
 
+Affine = NDArray[np.float64]
 ReferenceOf = Callable[[str], tuple[NDArray[np.bool_], Affine]]
 """Case id -> the reference mask (X, Y, Z) bool and its affine (4, 4); called from several threads at once."""
 
@@ -29,15 +30,15 @@ def score_predictions(
     """Score every predicted file; the result is in the order of `predictions`, whatever the number of workers.
 
     Cases are spread over threads: unpacking and the kernels release the interpreter lock. `progress` is called in the
-    caller's thread after each case. Raises: ScoreError of the first case (in order) that cannot be scored.
+    caller's thread after each case. Raises: ScoreError or DataError of the first case (in order) that cannot be scored.
     """
 
     def score_one(item: tuple[str, Path]) -> CaseScore:
         case, path = item
-        prediction = read_mask(path)
+        prediction = read_labels(path)
         reference, affine = reference_of(case)
-        check_grid(case, path, prediction, reference, affine)
-        return score_case(prediction.mask, reference, spacing_of(affine), case=case, rules=rules)
+        check_grid(case, prediction, reference, affine)
+        return score_case(prediction.data > 0, reference, prediction.spacing_mm, case=case, rules=rules)
 
     scores: list[CaseScore] = []
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="score") as pool:
@@ -52,19 +53,16 @@ def score_predictions(
     return scores
 
 
-def check_grid(case: str, path: Path, prediction: LabelFile, reference: NDArray[np.bool_], affine: Affine) -> None:
+def check_grid(case: str, prediction: LabelImage, reference: NDArray[np.bool_], affine: Affine) -> None:
     """Refuse a prediction on another grid than its reference's. Raises: ScoreError saying what differs."""
+    start = f"case {case}: the prediction {prediction.path}"
     remedy = "write predictions on the image's own grid, with its affine"
-    if prediction.mask.shape != reference.shape:
+    if prediction.shape != reference.shape:
+        raise ScoreError(f"{start} has shape {prediction.shape}, its reference {reference.shape}; {remedy}")
+    apart = np.abs(prediction.affine - affine)
+    if apart.max() > AFFINE_TOLERANCE_MM:
+        row, column = np.unravel_index(int(apart.argmax()), apart.shape)
         raise ScoreError(
-            f"case {case}: the prediction {path} has shape {prediction.mask.shape}, "
-            f"its reference {reference.shape}; {remedy}"
-        )
-    worst = np.abs(prediction.affine - affine)
-    if worst.max() > AFFINE_TOLERANCE_MM:
-        row, column = np.unravel_index(int(worst.argmax()), worst.shape)
-        raise ScoreError(
-            f"case {case}: the affine of the prediction {path} differs from its reference's: "
-            f"row {row + 1}, column {column + 1} is {prediction.affine[row, column]:.6g}, there {affine[row, column]:.6g}; "
-            f"{remedy}"
+            f"{start} lies elsewhere than its reference: row {row + 1}, column {column + 1} of the affine is "
+            f"{prediction.affine[row, column]:.6g}, there {affine[row, column]:.6g}; {remedy}"
         )

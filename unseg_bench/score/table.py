@@ -3,12 +3,11 @@
 import csv
 import io
 import math
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 
+from unseg_bench.data.atomic import write_text
 from unseg_bench.errors import ScoreError
 from unseg_bench.score.record import CaseScore, Flag
 
@@ -24,7 +23,7 @@ def write_scores(path: Path, scores: Iterable[CaseScore]) -> None:
     writer.writerow(COLUMNS)
     for score in scores:
         writer.writerow([score.case, *(repr(float(getattr(score, name))) for name in _NUMBERS), " ".join(score.flags)])
-    _write_whole(path, text.getvalue())
+    write_text(path, text.getvalue())
 
 
 def read_scores(path: Path) -> list[CaseScore]:
@@ -63,20 +62,3 @@ def _parse(row: list[str], path: Path, line: int) -> CaseScore:
             f"{path}, line {line}: case {cells['case']} has a score that is not a number; score the run again"
         )
     return CaseScore(case=cells["case"], flags=flags, **numbers)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write beside, fsync, rename."""
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        beside = Path(file.name)
-        try:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            beside.chmod(0o644)
-            beside.replace(path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
