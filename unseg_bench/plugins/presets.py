@@ -1,0 +1,34 @@
+"""From a preset's dotted or nested names to a method's checked options."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from unseg_bench.plugins.method import Method, MethodOptions
+
+CHECK = "check"
+"""Name of the preset that the conformance kit uses where a method has it: the smallest setting that still works."""
+
+
+def assign(values: dict[str, Any], dotted: str, value: object) -> None:
+    """Put `value` at `a.b.c` into nested `values`; a mapping is merged into a group that is there already."""
+    *groups, last = dotted.split(".")
+    inside = values
+    for group in groups:
+        inside = inside.setdefault(group, {})
+    if not isinstance(value, Mapping):
+        inside[last] = value
+        return
+    group = inside.setdefault(last, {})
+    for name, inner in cast("Mapping[str, Any]", value).items():
+        assign(group, name, inner)
+
+
+def preset_options(method: type[Method], preset: str) -> MethodOptions:
+    """Return the options of a preset; a method without presets has only 'default', its options as declared.
+
+    Raises pydantic's ValidationError when the preset does not fit the options.
+    """
+    values: dict[str, Any] = {}
+    for name, value in method.presets.get(preset, {}).items():
+        assign(values, name, value)
+    return method.Options.model_validate(values)

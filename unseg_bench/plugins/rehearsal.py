@@ -1,0 +1,240 @@
+"""A stand-in for the harness: tiny volumes in memory, and a Context that counts, records and can be interrupted."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.labels import MASK_PARTS, SLICE_LABEL_PARTS
+from unseg_bench.data.supervision import Supervision
+from unseg_bench.data.volume import Mask, Volume
+from unseg_bench.errors import LabelAccessError
+from unseg_bench.plugins.context import Artifact, Input, Stage
+from unseg_bench.plugins.method import Method, MethodOptions
+
+
+class Interruption(BaseException):
+    """The simulated kill: no method's `except Exception` stops it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TinyCase:
+    """A made-up case: an ellipsoid of smooth texture with dark ventricles, with a bright blob unless it is healthy."""
+
+    volume: Volume
+    reference: Mask
+
+
+def tiny_case(
+    case_id: str,
+    seed: int,
+    *,
+    shape: tuple[int, int, int] = (31, 37, 29),
+    spacing_mm: tuple[float, float, float] = (4.0, 4.0, 4.0),
+    tumour: bool = True,
+) -> TinyCase:
+    """Make a case by `seed`; its arrays are read-only, as those of a real run are."""
+    rng = np.random.default_rng(seed)
+    x, y, z = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
+    brain = x**2 + y**2 + z**2 < 0.9
+    waves = rng.normal(0, 5, (12, 3))
+    texture = sum(np.cos(a * x + b * y + c * z + rng.uniform(0, 6)) for a, b, c in waves) / 12
+    ventricles = ((np.abs(x) - 0.15) / 0.12) ** 2 + (y / 0.35) ** 2 + (z / 0.3) ** 2 < 1
+    centre = rng.choice([-1, 1]) * 0.4, *rng.uniform(-0.3, 0.3, 2)
+    distance = np.sqrt(sum((axis - c) ** 2 for axis, c in zip((x, y, z), centre, strict=True)))
+    reference = (distance < rng.uniform(0.3, 0.4)) & brain & tumour
+    raw = 3 + texture + 0.15 * rng.normal(size=shape) - 1.5 * ventricles + 3 * reference
+    image = np.zeros(shape, np.float32)
+    image[brain] = (raw[brain] - raw[brain].mean()) / raw[brain].std()
+    return TinyCase(make_volume(case_id, image, brain, spacing_mm), reference)
+
+
+def make_volume(
+    case_id: str, image: NDArray[np.float32], brain: Mask, spacing_mm: tuple[float, float, float] = (4.0, 4.0, 4.0)
+) -> Volume:
+    """Wrap arrays as a Volume whose arrays are read-only and whose digest is that of their content."""
+    image.flags.writeable = brain.flags.writeable = False
+    return Volume(case_id, image, brain, spacing_mm, content_digest(image, brain))
+
+
+def empty_volume() -> Volume:
+    """Return a volume of zeros in which no brain was found."""
+    return make_volume("no-brain", np.zeros((31, 37, 29), np.float32), np.zeros((31, 37, 29), np.bool_))
+
+
+def content_digest(image: NDArray[np.float32], brain: Mask) -> str:
+    """Return the SHA-256 of a volume's arrays."""
+    return hashlib.sha256(image.tobytes() + brain.tobytes()).hexdigest()
+
+
+def tiny_cohort(name: str, cases: Sequence[TinyCase]) -> Cohort:
+    """Make a cohort of cases in memory; it gives their volumes, never their references."""
+    volumes = {case.volume.case_id: case.volume for case in cases}
+    return Cohort(name, [(case_id, volume.digest) for case_id, volume in volumes.items()], volumes.__getitem__)
+
+
+class RecordingLabels:
+    """A door to the references of tiny cases: grants what was declared, keeps what was read and what was refused."""
+
+    def __init__(self, supervision: Supervision, parts: Mapping[str, Sequence[TinyCase]]) -> None:
+        self.read: list[str] = []
+        self.refused: list[str] = []
+        self._supervision = supervision
+        self._part_of = {case.volume.case_id: part for part, cases in parts.items() for case in cases}
+        self._references = {case.volume.case_id: case.reference for cases in parts.values() for case in cases}
+
+    def mask(self, case_id: str, purpose: str) -> Mask:
+        """Return a reference mask; raises LabelAccessError if it is not granted."""
+        return self._open("mask", MASK_PARTS, case_id, purpose).copy()
+
+    def slice_labels(self, case_id: str, purpose: str) -> NDArray[np.bool_]:
+        """Return which axial slices have tumour; raises LabelAccessError if that is not granted."""
+        return np.asarray(self._open("slice labels", SLICE_LABEL_PARTS, case_id, purpose).any(axis=(0, 1)))
+
+    def _open(self, kind: str, granted: Mapping[Supervision, Sequence[str]], case_id: str, purpose: str) -> Mask:
+        line = f"{kind} of {case_id} ({purpose})"
+        if self._part_of.get(case_id, "other") not in granted[self._supervision]:
+            self.refused.append(line)
+            raise LabelAccessError(f"the method declares supervision '{self._supervision}' and asked for the {line}")
+        self.read.append(line)
+        return self._references[case_id]
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalWork:
+    """What a stage function is given (see `unseg_bench.plugins.context.Work`)."""
+
+    folder: Path
+    scratch: Path
+    seed: int
+    device: str
+    report: Callable[[int, int, str], None]
+
+    def progress(self, done: int, total: int, note: str = "") -> None:
+        """Report that `done` of `total` steps are finished."""
+        self.report(done, total, note)
+
+
+class RehearsalContext:
+    """A Context whose stages lie in `store`; a second one with the same store goes on where the first stopped.
+
+    `finished` names the stages computed to the end, in order. `ticks` counts stage beginnings and progress reports;
+    the context raises Interruption at tick number `interrupt_at`.
+    """
+
+    def __init__(
+        self, store: Path, labels: RecordingLabels, healthy: Cohort, *, seed: int, interrupt_at: int | None = None
+    ) -> None:
+        self.seed, self.device, self.offline = seed, "cpu", True
+        self.labels, self.healthy = labels, healthy
+        self.finished: list[str] = []
+        self.ticks = 0
+        self._store, self._interrupt_at = store, interrupt_at
+
+    def run(
+        self, step: Stage, options: BaseModel | None = None, *, extras: Mapping[str, Any] | None = None, **inputs: Input
+    ) -> Artifact:
+        """Run a stage, or take its result from the store."""
+        dumped = None if options is None else options.model_dump(mode="json")
+        digests = {name: value if isinstance(value, str) else value.digest for name, value in inputs.items()}
+        key = json.dumps([step.name, dumped, digests, self.seed if step.seeded else None], sort_keys=True)
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        final = self._store / f"{step.name}-{digest[:16]}"
+        artifact = Artifact(step.name, final, digest)
+        if final.is_dir():
+            return artifact
+        work = self._work(final, digest)
+        self.progress(0, 1, step.name)
+        step.function(*([work] if options is None else [work, options]), **inputs, **(extras or {}))
+        work.folder.rename(final)
+        self.finished.append(final.name)
+        return artifact
+
+    def record_weights(self, name: str, sha256: str) -> None:
+        """Accept it: a rehearsal writes no run.json."""
+
+    def note(self, event: str, values: Mapping[str, Any]) -> None:
+        """Check that the line could be written to a log; raises TypeError or ValueError otherwise."""
+        json.dumps({"event": event, **values}, allow_nan=False)
+
+    def progress(self, done: int, total: int, note: str = "") -> None:
+        """Count, and raise Interruption when the time has come."""
+        self.ticks += 1
+        if self.ticks == self._interrupt_at:
+            raise Interruption
+
+    def _work(self, final: Path, digest: str) -> RehearsalWork:
+        """Make an empty result folder; the scratch folder of an interrupted attempt is kept."""
+        attempt = sum(1 for _ in self._store.glob(f"{final.name}.attempt*"))
+        folder, scratch = (final.with_name(f"{final.name}.{kind}") for kind in (f"attempt{attempt}", "scratch"))
+        folder.mkdir(parents=True)
+        scratch.mkdir(exist_ok=True)
+        seed = int(hashlib.sha256(f"{digest}{self.seed}".encode()).hexdigest()[:8], 16)
+        return RehearsalWork(folder, scratch, seed, self.device, self.progress)
+
+
+@dataclass
+class Rehearsal:
+    """One pass of `fit` and `segment` and what it left: `error` is what stopped it, if anything did."""
+
+    context: RehearsalContext
+    fitted: Method
+    predictions: dict[str, Mask] = field(default_factory=dict[str, Mask])
+    error: Exception | None = None
+
+
+class Theatre:
+    """A method, its options, tiny cohorts and a folder for stages: rehearses fit and segment as often as is asked.
+
+    Three training cases, one for validation, one healthy; of the two test cases one has an odd, anisotropic grid.
+    """
+
+    def __init__(self, method: type[Method], options: MethodOptions, folder: Path, seed: int = 7) -> None:
+        self.method, self.options = method, options
+        self._folder, self._seed = folder, seed
+        odd = tiny_case("test-odd", 7, shape=(40, 23, 11), spacing_mm=(3.0, 5.0, 9.0))
+        self._parts: dict[str, list[TinyCase]] = {
+            "train": [tiny_case(f"train-{number}", number) for number in (1, 2, 3)],
+            "valid": [tiny_case("valid-4", 4)],
+            "healthy": [tiny_case("healthy-5", 5, tumour=False)],
+            "test": [tiny_case("test-6", 6), odd],
+        }
+
+    @property
+    def test_volumes(self) -> list[Volume]:
+        """The volumes that each rehearsal segments."""
+        return [case.volume for case in self._parts["test"]]
+
+    @property
+    def changed(self) -> list[str]:
+        """Cases whose arrays are no longer what they were."""
+        volumes = [case.volume for cases in self._parts.values() for case in cases]
+        return [volume.case_id for volume in volumes if content_digest(volume.image, volume.brain) != volume.digest]
+
+    def rehearse(self, store: str, interrupt_at: int | None = None) -> Rehearsal:
+        """Fit and segment with the stages in `store`; an interrupted rehearsal ends early, without an error."""
+        fitted = self.method(self.options)
+        labels = RecordingLabels(fitted.supervision, self._parts)
+        context = RehearsalContext(
+            self._folder / store, labels, self._cohort("healthy"), seed=self._seed, interrupt_at=interrupt_at
+        )
+        rehearsal = Rehearsal(context, fitted)
+        try:
+            fitted.fit(self._cohort("train"), self._cohort("valid"), context)
+            for volume in self.test_volumes:
+                rehearsal.predictions[volume.case_id] = fitted.segment(volume, context)
+        except Interruption:
+            return rehearsal
+        except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; the checks tell
+            rehearsal.error = error
+        return rehearsal
+
+    def _cohort(self, part: str) -> Cohort:
+        return tiny_cohort(part, self._parts[part])
