@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from unseg_bench_datasets.phantom.fields import Grid, centred_axis, smooth_field, smoothstep, spline
-from unseg_bench_datasets.phantom.templates import CHANNELS, load_atlas
+
+from .fields import Grid, centred_axis, smooth_field, smoothstep, spline
+from .templates import CHANNELS, load_atlas
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Array = NDArray[np.float32]
+    from .fields import Array
+
 
 HEAD_BOX_MM = (152.0, 184.0, 160.0)
 _LATTICE_MM = 5.0
@@ -85,7 +87,7 @@ class Head:
     def _ventricle_pull(self, source: Array) -> Array:
         """Unit-sized displacement (3, I, J, K) towards the ventricles, fading with the distance from them."""
         away = sample_maps(source)["ventricle_mm"]
-        slope = np.stack(np.gradient(away, _LATTICE_MM))
+        slope = np.array(np.gradient(away, _LATTICE_MM), np.float32)
         return slope * np.exp(-np.clip(away, 0, None) / np.float32(12.0))
 
     def sources(self, grid: Grid, effect: MassEffect | None) -> Array:
@@ -165,7 +167,7 @@ def _cutting_plane(rng: np.random.Generator) -> tuple[NDArray[np.float32], float
 
 def sample_maps(source: Array) -> dict[str, Array]:
     """Template maps at positions (3, X, Y, Z) given in mm about the template's centre, by linear interpolation."""
-    from unseg_bench_datasets.phantom.sampling import interpolate
+    from .sampling import interpolate
 
     atlas = load_atlas()
     positions = source.reshape(3, -1) + np.array(atlas.centre, np.float32)[:, None]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+# Arrays of the generator are float32; numpy's stubs see a float64 wherever a Python float takes part.
+Array: TypeAlias = NDArray[np.floating[Any]]
 
-    Array = NDArray[np.float32]
-
-# The standard deviation of a cubic B-spline with unit-variance control values, averaged over positions: (151/315)^(3/2).
+# The standard deviation of a cubic B-spline with unit-variance control values: (151/315)^(3/2).
 _SPLINE_SD = (151.0 / 315.0) ** 1.5
 
 
@@ -95,7 +94,7 @@ def _spline_matrix(coordinates_mm: Array, first_mm: float, step_mm: float, count
 
 
 def spline(control: Array, first_mm: tuple[float, float, float], step_mm: float, grid: Grid) -> Array:
-    """Evaluate a cubic B-spline with control values (I, J, K) at `first_mm + step_mm * index` on the grid: (X, Y, Z)."""
+    """Evaluate a cubic B-spline on a grid: (X, Y, Z). `control` (I, J, K) lies at `first_mm + step_mm * index`."""
     a, b, c = (
         _spline_matrix(axis, first, step_mm, count)
         for axis, first, count in zip(grid.axes, first_mm, control.shape, strict=True)

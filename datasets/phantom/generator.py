@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from unseg_bench_datasets.phantom.fields import Grid, Stream, centred_axis, stream
 
 from unseg_bench.errors import SettingsError
+
+from .fields import Grid, Stream, centred_axis, stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
-    from unseg_bench_datasets.phantom.anatomy import Tissue
-    from unseg_bench_datasets.phantom.tumour import Tumour
+
+    from .anatomy import Tissue
+    from .tumour import Tumour
 
 FOV_MM = (192.0, 224.0, 192.0)
 TUMOUR_KINDS = ("plain", "faint", "heterogeneous")
@@ -47,7 +49,8 @@ def tumour_volumes_ml(count: int, seed: int) -> NDArray[np.float64]:
     """Volumes (count,) in ml spread evenly in the logarithm over 3 to 150 ml, in an order drawn from the seed."""
     low, high = np.log(VOLUME_RANGE_ML)
     volumes = np.exp(low + (np.arange(count) + 0.5) / max(count, 1) * (high - low))
-    return np.random.default_rng(np.random.SeedSequence([seed, 7177])).permutation(volumes)
+    np.random.default_rng(np.random.SeedSequence([seed, 7177])).shuffle(volumes)
+    return volumes
 
 
 def kind_of_case(cohort_seed: int, case_index: int) -> str:
@@ -70,7 +73,7 @@ def generate_phantom(
     Equal arguments give equal bits. Raises SettingsError for volumes, spacings or kinds that cannot be made.
     """
     _check(tumour_ml, spacing_mm, kind)
-    from unseg_bench_datasets.phantom.threads import one_thread
+    from .threads import one_thread
 
     with one_thread():
         return _generate(cohort_seed, case_index, tumour_ml, spacing_mm, kind)
@@ -87,7 +90,7 @@ def _check(tumour_ml: float | None, spacing_mm: float, kind: str | None) -> None
 
 def _grids(spacing_mm: float) -> tuple[tuple[int, int, int], Grid, tuple[slice, slice, slice]]:
     """Shape of the whole field of view, the grid of the box that holds the head, and where that box lies."""
-    from unseg_bench_datasets.phantom.anatomy import HEAD_BOX_MM
+    from .anatomy import HEAD_BOX_MM
 
     shape = tuple(round(length / spacing_mm) for length in FOV_MM)
     inner = tuple(min(n, round(length / spacing_mm)) for n, length in zip(shape, HEAD_BOX_MM, strict=True))
@@ -100,8 +103,8 @@ def _grids(spacing_mm: float) -> tuple[tuple[int, int, int], Grid, tuple[slice, 
 def _generate(
     cohort_seed: int, case_index: int, tumour_ml: float | None, spacing_mm: float, kind: str | None
 ) -> Phantom:
-    from unseg_bench_datasets.phantom.anatomy import Head
-    from unseg_bench_datasets.phantom.tumour import choose_seat, grow
+    from .anatomy import Head
+    from .tumour import choose_seat, grow
 
     def rng(purpose: Stream) -> np.random.Generator:
         return stream(cohort_seed, case_index, purpose)
@@ -123,7 +126,7 @@ def _generate(
         image=image,
         reference=reference,
         affine=_lps_affine(shape, spacing_mm),
-        spacing_mm=(spacing_mm,) * 3,
+        spacing_mm=(spacing_mm, spacing_mm, spacing_mm),
         tumour_ml=float(reference.sum()) * spacing_mm**3 / 1000,
         kind=kind,
     )
@@ -133,8 +136,8 @@ def _render(
     rng: Callable[[Stream], np.random.Generator], grid: Grid, tissue: Tissue, tumour: Tumour | None, kind: str
 ) -> NDArray[np.float32]:
     """The image of the head box: contrast, distractors, tumour, scanner, cleared background."""
-    from unseg_bench_datasets.phantom import intensity
-    from unseg_bench_datasets.phantom.scanner import draw_scanner, scan
+    from . import intensity
+    from .scanner import draw_scanner, scan
 
     drawn = rng(Stream.CONTRAST)
     contrast = intensity.draw_contrast(drawn)

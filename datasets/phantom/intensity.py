@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from unseg_bench_datasets.phantom.fields import Grid, smooth_field, smoothstep
+
+from .fields import Grid, smooth_field, smoothstep
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from unseg_bench_datasets.phantom.anatomy import Tissue
-    from unseg_bench_datasets.phantom.tumour import Tumour
 
-    Array = NDArray[np.float32]
+    from .anatomy import Tissue
+    from .fields import Array
+    from .tumour import Tumour
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def _places(rng: np.random.Generator, fit: Array, grid: Grid, count: int) -> NDA
 
 def white_matter_spots(rng: np.random.Generator, grid: Grid, tissue: Tissue) -> Array:
     """Small bright spots of white matter disease."""
-    count = int(rng.choice([0, rng.integers(1, 8), rng.integers(8, 30)], p=[0.25, 0.4, 0.35]))
+    few, many = int(rng.integers(1, 8)), int(rng.integers(8, 30))
+    count = int(rng.choice(np.array([0, few, many]), p=[0.25, 0.4, 0.35]))
     fit = tissue.white * (tissue.depth_mm > 8) * tissue.brain
     centres = _places(rng, fit, grid, count)
     radii = rng.uniform(1.2, 4.5, count)[: len(centres)]
@@ -143,15 +145,16 @@ class Look:
     core_extent: float
     necrosis: float
     necrosis_extent: float
+    roughness: float
     edge_mm: float
 
 
 def draw_look(rng: np.random.Generator, kind: str, contrast: Contrast) -> Look:
     """Draw the look of one kind of tumour: 'plain', 'faint' or 'heterogeneous'."""
-    edge = float(rng.uniform(0.4, 1.4))
+    edge = float(rng.uniform(0.4, 2.4))
     if kind == "faint":
         oedema = max(contrast.grey, 1.08) + rng.uniform(0.13, 0.36)
-        return Look(float(oedema), float(rng.uniform(0.8, 1.0)), float(rng.uniform(0, 0.05)), 12.0, 1, 0, 0, 0, edge)
+        return Look(float(oedema), float(rng.uniform(0.8, 1.0)), float(rng.uniform(0, 0.05)), 12.0, 1, 0, 0, 0, 0, edge)
     has_core = rng.random() < (0.55 if kind == "plain" else 0.8)
     has_necrosis = has_core and rng.random() < (0.4 if kind == "plain" else 0.8)
     core_extent = float(rng.uniform(0.45, 0.85)) if has_core else 0.0
@@ -165,6 +168,7 @@ def draw_look(rng: np.random.Generator, kind: str, contrast: Contrast) -> Look:
         core_extent=core_extent,
         necrosis=float(rng.uniform(0.1, 0.9)),
         necrosis_extent=core_extent * float(rng.uniform(0.5, 0.95)) if has_necrosis else 0.0,
+        roughness=float(rng.uniform(0.05, 0.22)),
         edge_mm=edge,
     )
 
@@ -178,15 +182,15 @@ def paint_tumour(
     """
     from scipy.ndimage import gaussian_filter
 
-    rough = smooth_field(rng, grid, 6.0)
     patches = smooth_field(rng, grid, look.patch_mm)
-    level = tumour.level + np.float32(0.09) * rough
+    rough = smooth_field(rng, grid, 9.0) + np.float32(0.6) * smooth_field(rng, grid, 4.0)
+    level = tumour.level + np.float32(look.roughness) * rough
     signal = np.float32(look.oedema) * (1 + np.float32(look.patchiness) * patches)
     core = 1 - smoothstep(level, look.core_extent - 0.06, look.core_extent + 0.06)
     signal = signal * (1 - core * np.float32(1 - look.core))
-    dark = 1 - smoothstep(level, look.necrosis_extent - 0.05, look.necrosis_extent + 0.08)
-    dark = dark if look.necrosis_extent > 0 else np.float32(0)
-    signal = signal * (1 - dark) + np.float32(look.necrosis) * dark
+    if look.necrosis_extent > 0:
+        dark = 1 - smoothstep(level, look.necrosis_extent - 0.05, look.necrosis_extent + 0.1)
+        signal += dark * (np.float32(look.necrosis) * (1 + np.float32(0.12) * rough) - signal)
     signal = np.maximum(signal, np.float32(csf))
     weight = gaussian_filter(tumour.reference.astype(np.float32), look.edge_mm / grid.step_mm / 1.5)
     weight = weight * np.float32(look.washout) + (1 - np.float32(look.washout)) * weight * core

@@ -8,9 +8,7 @@ import numba
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float32]
+    from .fields import Array
 
 
 @numba.njit(cache=True, nogil=True)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from unseg_bench_datasets.phantom.fields import Grid, smooth_field
+
+from .fields import Grid, smooth_field
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float32]
+    from .fields import Array
 
 
 @dataclass(frozen=True)

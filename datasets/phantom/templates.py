@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from unseg_bench_datasets.phantom.fields import Grid, spline
+
+from .fields import Grid, spline
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
-    Array = NDArray[np.float32]
+    from .fields import Array
+
 
 CHANNELS = ("grey", "white", "sulcus", "depth_mm", "ventricle_mm", "detail")
 _MARGIN = 12
@@ -35,11 +39,14 @@ def _read_templates() -> tuple[Array, Array, Array]:
     """T1, grey and white matter at 1 mm as (X, Y, Z) arrays in LPS, cropped to the brain with a margin."""
     from nilearn.datasets import load_mni152_gm_template, load_mni152_template, load_mni152_wm_template
 
-    loaders = (load_mni152_template, load_mni152_gm_template, load_mni152_wm_template)
-    t1, grey, white = (load(resolution=1).get_fdata(dtype=np.float32)[::-1, ::-1, :] for load in loaders)
+    def read(load: Callable[..., Any]) -> Array:
+        volume: Array = load(resolution=1).get_fdata(dtype=np.float32)
+        return volume[::-1, ::-1, :]
+
+    t1 = read(load_mni152_template)
     box = tuple(slice(int(axis.min()), int(axis.max()) + 1) for axis in np.nonzero(t1 > 0))
-    t1, grey, white = (np.pad(np.ascontiguousarray(volume[box]), _MARGIN) for volume in (t1, grey, white))
-    return t1, grey, white
+    grey, white = read(load_mni152_gm_template), read(load_mni152_wm_template)
+    return np.pad(t1[box], _MARGIN), np.pad(grey[box], _MARGIN), np.pad(white[box], _MARGIN)
 
 
 def _signed_distance_mm(mask: NDArray[np.bool_]) -> Array:
@@ -47,7 +54,8 @@ def _signed_distance_mm(mask: NDArray[np.bool_]) -> Array:
     from scipy.ndimage import distance_transform_edt
 
     coarse = mask[::2, ::2, ::2]
-    distance = 2 * (distance_transform_edt(coarse) - distance_transform_edt(~coarse)).astype(np.float32)
+    inside, outside = (np.asarray(distance_transform_edt(part), np.float32) for part in (coarse, ~coarse))
+    distance = 2 * (inside - outside)
     x, y, z = (np.arange(n, dtype=np.float32) for n in mask.shape)
     edged = np.pad(distance, 1, mode="edge")
     return spline(edged, (-2.0, -2.0, -2.0), 2.0, Grid(x, y, z))
@@ -74,7 +82,8 @@ def _ventricles(csf: Array, depth: Array, centre: tuple[float, float, float]) ->
 
     x, y, z = (np.abs(np.arange(n) - c) for n, c in zip(csf.shape, centre, strict=True))
     middle = (x < 45)[:, None, None] & (y < 50)[None, :, None] & (z < 25)[None, None, :]
-    labels, _ = label((csf > 0.55) & (depth > 24) & middle)
+    labels = np.empty(csf.shape, np.int32)
+    label((csf > 0.55) & (depth > 24) & middle, output=labels)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     return np.isin(labels, np.flatnonzero(sizes > 300))

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from unseg_bench_datasets.phantom.anatomy import Head, MassEffect, Tissue
-from unseg_bench_datasets.phantom.fields import Grid, smooth_field, smoothstep
+
+from .anatomy import Head, MassEffect, Tissue
+from .fields import Grid, smooth_field, smoothstep
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Array = NDArray[np.float32]
+    from .fields import Array
 
 
 @dataclass(frozen=True)
@@ -74,19 +75,28 @@ def grow(rng: np.random.Generator, grid: Grid, tissue: Tissue, effect: MassEffec
     return Tumour(window, reference, level / np.float32(outline))
 
 
+def _largest_region(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The largest connected region of a mask that is not empty."""
+    from scipy.ndimage import label
+
+    labels = np.empty(mask.shape, np.int32)
+    label(mask, output=labels)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return labels == sizes.argmax()
+
+
 def _cut_at_volume(level: Array, wanted: int) -> tuple[NDArray[np.bool_], float]:
     """The one connected region of lowest levels with about `wanted` voxels, and the level of its outline."""
-    from scipy.ndimage import binary_fill_holes, label
+    from scipy.ndimage import binary_fill_holes
 
     allowed = np.isfinite(level)
-    count, most = wanted, int(allowed.sum())
-    for _ in range(6):
-        outline = float(np.partition(level.ravel(), count - 1)[count - 1])
-        labels, _ = label(level <= outline)
-        sizes = np.bincount(labels.ravel())
-        sizes[0] = 0
-        missing = wanted - int(sizes.max())
-        if missing <= 0.02 * wanted or count == most:
-            break
+    most = int(allowed.sum())
+    count, missing = 0, wanted
+    outline, region = 0.0, allowed
+    while missing > 0.02 * wanted and count < most:
         count = min(count + missing, most)
-    return np.asarray(binary_fill_holes(labels == int(sizes.argmax()))) & allowed, outline
+        outline = float(np.partition(level.ravel(), count - 1)[count - 1])
+        region = _largest_region(level <= outline)
+        missing = wanted - int(region.sum())
+    return np.asarray(binary_fill_holes(region), np.bool_) & allowed, outline
