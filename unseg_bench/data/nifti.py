@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -73,10 +73,7 @@ def read_labels(path: Path) -> LabelImage:
     raw = _three_axes(path, raw, None)
     values = _scaled(header, raw)
     if values.dtype.kind == "f":
-        rounded = np.rint(values)
-        if not (np.abs(values - rounded) <= _LABEL_TOLERANCE).all() or np.abs(rounded).max() > np.iinfo(np.int16).max:
-            raise DataError(f"{path}: values are not integer labels; is this an image, or a mask resampled smoothly?")
-        values = rounded.astype(np.int16)
+        values = _rounded(path, values)
     return LabelImage(*_grid(path, header, raw.shape), data=values)
 
 
@@ -97,9 +94,9 @@ def write_mask(path: Path, mask: Mask, like: NiftiGrid) -> None:
 
 def write_image(path: Path, data: NDArray[Any], affine: NDArray[np.float64]) -> None:
     """Write an array (X, Y, Z) in its own type with a fresh header in mm, whole or not at all."""
-    import nibabel
+    from nibabel.nifti1 import Nifti1Header
 
-    header = nibabel.nifti1.Nifti1Header()
+    header = Nifti1Header()
     header.set_data_dtype(data.dtype)
     header.set_data_shape(data.shape)
     header.set_xyzt_units("mm")
@@ -175,12 +172,13 @@ def _gunzip(path: Path, block: bytes) -> bytes:
     """Decompress all members of a gzip file; its checksums are compared on the way."""
     from zlib_ng import zlib_ng
 
+    damaged = cast("type[Exception]", zlib_ng.error)
     parts: list[bytes] = []
     while block.startswith(_GZIP_MAGIC):
         member = zlib_ng.decompressobj(wbits=31)
         try:
             parts.append(member.decompress(block))
-        except zlib_ng.error as error:
+        except damaged as error:
             raise DataError(f"{path}: damaged gzip file ({error}); copy or download it again") from None
         if not member.eof:
             raise DataError(f"{path}: the gzip file is cut short; copy or download it again")
@@ -190,7 +188,8 @@ def _gunzip(path: Path, block: bytes) -> bytes:
 
 def _parse_header(path: Path, block: bytes) -> Any:  # noqa: ANN401 - nibabel has no types
     """Return nibabel's header, checked; raises DataError where nibabel would guess or repair voxel sizes."""
-    import nibabel
+    from nibabel.nifti1 import Nifti1Header
+    from nibabel.nifti2 import Nifti2Header
     from nibabel.spatialimages import HeaderDataError
     from nibabel.wrapstruct import WrapStructError
 
@@ -198,10 +197,10 @@ def _parse_header(path: Path, block: bytes) -> Any:  # noqa: ANN401 - nibabel ha
     if not sizes or len(block) < max(sizes):
         raise DataError(f"{path}: not a NIfTI file; convert it to .nii or .nii.gz (dcm2niix reads DICOM)")
     size = sizes.pop()
-    header_class = nibabel.nifti2.Nifti2Header if size == 540 else nibabel.nifti1.Nifti1Header
+    header_class = Nifti2Header if size == 540 else Nifti1Header
     try:
         stored = header_class(block[:size], check=False)
-        if stored["magic"].item().rstrip(b"\0\r\n\x1a") not in (b"n+1", b"n+2"):
+        if bytes(stored["magic"].tobytes())[:3] not in (b"n+1", b"n+2"):
             raise DataError(f"{path}: not a single-file NIfTI (Analyze or .hdr/.img pair); convert it to .nii.gz")
         _check_sizes(path, stored)
         return header_class(block[:size], check=True)
@@ -247,6 +246,16 @@ def _scaled(header: Any, raw: NDArray[Any]) -> NDArray[Any]:  # noqa: ANN401
     return raw * np.float64(1 if slope is None else slope) + np.float64(intercept or 0)
 
 
+def _rounded(path: Path, values: NDArray[Any]) -> NDArray[np.int16]:
+    """Round floating-point labels; some published masks hold 0.99999997 for 1."""
+    with np.errstate(invalid="ignore"):
+        rounded = np.rint(values)
+        whole = (np.abs(values - rounded) <= _LABEL_TOLERANCE).all()
+    if not whole or np.abs(rounded).max() > np.iinfo(np.int16).max:
+        raise DataError(f"{path}: values are not integer labels; is this an image, or a mask resampled smoothly?")
+    return rounded.astype(np.int16)
+
+
 def _grid(path: Path, header: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:  # noqa: ANN401
     """Return the fields of a NiftiGrid; raises DataError when voxel indices do not map to distinct places."""
     from nibabel.spatialimages import HeaderDataError
@@ -268,9 +277,10 @@ def _grid(path: Path, header: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:  
 
 
 def _write(path: Path, data: NDArray[Any], affine: NDArray[np.float64], header: Any, level: int) -> None:  # noqa: ANN401
-    import nibabel
+    from nibabel.nifti1 import Nifti1Image
+    from nibabel.nifti2 import Nifti2Image
 
-    image_class = nibabel.nifti2.Nifti2Image if header.sizeof_hdr == 540 else nibabel.nifti1.Nifti1Image
+    image_class = Nifti2Image if header.sizeof_hdr == 540 else Nifti1Image
     block = image_class(data, affine, header).to_bytes()
     if path.suffix == ".gz":
         from zlib_ng import zlib_ng
