@@ -1,0 +1,141 @@
+"""What a comparison is made of: the scores of runs, with what must agree before they may stand in one table."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from unseg_bench.errors import ScoreError
+from unseg_bench.score.record import SCORING_RULES, CaseScore
+
+_VOLUME_TOLERANCE_ML = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class RunScores:
+    """The scores of one run: one method with its options, one seed, one part of one data set.
+
+    `label` names a method with its options in the table; runs that share it are seeds of one method. `label_free` is
+    what was measured about labels (sealed, ledger, or which were read). `is_floor`: a rule that learns nothing, below
+    which no method should fall. `evidence`: False where the data (the phantom) say nothing about the real methods.
+    """
+
+    method: str
+    label: str
+    seed: int
+    label_free: str
+    dataset: str
+    split: str
+    part: str
+    evidence: bool
+    scores: Sequence[CaseScore]
+    scoring_rules: Mapping[str, str | float] = field(default_factory=lambda: dict(SCORING_RULES))
+    is_floor: bool = False
+
+    @property
+    def name(self) -> str:
+        """The run in messages."""
+        return f"{self.label} (seed {self.seed})"
+
+
+def check_runs(runs: Sequence[RunScores]) -> None:
+    """Refuse runs that do not belong in one table.
+
+    Raises: ScoreError naming two runs and what differs between them (data set, split, part, phantom and real, scoring
+    rules, cases, a case's tumour volume), a run with no cases, the same case twice, a score that is no number, or a
+    seed given twice.
+    """
+    if not runs:
+        raise ScoreError("no scored run to compare; run a method first, for example: ubench run threshold")
+    for run in runs:
+        _check_one(run)
+    first = runs[0]
+    for run in runs[1:]:
+        _check_same_data(first, run)
+        _check_same_rules(first, run)
+        _check_same_cases(first, run)
+    _check_seeds(runs)
+
+
+def _check_one(run: RunScores) -> None:
+    """Refuse a run that has no scores, two for one case, or one that is not a finite number."""
+    if not run.scores:
+        raise ScoreError(f"{run.name} has no scored case; score the run first")
+    seen: set[str] = set()
+    for score in run.scores:
+        if score.case in seen:
+            raise ScoreError(f"{run.name} has two scores for case {score.case}; score the run again")
+        seen.add(score.case)
+        for column in ("tumour_ml", "dsc", "hd95_mm"):
+            if not math.isfinite(getattr(score, column)):
+                raise ScoreError(
+                    f"{run.name}: {column} of case {score.case} is {getattr(score, column)}, which no mean may include "
+                    "or leave out; score the run again"
+                )
+
+
+def _check_same_data(first: RunScores, run: RunScores) -> None:
+    """Refuse runs on different data."""
+    if first.evidence != run.evidence:
+        phantom, real = (run, first) if first.evidence else (first, run)
+        raise ScoreError(
+            f"{phantom.name} was run on a phantom ({phantom.dataset}) and {real.name} on real data ({real.dataset}); "
+            "compare them in two tables"
+        )
+    for what in ("dataset", "split", "part"):
+        one, other = getattr(first, what), getattr(run, what)
+        if one != other:
+            raise ScoreError(
+                f"{first.name} has {what} {one}, {run.name} has {what} {other}; compare runs of one {what}"
+            )
+
+
+def _check_same_rules(first: RunScores, run: RunScores) -> None:
+    """Refuse runs scored by different rules."""
+    for rule in sorted({*first.scoring_rules, *run.scoring_rules}):
+        one, other = first.scoring_rules.get(rule), run.scoring_rules.get(rule)
+        if one != other:
+            raise ScoreError(
+                f"scoring rule {rule} is {one!r} for {first.name} and {other!r} for {run.name}; "
+                "score both by the same rules"
+            )
+
+
+def _check_same_cases(first: RunScores, run: RunScores) -> None:
+    """Refuse runs on different cases, or with different references for one case."""
+    ones = {score.case: score for score in first.scores}
+    others = {score.case: score for score in run.scores}
+    if ones.keys() != others.keys():
+        lacking, fuller, cases = (run, first, ones.keys() - others.keys())
+        if not cases:
+            lacking, fuller, cases = (first, run, others.keys() - ones.keys())
+        raise ScoreError(
+            f"{lacking.name} lacks {len(cases)} of the cases of {fuller.name}: {_some(cases)}; "
+            "compare runs on the same cases"
+        )
+    for case, score in ones.items():
+        if abs(score.tumour_ml - others[case].tumour_ml) > _VOLUME_TOLERANCE_ML:
+            raise ScoreError(
+                f"case {case}: the reference has {score.tumour_ml:.6g} ml for {first.name} and "
+                f"{others[case].tumour_ml:.6g} ml for {run.name}; score both against the same references"
+            )
+
+
+def _check_seeds(runs: Sequence[RunScores]) -> None:
+    """Refuse two runs of one label and seed, and one label for two methods."""
+    methods: dict[str, str] = {}
+    seeds: set[tuple[str, int]] = set()
+    for run in runs:
+        if methods.setdefault(run.label, run.method) != run.method:
+            raise ScoreError(
+                f"{run.label} names two methods, {methods[run.label]} and {run.method}; give them two labels"
+            )
+        if (run.label, run.seed) in seeds:
+            raise ScoreError(f"{run.name} is given twice; name one of the two runs, or give them two labels")
+        seeds.add((run.label, run.seed))
+
+
+def _some(cases: Iterable[str], most: int = 3) -> str:
+    """The first few names, and how many more."""
+    names = sorted(cases)
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
