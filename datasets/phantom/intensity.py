@@ -104,8 +104,8 @@ def cortical_patches(rng: np.random.Generator, grid: Grid, tissue: Tissue) -> Ar
 
 def surface_band(rng: np.random.Generator, grid: Grid, tissue: Tissue) -> Array:
     """A bright band under the skull on part of the head, and bright poles at the skull base, in some scans."""
-    band, base = rng.random() < 0.4, rng.random() < 0.5
-    thickness, size, base_size = rng.uniform(2.5, 7), rng.uniform(0.15, 0.6), rng.uniform(0.15, 0.7)
+    band, base = rng.random() < 0.3, rng.random() < 0.4
+    thickness, size, base_size = rng.uniform(2.5, 7), rng.uniform(0.1, 0.5), rng.uniform(0.1, 0.5)
     where = smooth_field(rng, grid, 38.0)
     height = grid.open_mesh()[2]
     shallow = np.exp(-np.clip(tissue.depth_mm, 0, None) / np.float32(thickness))
@@ -127,10 +127,10 @@ def distractors(rng: np.random.Generator, grid: Grid, tissue: Tissue) -> Array:
 
 def leftovers(rng: np.random.Generator, grid: Grid, tissue: Tissue, image: Array) -> None:
     """Draw, in place, what skull-stripping left outside the brain: dark CSF and specks of dura, fat and eyes."""
-    base, spread = rng.uniform(0.1, 0.9), rng.uniform(0.1, 0.6)
+    base, spread = rng.uniform(0.1, 0.8), rng.uniform(0.1, 0.4)
     texture = np.float32(base) + np.float32(spread) * smooth_field(rng, grid, 4.0)
     outside = smoothstep(-tissue.depth_mm, 2.5, 4.0)
-    image += outside * (np.clip(texture, 0.02, 2.0) - image)
+    image += outside * (np.clip(texture, 0.02, 1.7) - image)
 
 
 @dataclass(frozen=True)
@@ -155,10 +155,11 @@ def draw_look(rng: np.random.Generator, kind: str, contrast: Contrast) -> Look:
     if kind == "faint":
         oedema = max(contrast.grey, 1.08) + rng.uniform(0.13, 0.36)
         return Look(float(oedema), float(rng.uniform(0.8, 1.0)), float(rng.uniform(0, 0.05)), 12.0, 1, 0, 0, 0, 0, edge)
-    has_core = rng.random() < (0.55 if kind == "plain" else 0.8)
-    has_necrosis = has_core and rng.random() < (0.4 if kind == "plain" else 0.8)
-    core_extent = float(rng.uniform(0.45, 0.85)) if has_core else 0.0
     plain = kind == "plain"
+    has_core = rng.random() < (0.55 if plain else 0.85)
+    has_necrosis = has_core and rng.random() < (0.3 if plain else 0.8)
+    core_extent = float(rng.uniform(0.45, 0.8)) if has_core else 0.0
+    darkest = 0.65 if plain else 0.9
     return Look(
         oedema=1 + float(rng.uniform(0.5, 1.3) if plain else rng.uniform(0.3, 0.9)),
         washout=float(rng.uniform(0.65, 0.95)),
@@ -167,7 +168,7 @@ def draw_look(rng: np.random.Generator, kind: str, contrast: Contrast) -> Look:
         core=float(rng.uniform(0.75, 1.15) if plain else rng.uniform(0.55, 1.0)),
         core_extent=core_extent,
         necrosis=float(rng.uniform(0.1, 0.9)),
-        necrosis_extent=core_extent * float(rng.uniform(0.5, 0.95)) if has_necrosis else 0.0,
+        necrosis_extent=core_extent * float(rng.uniform(0.4, darkest)) if has_necrosis else 0.0,
         roughness=float(rng.uniform(0.05, 0.22)),
         edge_mm=edge,
     )
