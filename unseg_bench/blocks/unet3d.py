@@ -10,10 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unseg_bench.blocks.unet_options import LossName, Norm
 from unseg_bench.data.volume import Image
-
-Norm: TypeAlias = Literal["batch", "instance"]
-LossName: TypeAlias = Literal["cross-entropy", "dice-ce"]
 
 
 class UNet3d(nn.Module):

@@ -1,0 +1,66 @@
+"""Options of a U-Net stage; apart from the code that needs torch, so that naming a method does not load it."""
+
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Norm: TypeAlias = Literal["batch", "instance"]
+LossName: TypeAlias = Literal["cross-entropy", "dice-ce"]
+Orientation: TypeAlias = Literal["as-is", "left-right", "axial-turns"]
+"""How a patch may be turned: not; mirrored along x; turned by 90 degrees in x-y and mirrored along x or y."""
+
+Size: TypeAlias = tuple[int, int, int]
+
+
+class UNetOptions(BaseModel):
+    """Network and training. The defaults are CLISC's (section 3 of the paper; momentum, decay, dropout, loss and
+    turns from its reference code): 16-256 channels, 128^3, SGD 0.01, batch 2, 400 epochs, last epoch.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    spacing_mm: float | None = Field(None, gt=0)
+    """Isotropic voxel size that the network works at; None: each volume's own."""
+    channels: tuple[int, ...] = Field((16, 32, 64, 128, 256), min_length=2)
+    """Feature channels of each level; one level fewer than that is the number of downsamplings."""
+    norm: Norm = "batch"
+    dropout: float = Field(0.3, ge=0, lt=1)
+    foreground_prior: float | None = Field(None, gt=0, lt=1)
+    """Share of voxels that the untrained network calls tumour; None: one half."""
+    patch: Size = (128, 128, 128)
+    batch: int = Field(2, ge=1)
+    epochs: int = Field(400, ge=1)
+    steps: int | None = Field(None, ge=1)
+    """Number of optimisation steps, whatever the cohort's size; None: `epochs` times the batches of the cohort."""
+    loss: LossName = "cross-entropy"
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    learning_rate: float = Field(0.01, gt=0)
+    schedule: Literal["constant", "polynomial", "one-cycle"] = "polynomial"
+    momentum: float = Field(0.9, ge=0, lt=1)
+    """Of SGD."""
+    weight_decay: float = Field(1e-4, ge=0)
+    orientation: Orientation = "axial-turns"
+    intensity: bool = False
+    """Vary brightness, contrast, gamma, noise and blur of the patches."""
+    foreground_share: float = Field(0.0, ge=0, le=1)
+    """Share of the patches that are placed on a tumour voxel of the label."""
+
+    def steps_for(self, cases: int) -> int:
+        """Return the number of optimisation steps for a cohort of `cases`."""
+        return self.steps or self.epochs * -(-cases // self.batch)
+
+
+class UNetInference(BaseModel):
+    """How a trained network segments a volume; changing it trains nothing again.
+
+    `way`: 'sliding' windows of the training patch's size, the 'whole' volume in one pass, or 'resized': the whole
+    volume resized to the training patch's size by nearest neighbour and back, as CLISC's reference code does.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    way: Literal["sliding", "whole", "resized"] = "sliding"
+    mirror: bool = False
+    """Average with the prediction of the volume mirrored left to right."""
+    threshold: float = Field(0.5, gt=0, lt=1)
+    largest_component: bool = False
