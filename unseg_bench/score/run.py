@@ -3,7 +3,13 @@
 import os
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from unseg_bench.data.labels import read_reference
+from unseg_bench.data.paths import cache_dir
+from unseg_bench.data.store import PreparedStore
+from unseg_bench.data.volume import Mask
 from unseg_bench.errors import ScoreError
 from unseg_bench.plugins.manager import Plugins
 from unseg_bench.run.folder import RunFolder
@@ -40,7 +46,12 @@ def _references(run: RunFolder, plugins: Plugins) -> ReferenceOf:
     """Return the function that opens a case's reference through the one door."""
     settings = run.record["settings"]
     dataset = make_dataset(plugins.dataset(settings["dataset"]), settings["dataset_options"])
-    return lambda case_id: read_reference(dataset, case_id)
+    store = PreparedStore(cache_dir() / "prepared")
+
+    def read(case_id: str) -> tuple[Mask, NDArray[np.float64]]:
+        return read_reference(dataset, case_id, store.prepare(case_id, dataset.image(case_id)).grid)
+
+    return read
 
 
 def _steps(reporter: Reporter, total: int) -> Callable[[CaseScore], None]:
