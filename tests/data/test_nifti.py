@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from unseg_bench.data.nifti import grid_difference, read_image, read_labels, write_image, write_mask
 from unseg_bench.errors import DataError
 

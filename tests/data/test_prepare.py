@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+
 from unseg_bench.data.nifti import NiftiImage, read_image, read_labels, write_mask
 from unseg_bench.data.prepare import Placement, find_brain, prepare
 from unseg_bench.errors import DataError
@@ -53,7 +54,7 @@ shapes = st.tuples(*[st.integers(5, 14)] * 3)
 @settings(max_examples=60, deadline=None)
 def test_the_orientation_is_that_of_nibabel_and_every_voxel_stays_where_it_is_in_the_world(shape, affine):
     data, inside = head(shape)
-    image, brain, placement = prepare(as_image(data, affine))
+    _, brain, placement = prepare(as_image(data, affine))
     peer = nib.Nifti1Image(data, affine)
     lps = peer.as_reoriented(ornt_transform(io_orientation(affine), axcodes2ornt("LPS")))
     assert np.array_equal(placement.reorient(data), lps.get_fdata(dtype=np.float32))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from unseg_bench.plugins.dataset import Dataset, ImageFile, Progress
 
 _IMAGE, _BRAIN, _FACTS = "image.npy", "brain.npy", "prepared.json"
-_content_digests: dict[tuple[str, int, int], str] = {}
+_content_digests: dict[tuple[str, int, int, int], str] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,10 +123,10 @@ def _digest(source: ImageFile) -> str:
 
 
 def _content_digest(path: Path) -> str:
-    """SHA-256 of a file; read once a process as long as its size and time of change stay the same."""
+    """SHA-256 of a file; read once a process as long as its size and times of change stay the same."""
     try:
         status = path.stat()
-        key = (str(path.resolve()), status.st_size, status.st_mtime_ns)
+        key = (str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if key not in _content_digests:
             with path.open("rb") as file:
                 _content_digests[key] = hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,234 @@
+import gzip
+
+import nibabel as nib
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from unseg_bench_datasets.folder import FolderDataset, FolderOptions, Pattern, ubench_datasets
+
+from unseg_bench.data.labels import LabelDoor, read_reference
+from unseg_bench.data.nifti import read_image
+from unseg_bench.data.store import PreparedStore
+from unseg_bench.data.supervision import Supervision
+from unseg_bench.errors import DataError
+
+AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def touch(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"")
+    return root
+
+
+def opened(root, **options):
+    return FolderDataset(FolderOptions(data=root, **options))
+
+
+def case_ids(dataset):
+    return sorted(dataset.split().case_ids)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "case_id"),
+    [
+        ("*.nii.gz", "p1.nii.gz", "p1"),
+        ("*/Flair*.nii.gz", "p1/Flair_x.nii.gz", "p1"),
+        ("{case}/{case}_flair.nii", "p1/p1_flair.nii", "p1"),
+        ("{case}/{case}_flair.nii", "p1/p2_flair.nii", None),
+        ("*/{case}_flair.nii", "site/p1_flair.nii", "p1"),
+        ("site?/*.nii", "site7/p1.nii", "p1"),
+        ("**/*_flair.nii", "a/b/p1_flair.nii", "p1"),
+        ("**/*_flair.nii", "p1_flair.nii", "p1"),
+        ("*/anat.nii", "a/b/anat.nii", None),
+        ("[x]/*.nii", "[x]/p1.nii", "p1"),
+        ("*_0000.nii.gz", "BRATS_001_0000.nii.gz", "BRATS_001"),
+        ("*.nii.gz", "p1xniixgz", None),
+    ],
+)
+def test_the_case_id_is_the_first_star_or_what_case_marks(tmp_path, pattern, name, case_id):
+    found = Pattern("image", pattern)
+    assert found.case_id(name) == case_id
+    root = touch(tmp_path, name)
+    if case_id:
+        assert found.files(root) == {case_id: root / name}
+    else:
+        with pytest.raises(DataError, match="matches no file"):
+            found.files(root)
+
+
+def test_references_are_never_images_and_hidden_files_are_nothing(tmp_path):
+    touch(tmp_path, "p1.nii.gz", "p1_seg.nii.gz", "p2.nii.gz", "p2_seg.nii.gz", "._p1.nii.gz")
+    dataset = opened(tmp_path, image="*.nii.gz", reference="*_seg.nii.gz", split="all-test")
+    assert case_ids(dataset) == ["p1", "p2"]
+    assert dataset.image("p1").path == tmp_path / "p1.nii.gz"
+    assert dataset.reference("p1").path == tmp_path / "p1_seg.nii.gz"
+    with pytest.raises(DataError, match=r"matches no file \(other than reference masks\)"):
+        opened(tmp_path, image="*_seg.nii.gz", reference="*_seg.nii.gz")
+
+
+def test_images_without_a_reference_are_allowed(tmp_path):
+    touch(tmp_path, "i/p1.nii.gz", "i/p2.nii.gz", "r/p1.nii.gz")
+    dataset = opened(tmp_path, image="i/*.nii.gz", reference="r/*.nii.gz", split="all-test")
+    assert dataset.reference("p2") is None
+    assert opened(tmp_path, image="i/*.nii.gz", split="all-test").reference("p1") is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"image": "absent/*.nii"}, "image 'absent/.*matches no file"),
+        ({"image": "i/p1.nii.gz"}, "needs a '\\*' or"),
+        ({"image": "/abs/*.nii.gz"}, "must be relative"),
+        ({"image": "i/*"}, "cannot be used as a file name"),
+        ({"image": "*/p?.nii.gz"}, "both stand for case i"),
+        ({"image": "i/p*.nii.gz", "reference": "{case}/p1.nii.gz"}, "no case id of image .*e.g. 2.*e.g. i"),
+        ({"image": "i/p*.nii.gz", "reference": "r/*.nii.gz"}, "reference 'r/.*matches no file"),
+        ({"image": "i/p*.nii.gz", "healthy": "h/*.nii.gz"}, "healthy: .*same case id"),
+        ({"image": "i/p*.nii.gz", "split": "seven:one"}, "write ratios like 7:1:2"),
+        ({"image": "i/p*.nii.gz", "split": "1:0:0"}, "leaves no test case of 2"),
+        ({"image": "i/p*.nii.gz", "split": "0:0:0"}, "not all zero"),
+    ],
+)
+def test_what_cannot_be_a_cohort_is_said_with_its_option(tmp_path, options, message):
+    touch(tmp_path, "i/p1.nii.gz", "i/p2.nii.gz", "i/odd name.nii.gz", "h/1.nii.gz")
+    with pytest.raises(DataError, match=message):
+        opened(tmp_path, **options)
+
+
+def test_the_folder_itself_must_be_there(tmp_path):
+    with pytest.raises(DataError, match="--data DIR"):
+        FolderDataset(FolderOptions())
+    with pytest.raises(DataError, match=r"absent is not a folder"):
+        opened(tmp_path / "absent")
+
+
+def test_options_are_what_the_command_line_gives():
+    assert FolderOptions.model_validate({"tumour_labels": "1,2, 4"}).tumour_labels == (1, 2, 4)
+    assert FolderOptions.model_validate({"tumour_labels": [1, 2]}).tumour_labels == (1, 2)
+    assert FolderOptions.model_validate({"channel": "3"}).channel == 3
+    for bad in ({"tumour_labels": "0,1"}, {"tumour_labels": ""}, {"tumour_labels": "one"}, {"channel": -1}, {"x": 1}):
+        with pytest.raises(ValidationError):
+            FolderOptions.model_validate(bad)
+    again = FolderOptions.model_validate(FolderOptions(tumour_labels=(1, 2)).model_dump(mode="json"))
+    assert again == FolderOptions(tumour_labels=(1, 2))
+    assert all(field.description for field in FolderOptions.model_fields.values())
+
+
+def test_splits_by_ratio_by_files_and_all_test(tmp_path):
+    touch(tmp_path, *[f"p{number}.nii.gz" for number in range(10)])
+    by_ratio = opened(tmp_path).split()
+    assert [len(by_ratio.part(part)) for part in ("train", "valid", "test")] == [7, 1, 2]
+    assert opened(tmp_path, split_seed=1).split() != by_ratio
+    assert opened(tmp_path, split="all-test").split().test == tuple(f"p{number}" for number in range(10))
+    lists = tmp_path / "mine"
+    lists.mkdir()
+    (lists / "test.txt").write_text("p3\n")
+    (lists / "train.txt").write_text("p1\np2\n")
+    split = opened(tmp_path, split=str(lists)).split()
+    assert (split.name, split.train, split.test) == ("mine", ("p1", "p2"), ("p3",))
+    (lists / "test.txt").write_text("p33\n")
+    with pytest.raises(DataError, match="names case 'p33'"):
+        opened(tmp_path, split=str(lists))
+
+
+def test_healthy_cases_belong_to_no_part(tmp_path):
+    touch(tmp_path, "p1/f.nii", "p2/f.nii", "control1/f.nii", "more/c9.nii")
+    dataset = opened(tmp_path, image="*/f.nii", healthy="control*/f.nii", split="all-test")
+    assert case_ids(dataset) == ["p1", "p2"]
+    assert dataset.healthy() == ("control1",), "the id that the image pattern gives it"
+    assert dataset.image("control1").path == tmp_path / "control1/f.nii"
+    assert opened(tmp_path, image="*/f.nii", healthy="more/*.nii").healthy() == ("c9",)
+
+
+def test_unlabelled_images_train_without_any_reference_and_the_name_tells_when_they_are_tested_too(tmp_path):
+    touch(tmp_path, "i/p1.nii.gz", "i/p2.nii.gz", "r/p1.nii.gz", "r/p2.nii.gz", "extra/x1.nii.gz")
+    common = {"image": "i/*.nii.gz", "reference": "r/*.nii.gz", "split": "all-test"}
+    apart = opened(tmp_path, **common, unlabelled="extra/*.nii.gz")
+    assert apart.split().name == "all-test-unlabelled"
+    assert apart.split().train == ("unlabelled-x1",)
+    same = opened(tmp_path, **common, unlabelled="i/*.nii.gz")
+    assert same.split().name == "all-test-transductive"
+    assert same.split().train == ("unlabelled-p1", "unlabelled-p2")
+    assert same.image("unlabelled-p1").path == same.image("p1").path
+    assert same.reference("unlabelled-p1") is None
+
+
+def test_identity_names_patterns_and_members_but_no_place(tmp_path):
+    names = [f"p{number}.nii.gz" for number in range(6)]
+    one, two = opened(touch(tmp_path / "one", *names)), opened(touch(tmp_path / "two", *names))
+    assert one.identity() == two.identity()
+    assert str(tmp_path) not in repr(one.identity())
+    more = opened(touch(tmp_path / "three", *names, "p7.nii.gz"))
+    assert len({repr(d.identity()) for d in (one, more, opened(tmp_path / "one", split_seed=3))}) == 3
+
+
+def test_a_channel_of_4d_files_and_chosen_labels_reach_the_door(tmp_path):
+    rng = np.random.default_rng(0)
+    data, labels = np.zeros((8, 9, 10, 2), np.float32), np.zeros((8, 9, 10), np.uint8)
+    data[2:6, 2:7, 2:8] = rng.random((4, 5, 6, 2)) + 1
+    labels[3, 3, 3:6] = (1, 2, 3)
+    for number in range(3):
+        nib.save(nib.Nifti1Image(data, AFFINE), tmp_path / f"p{number}_0000.nii.gz")
+        nib.save(nib.Nifti1Image(labels, AFFINE), tmp_path / f"m{number}.nii.gz")
+    dataset = opened(
+        tmp_path,
+        image="p*_0000.nii.gz",
+        reference="m*.nii.gz",
+        channel=1,
+        tumour_labels=(1, 3),
+        split="1:1:1",
+    )
+    assert not dataset.check(lambda *_: None).problems
+    train = dataset.split().train[0]
+    door = LabelDoor(dataset, dataset.split(), Supervision.MASKS, PreparedStore(tmp_path / "store"), lambda _: None)
+    assert door.mask(train, "training").sum() == 2
+    image = read_image(dataset.image(train).path, dataset.image(train).channel)
+    assert np.array_equal(image.data, data[..., 1])
+
+
+def test_a_broken_file_does_not_stop_the_others_in_check(tmp_path):
+    data = np.zeros((8, 9, 10), np.float32)
+    data[2:6, 2:7, 2:8] = np.random.default_rng(0).random((4, 5, 6)) + 1
+    for number in range(3):
+        nib.save(nib.Nifti1Image(data, AFFINE), tmp_path / f"p{number}.nii.gz")
+    (tmp_path / "p1.nii.gz").write_bytes(gzip.compress(b"no image" * 100))
+    check = opened(tmp_path).check(lambda *_: None)
+    assert check.cases == 3
+    assert len(check.problems) == 1
+    assert "p1.nii.gz: not a NIfTI file" in check.problems[0]
+
+
+def test_the_real_cohort_of_2013(shared_dir):
+    dataset = opened(
+        shared_dir / "data",
+        image="brats2013/*/Flair_subtrMeanDivStd.nii.gz",
+        reference="brats2013/*/OTMultiClass.nii.gz",
+        split="all-test",
+    )
+    assert case_ids(dataset) == [f"brats_2013_pat000{n}_1" for n in range(1, 7)]
+    case_id = dataset.split().test[0]
+    image = read_image(dataset.image(case_id).path)
+    mask, affine = read_reference(dataset, case_id, image)
+    assert np.array_equal(mask, nib.load(dataset.reference(case_id).path).get_fdata() > 0.5)
+    assert mask.sum() > 100_000
+    assert np.array_equal(affine, image.affine)
+
+
+def test_the_real_case_of_2021(shared_dir):
+    dataset = opened(
+        shared_dir / "data",
+        image="*/BraTS2021_{case}_flair.nii.gz",
+        reference="*/BraTS2021_{case}_seg.nii.gz",
+        split="all-test",
+        tumour_labels=(1, 2, 4),
+    )
+    assert case_ids(dataset) == ["00006"]
+    check = dataset.check(lambda *_: None)
+    assert not check.problems
+    assert "values in the reference masks: 0, 1, 2, 4" in check.notes
+
+
+def test_it_is_registered():
+    assert ubench_datasets() == [FolderDataset]
