@@ -1,0 +1,193 @@
+"""The stage cache: whole results or none, errors that name the stage, one process at a time."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from unseg_bench.errors import RunError, SettingsError
+from unseg_bench.plugins.context import stage
+from unseg_bench.plugins.method import MethodOptions
+from unseg_bench.run.locks import hold
+from unseg_bench.run.stages import Call, StageCache, read_label_reads, read_seconds
+
+
+class Options(MethodOptions):
+    value: int = 1
+
+
+def compute(cache, step, options=None, inputs=None, seed=0, **more):
+    call = Call(step, options, inputs or {}, seed)
+    return cache.compute(call, device="cpu", report=lambda done, total, note: None, **more)
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return StageCache(tmp_path / "stages")
+
+
+@stage("square", seeded=False)
+def square(work, options):
+    np.save(work.folder / "value.npy", options.value**2)
+
+
+def test_result_is_kept_and_found(cache):
+    call = Call(square, Options(value=3), {}, 0)
+    assert cache.find(call) is None
+    made = compute(cache, square, Options(value=3))
+    found = cache.find(call)
+    assert found == made
+    assert int(found.array("value")) == 9
+    assert read_seconds(found) >= 0
+    assert not found.array("value").flags.writeable
+
+
+def test_inputs_and_extras_are_handed_over_by_name(cache):
+    seen = {}
+
+    @stage("look")
+    def look(work, options, *, first, digest, door):
+        seen.update(first=int(first.array("value")), digest=digest, door=door, device=work.device)
+
+    first = compute(cache, square, Options(value=2))
+    compute(cache, look, Options(), {"first": first, "digest": "abc"}, extras={"door": "open"})
+    assert seen == {"first": 4, "digest": "abc", "door": "open", "device": "cpu"}
+
+
+def test_extras_are_not_part_of_the_key(cache):
+    calls = []
+
+    @stage("count")
+    def count(work, *, door):
+        calls.append(door)
+
+    one, two = (compute(cache, count, extras={"door": door}) for door in ("a", "b"))
+    assert one == two
+    assert calls == ["a"]
+
+
+def test_failure_names_the_stage_and_leaves_no_result(cache):
+    @stage("fragile")
+    def fragile(work):
+        (work.folder / "half.txt").write_text("half")
+        raise ValueError("boom")
+
+    with pytest.raises(RunError, match="stage 'fragile' failed: ValueError: boom"):
+        compute(cache, fragile)
+    assert cache.find(Call(fragile, None, {}, 0)) is None
+
+
+def test_a_users_error_comes_through_as_it_is(cache):
+    @stage("strict")
+    def strict(work):
+        raise SettingsError("captions must not be empty")
+
+    with pytest.raises(SettingsError, match="captions"):
+        compute(cache, strict)
+
+
+def test_scratch_survives_a_crash_and_half_results_do_not(cache):
+    seen = []
+
+    @stage("long")
+    def long(work):
+        seen.append((sorted(p.name for p in work.scratch.iterdir()), sorted(p.name for p in work.folder.iterdir())))
+        (work.scratch / "checkpoint").write_text("step 5")
+        (work.folder / "result.txt").write_text("done")
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compute(cache, long)
+    artifact = compute(cache, long)
+    assert seen == [([], []), (["checkpoint"], [])]
+    assert artifact.path("result.txt").read_text() == "done"
+    assert {path.suffix for path in cache.folder.iterdir()} <= {"", ".lock"}
+
+
+def test_refresh_replaces_a_result(cache):
+    values = iter([1, 2])
+
+    @stage("next")
+    def step(work):
+        np.save(work.folder / "value.npy", next(values))
+
+    assert int(compute(cache, step).array("value")) == 1
+    assert int(compute(cache, step).array("value")) == 1
+    assert int(compute(cache, step, refresh=True).array("value")) == 2
+
+
+def test_label_reads_are_kept_with_the_result(cache):
+    reads = [{"case": "a", "kind": "mask", "purpose": "loss"}]
+    artifact = compute(cache, square, Options(), label_reads=lambda: reads)
+    assert read_label_reads(artifact) == reads
+
+
+def test_seed_depends_on_run_and_stage_and_only_for_seeded_stages(cache):
+    seeds = {}
+
+    def remember(name, *, seeded):
+        @stage(name, seeded=seeded)
+        def step(work):
+            seeds.setdefault(name, set()).add(work.seed)
+
+        for seed in (0, 1):
+            compute(cache, step, seed=seed)
+
+    remember("one", seeded=True)
+    remember("two", seeded=True)
+    remember("fixed", seeded=False)
+    assert [len(seeds[name]) for name in ("one", "two", "fixed")] == [2, 2, 1]
+    assert not seeds["one"] & seeds["two"]
+
+
+def test_a_dot_in_a_name_is_no_file_suffix(cache):
+    """Otherwise interrupted attempts with different seeds would share a scratch folder, and its checkpoints."""
+    found = []
+
+    @stage("unet-0.5")
+    def step(work):
+        found.extend(work.scratch.iterdir())
+        (work.scratch / "checkpoint").touch()
+        raise KeyboardInterrupt
+
+    for seed in (0, 1):
+        with pytest.raises(KeyboardInterrupt):
+            compute(cache, step, seed=seed)
+    assert found == []
+
+
+def test_two_at_one_stage_compute_it_once(cache):
+    calls, waited = [], []
+    inside, go_on = threading.Event(), threading.Event()
+
+    @stage("slow")
+    def slow(work):
+        calls.append(1)
+        inside.set()
+        assert go_on.wait(10)
+
+    artifacts = []
+    first = threading.Thread(target=lambda: artifacts.append(compute(cache, slow)))
+    first.start()
+    assert inside.wait(10)
+
+    def on_wait(text):
+        waited.append(text)
+        go_on.set()
+
+    artifacts.append(compute(cache, slow, on_wait=on_wait))
+    first.join()
+    assert len(calls) == 1
+    assert artifacts[0] == artifacts[1]
+    assert len(waited) == 1
+    assert "another process" in waited[0]
+
+
+def test_lock_is_free_again_after_an_error(tmp_path):
+    waits = []
+    with pytest.raises(ValueError, match="boom"), hold(tmp_path / "a.lock", waits.append):
+        raise ValueError("boom")
+    with hold(tmp_path / "a.lock", waits.append):
+        pass
+    assert waits == []
