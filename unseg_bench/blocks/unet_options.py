@@ -19,30 +19,30 @@ class UNetOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    spacing_mm: float | None = Field(None, gt=0)
+    spacing_mm: float | None = Field(default=None, gt=0)
     """Isotropic voxel size that the network works at; None: each volume's own."""
-    channels: tuple[int, ...] = Field((16, 32, 64, 128, 256), min_length=2)
+    channels: tuple[int, ...] = Field(default=(16, 32, 64, 128, 256), min_length=2)
     """Feature channels of each level; one level fewer than that is the number of downsamplings."""
     norm: Norm = "batch"
-    dropout: float = Field(0.3, ge=0, lt=1)
-    foreground_prior: float | None = Field(None, gt=0, lt=1)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    foreground_prior: float | None = Field(default=None, gt=0, lt=1)
     """Share of voxels that the untrained network calls tumour; None: one half."""
     patch: Size = (128, 128, 128)
-    batch: int = Field(2, ge=1)
-    epochs: int = Field(400, ge=1)
-    steps: int | None = Field(None, ge=1)
+    batch: int = Field(default=2, ge=1)
+    epochs: int = Field(default=400, ge=1)
+    steps: int | None = Field(default=None, ge=1)
     """Number of optimisation steps, whatever the cohort's size; None: `epochs` times the batches of the cohort."""
     loss: LossName = "cross-entropy"
     optimizer: Literal["sgd", "adam"] = "sgd"
-    learning_rate: float = Field(0.01, gt=0)
+    learning_rate: float = Field(default=0.01, gt=0)
     schedule: Literal["constant", "polynomial", "one-cycle"] = "polynomial"
-    momentum: float = Field(0.9, ge=0, lt=1)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
     """Of SGD."""
-    weight_decay: float = Field(1e-4, ge=0)
+    weight_decay: float = Field(default=1e-4, ge=0)
     orientation: Orientation = "axial-turns"
     intensity: bool = False
     """Vary brightness, contrast, gamma, noise and blur of the patches."""
-    foreground_share: float = Field(0.0, ge=0, le=1)
+    foreground_share: float = Field(default=0.0, ge=0, le=1)
     """Share of the patches that are placed on a tumour voxel of the label."""
 
     def steps_for(self, cases: int) -> int:
@@ -62,5 +62,5 @@ class UNetInference(BaseModel):
     way: Literal["sliding", "whole", "resized"] = "sliding"
     mirror: bool = False
     """Average with the prediction of the volume mirrored left to right."""
-    threshold: float = Field(0.5, gt=0, lt=1)
+    threshold: float = Field(default=0.5, gt=0, lt=1)
     largest_component: bool = False
