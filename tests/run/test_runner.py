@@ -60,7 +60,7 @@ def test_a_label_read_that_was_not_declared_ends_the_run(toy):
 
 
 def test_one_failing_case_does_not_stop_the_others(toy):
-    with pytest.raises(RunError, match="1 of 3 cases failed, first case-5 .ValueError: no luck"):
+    with pytest.raises(RunError, match=r"1 of 3 cases failed, first case-5 \(ValueError: no luck"):
         toy.run(set={"fail_on": "case-5"})
     folder = toy.plan(set={"fail_on": "case-5"}).folder
     assert folder.prediction("case-4").is_file()
@@ -70,7 +70,7 @@ def test_one_failing_case_does_not_stop_the_others(toy):
 
 
 def test_unknown_names_are_refused_before_anything_is_computed(toy):
-    with pytest.raises(SettingsError, match="Did you mean 'train.rate'"):
+    with pytest.raises(SettingsError, match=r"Did you mean 'train\.rate'"):
         toy.plan(set={"train.rat": 1})
     with pytest.raises(SettingsError, match="Did you mean 'demo'"):
         toy.plan(preset="demi")

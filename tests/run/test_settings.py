@@ -94,7 +94,7 @@ def test_wrong_options_get_one_clear_line(values, message):
 
 
 def test_unknown_preset_names_the_nearest():
-    with pytest.raises(SettingsError, match="one has no preset 'papr'. Did you mean 'paper'"):
+    with pytest.raises(SettingsError, match=r"one has no preset 'papr'\. Did you mean 'paper'"):
         resolve(preset="papr")
 
 

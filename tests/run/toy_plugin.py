@@ -1,5 +1,6 @@
 """A data set of small blobs and a method of three stages. Every step is a line in $TOY_LOG; at $TOY_KILL_AT it dies."""
 
+import itertools
 import json
 import os
 import signal
@@ -27,13 +28,11 @@ from unseg_bench import (
 )
 from unseg_bench.data.paths import cache_dir
 
-_ticks = 0
+_ticks = itertools.count(1)
 
 
 def tick(line: str) -> None:
-    global _ticks
-    _ticks += 1
-    if _ticks == int(os.environ.get("TOY_KILL_AT", "0")):
+    if next(_ticks) == int(os.environ.get("TOY_KILL_AT", "0")):
         os.kill(os.getpid(), signal.SIGKILL)
     with Path(os.environ["TOY_LOG"]).open("a") as file:
         file.write(line + "\n")

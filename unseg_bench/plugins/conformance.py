@@ -94,9 +94,18 @@ class _Trial:
     def taken_up(self) -> Rehearsal:
         """The interrupted rehearsal, begun again in the same store."""
         assert self.interrupted  # noqa: S101 - it must have happened before
+        return self._again()
+
+    @cached_property
+    def third(self) -> Rehearsal:
+        """One more rehearsal in that store, where all stages are finished."""
+        assert self.taken_up  # noqa: S101 - it must have happened before
+        return self._again()
+
+    def _again(self) -> Rehearsal:
         rehearsal = self.theatre.rehearse("interrupted")
         if rehearsal.error is not None:
-            raise Broken(f"fit failed when it was called again after a crash: {_describe(rehearsal.error)}")
+            raise Broken(f"failed when fit was called again: {_describe(rehearsal.error)}")
         return rehearsal
 
 
@@ -184,7 +193,7 @@ def _resumes(trial: _Trial) -> str:
             f"{len(stages)} stages when undisturbed, {len(computed)} after a crash half way (differing: "
             f"{', '.join(extra)}); give a stage the same options and inputs every time"
         )
-    if again := trial.theatre.rehearse("interrupted").context.finished:
+    if again := trial.third.context.finished:
         raise Broken(f"calling fit again computed {', '.join(again)}; what is finished must cost nothing")
     return f"{len(stages)} stages, each computed once in spite of a crash half way"
 
