@@ -1,4 +1,4 @@
-"""The miniature pair: a CLIP of open_clip's class and a SAM of segment-anything's classes, small enough for two CPU cores.
+"""The miniature pair: a CLIP of open_clip's class and a SAM of segment-anything's, small enough for two CPU cores.
 
 Both are built from `settings.json` beside this file; the weights that fit them are `clip.safetensors` and
 `sam.safetensors`, trained by `scripts/train_miniature_pair.py`. They stand in for the real models on a machine without
@@ -9,7 +9,6 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 from torch import Tensor, nn
@@ -23,8 +22,16 @@ def settings() -> dict[str, Any]:
     return cast("dict[str, Any]", json.loads((FOLDER / "settings.json").read_text(encoding="utf-8")))
 
 
-def build_clip(image_size: int, vision_width: int, vision_layers: list[int], text_width: int, text_layers: int,
-               embed_dim: int) -> CLIP:  # fmt: skip
+def build_clip(
+    *,
+    image_size: int,
+    vision_width: int,
+    vision_layers: list[int],
+    text_width: int,
+    text_heads: int,
+    text_layers: int,
+    embed_dim: int,
+) -> CLIP:
     """open_clip's `CLIP` with a ModifiedResNet of `vision_layers` blocks a stage; random weights.
 
     Images are (N, 3, image_size, image_size); texts are token ids of open_clip's `SimpleTokenizer`, (N, 77).
@@ -35,12 +42,13 @@ def build_clip(image_size: int, vision_width: int, vision_layers: list[int], tex
         head_width=vision_width * 2,
         image_size=image_size,
     )
-    text = CLIPTextCfg(width=text_width, heads=max(1, text_width // 16), layers=text_layers)
+    text = CLIPTextCfg(width=text_width, heads=text_heads, layers=text_layers)
     return CLIP(embed_dim=embed_dim, vision_cfg=vision, text_cfg=text, quick_gelu=False)
 
 
-def build_sam(image_size: int, dim: int, widths: list[int], decoder_depth: int, decoder_heads: int,
-              decoder_mlp_dim: int) -> Sam:  # fmt: skip
+def build_sam(
+    *, image_size: int, dim: int, widths: list[int], decoder_depth: int, decoder_heads: int, decoder_mlp_dim: int
+) -> Sam:
     """segment-anything's `Sam` around a convolutional encoder of stride 4; random weights.
 
     `dim` is the width of the embedding, `widths` those of the encoder at strides 2, 4, 8 and 16. Low-resolution masks
@@ -109,7 +117,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, width, H, W) -> (N, width, H, W)."""
-        return nn.functional.gelu(x + self.second(self.first(x)))
+        return nn.functional.relu(x + self.second(self.first(x)))
 
 
 def _conv(inside: int, outside: int, stride: int = 1) -> nn.Sequential:

@@ -1,0 +1,182 @@
+"""CLIP through open_clip: how well does a slice fit each of several captions?
+
+open_clip never touches the network here: weights come through `unseg_bench.blocks.weights`, and models whose tokenizer
+would have to be fetched are refused.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import open_clip
+import torch
+from numpy.typing import NDArray
+from open_clip.pretrained import get_pretrained_cfg
+from open_clip.transform import PreprocessCfg, image_transform_v2
+from PIL import Image
+from torch import Tensor
+
+from unseg_bench.blocks.weights import WeightsFile, known_weights, load_into, resolve, resolve_entry
+from unseg_bench.blocks.weights_registry import WeightsEntry
+from unseg_bench.errors import WeightsError
+
+_OPENAI_NAMES = {"ViT-B-32": "clip-vit-b-32-openai", "ViT-B-16": "clip-vit-b-16-openai"}
+_BATCH = 64
+
+
+class ClipScorer:
+    """Zero-shot classification of slices by captions.
+
+    `model_name` is one of open_clip's names and `pretrained` one of its tags (`openai`, `laion2b_s34b_b79k`, ...), a
+    known name of `ubench weights`, or a file; `pretrained="miniature"` is the small CLIP shipped here, whatever
+    `model_name` says. `quick_gelu` None: as the tag was trained (OpenAI's weights: yes); for a file, as the model's
+    name says, or yes where the file is known to be OpenAI's. `weights` is the checked file that was loaded.
+
+    Raises WeightsError for unknown models and tags, missing files and weights of another architecture.
+    """
+
+    def __init__(
+        self,
+        model_name: str = "ViT-B-32",
+        pretrained: str | Path = "openai",
+        *,
+        device: str = "cpu",
+        offline: bool = False,
+        quick_gelu: bool | None = None,
+    ) -> None:
+        if str(pretrained) == "miniature":
+            self.weights = resolve("miniature-clip", offline=offline)
+            model, preprocess = _miniature()
+            tokenizer: Callable[[list[str]], Tensor] = open_clip.SimpleTokenizer()
+        else:
+            config = _local_config(model_name)
+            self.weights, tag = _resolve(model_name, str(pretrained), offline)
+            quick = _needs_quick_gelu(self.weights, tag) if quick_gelu is None else quick_gelu
+            model, preprocess = _full_size(model_name, tag, quick or bool(config.get("quick_gelu")))
+            tokenizer = cast("Any", open_clip.get_tokenizer(model_name))
+        load_into(model, self.weights, f"CLIP {model_name}")
+        self.model: Any = model.eval().to(device)
+        self.device = device
+        self._preprocess: Any = image_transform_v2(preprocess, is_train=False)
+        self._tokenizer = tokenizer
+
+    def probabilities(
+        self, images: NDArray[np.generic], captions: Sequence[Sequence[str]], *, batch_size: int = _BATCH
+    ) -> NDArray[np.float32]:
+        """Probability of each class for each slice, (N, classes).
+
+        `images` (N, H, W): uint8 as they are; float slices are scaled to 8 bit, each from its own minimum to its own
+        maximum. Slices that are not square are padded to one with the grey of their corners, so that nothing is cut
+        off. `captions` holds one list of captions a class. Softmax over classes of logit scale x cosine similarity
+        (CLISC, eq. 1).
+        """
+        with torch.no_grad():
+            classes = self.class_features(captions)
+            pictures = as_bytes(images)
+            rows = [
+                self._scores(pictures[start : start + batch_size], classes)
+                for start in range(0, len(pictures), batch_size)
+            ]
+        return np.concatenate(rows) if rows else np.zeros((0, len(captions)), np.float32)
+
+    @torch.no_grad()
+    def class_features(self, captions: Sequence[Sequence[str]]) -> Tensor:
+        """One unit vector a class, (classes, D): the mean of its captions' unit vectors, scaled to unit length."""
+        if not captions or not all(captions):
+            raise ValueError("captions: give one non-empty list of captions for each class")
+        means = [
+            self.model.encode_text(self._tokenizer(list(group)).to(self.device), normalize=True).mean(0)
+            for group in captions
+        ]
+        return torch.nn.functional.normalize(torch.stack(means), dim=-1)
+
+    def _scores(self, pictures: NDArray[np.uint8], classes: Tensor) -> NDArray[np.float32]:
+        batch = torch.stack([self._preprocess(_square(picture)) for picture in pictures]).to(self.device)
+        features = self.model.encode_image(batch, normalize=True)
+        logits = self.model.logit_scale.exp() * features @ classes.T
+        return logits.softmax(dim=-1).cpu().numpy()
+
+
+def as_bytes(images: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """(N, H, W) -> uint8: as they are, or, for other types, each slice scaled from its minimum to its maximum."""
+    if images.ndim != 3:
+        raise ValueError(f"images: expected (N, H, W), got an array of shape {images.shape}")
+    if images.dtype == np.uint8:
+        return cast("NDArray[np.uint8]", images)
+    values = images.astype(np.float32)
+    low = values.min((1, 2), keepdims=True)
+    span = values.max((1, 2), keepdims=True) - low
+    return np.rint(255 * (values - low) / np.where(span > 0, span, 1)).astype(np.uint8)
+
+
+def _square(picture: NDArray[np.uint8]) -> Image.Image:
+    height, width = picture.shape
+    side = max(height, width)
+    corners = picture[[0, 0, -1, -1], [0, -1, 0, -1]]
+    canvas = np.full((side, side), int(np.median(corners)), np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    canvas[top : top + height, left : left + width] = picture
+    return Image.fromarray(canvas)
+
+
+def _miniature() -> tuple[Any, PreprocessCfg]:
+    from unseg_bench.blocks.miniature.architecture import build_clip, settings
+
+    clip = settings()["clip"]
+    return build_clip(**clip["architecture"]), PreprocessCfg(
+        size=clip["architecture"]["image_size"], **clip["preprocessing"]
+    )
+
+
+def _full_size(model_name: str, tag: dict[str, Any], quick_gelu: bool) -> tuple[Any, PreprocessCfg]:
+    model = open_clip.create_model(model_name, load_weights=False, force_quick_gelu=quick_gelu, pretrained_text=False)
+    chosen = {key: tag[key] for key in ("mean", "std", "interpolation", "resize_mode") if tag.get(key)}
+    return model, PreprocessCfg(size=cast("Any", model.visual).image_size, **chosen)
+
+
+def _local_config(model_name: str) -> dict[str, Any]:
+    """open_clip's own settings of a model, if all that it needs lies in the package."""
+    config: dict[str, Any] | None = open_clip.get_model_config(model_name)
+    if config is None:
+        raise WeightsError(f"clip model {model_name!r} is not known to open_clip; open_clip.list_models() lists them.")
+    text = config["text_cfg"]
+    if text.get("hf_model_name") or text.get("hf_tokenizer_name"):
+        raise WeightsError(
+            f"clip model {model_name!r} needs a tokenizer from Hugging Face, which is not fetched here; "
+            "choose a model with open_clip's own tokenizer, such as ViT-B-32 or ViT-L-14."
+        )
+    return config
+
+
+def _resolve(model_name: str, pretrained: str, offline: bool) -> tuple[WeightsFile, dict[str, Any]]:
+    """The weights' file, and what open_clip says of the tag (nothing for a file or a known name)."""
+    base = model_name.removesuffix("-quickgelu")
+    tag = dict(get_pretrained_cfg(base, pretrained) or {})
+    if pretrained == "openai" and base in _OPENAI_NAMES:
+        return resolve(_OPENAI_NAMES[base], offline=offline), tag
+    if not tag or pretrained in known_weights():
+        return resolve(pretrained, offline=offline), {}
+    return resolve_entry(_tag_entry(base, pretrained, tag), offline=offline), tag
+
+
+def _tag_entry(model_name: str, pretrained: str, tag: dict[str, Any]) -> WeightsEntry:
+    """Weights that open_clip knows by a tag: their file on Hugging Face, in safetensors; no digest is known."""
+    hub = str(tag.get("hf_hub") or "").strip("/")
+    if not hub:
+        raise WeightsError(
+            f"clip weights {pretrained!r} of {model_name} have no safetensors file on Hugging Face: "
+            "fetch them yourself and give the file's path."
+        )
+    name = f"clip-{model_name}-{pretrained}".lower()
+    url = f"https://huggingface.co/{hub}/resolve/main/open_clip_model.safetensors"
+    return WeightsEntry(name, f"CLIP {model_name}", f"{name}.safetensors", url, None, None, f"see {hub}")
+
+
+def _needs_quick_gelu(file: WeightsFile, tag: dict[str, Any]) -> bool:
+    """Whether these weights were trained with QuickGELU, which open_clip's plain model names compute without."""
+    known = known_weights()
+    openai = [known[name] for name in _OPENAI_NAMES.values()]
+    return bool(tag.get("quick_gelu")) or any(
+        file.name == entry.name or (entry.sha256 is not None and file.sha256 == entry.sha256) for entry in openai
+    )
