@@ -153,11 +153,17 @@ class Pattern:
                     f"{self.option} '{self.pattern}': {found[case_id]} and {path} both stand for case {case_id}; "
                     "make the pattern narrower, or mark the id with {case}"
                 )
-            found[check_case_id(case_id)] = path
+            found[self._checked(case_id, path)] = path
         if not found:
             also = " (other than reference masks)" if without else ""
             raise DataError(f"{self.option} '{self.pattern}' matches no file{also} in {root}; check folder and pattern")
         return found
+
+    def _checked(self, case_id: str, path: Path) -> str:
+        try:
+            return check_case_id(case_id)
+        except DataError as error:
+            raise DataError(f"{self.option} '{self.pattern}', file {path}: {error}") from None
 
 
 def _regex(parts: list[str]) -> str:

@@ -15,7 +15,7 @@ def test_a_sound_data_set_has_no_problem_and_is_described(small):
     assert not check.remedy
     text = "\n".join(check.notes)
     assert "train: 2 cases" in text
-    assert "healthy: 1 cases" in text
+    assert "healthy: 1 case" in text
     assert "10 x 12 x 9: all" in text
     assert "values in the reference masks: 0, 1, 2" in text
     assert "no reference mask" not in text, "healthy cases need none"
@@ -43,11 +43,18 @@ def test_cases_without_tumour_or_with_odd_labels_are_noted(small):
     other = nib.load(small.reference("e").path)
     nib.save(nib.Nifti1Image(-other.get_fdata().astype(np.int16), other.affine), other.get_filename())
     check = small.check(silent)
-    assert any("no tumour in 1 cases: d" in note for note in check.notes)
+    assert any("no tumour in the reference mask: 1 case, d" in note for note in check.notes)
     assert len(check.problems) == 1
     assert "e_seg.nii.gz: has the label -2" in check.problems[0]
 
 
-def test_progress_and_names():
+def test_cases_without_a_reference_are_noted(small):
+    small.reference = lambda case_id: None
+    assert any(
+        "neither score nor supervision: 5 cases, a, b, c and 2 more" in note for note in small.check(silent).notes
+    )
+
+
+def test_names_of_cases_are_cut_short():
     assert name_cases("ab") == "a, b"
     assert name_cases("abcde") == "a, b, c and 2 more"

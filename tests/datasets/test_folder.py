@@ -81,7 +81,7 @@ def test_images_without_a_reference_are_allowed(tmp_path):
         ({"image": "absent/*.nii"}, "image 'absent/.*matches no file"),
         ({"image": "i/p1.nii.gz"}, "needs a '\\*' or"),
         ({"image": "/abs/*.nii.gz"}, "must be relative"),
-        ({"image": "i/*"}, "cannot be used as a file name"),
+        ({"image": "i/*"}, r"image 'i/.', file .*odd name.nii.gz: .*cannot be used as a file name"),
         ({"image": "*/p?.nii.gz"}, "both stand for case i"),
         ({"image": "i/p*.nii.gz", "reference": "{case}/p1.nii.gz"}, "no case id of image .*e.g. 2.*e.g. i"),
         ({"image": "i/p*.nii.gz", "reference": "r/*.nii.gz"}, "reference 'r/.*matches no file"),

@@ -46,9 +46,9 @@ def check_cases(dataset: Dataset, progress: Progress) -> DataCheck:
     problems = [problem for report in reports for problem in report.problems]
     if not reports:
         problems.append(f"the data set '{dataset.name}' has no case")
-    notes = [f"{part}: {len(ids)} cases" for part in ("train", "valid", "test") if (ids := split.part(part))]
+    notes = [f"{part}: {count_cases(len(ids))}" for part in ("train", "valid", "test") if (ids := split.part(part))]
     if healthy:
-        notes.append(f"healthy: {len(healthy)} cases")
+        notes.append(f"healthy: {count_cases(len(healthy))}")
     notes += describe(reports, set(healthy))
     return DataCheck(len(reports), tuple(problems), tuple(notes), _REMEDY if problems else "")
 
@@ -61,6 +61,11 @@ def inspect_cases(dataset: Dataset, case_ids: Sequence[str], progress: Progress)
         reports.append(_inspect(dataset, case_id))
     progress(len(case_ids), len(case_ids), "")
     return reports
+
+
+def count_cases(number: int) -> str:
+    """Say '1 case' or '3 cases'."""
+    return f"{number} case{'' if number == 1 else 's'}"
 
 
 def name_cases(case_ids: Iterable[str]) -> str:
@@ -83,9 +88,11 @@ def describe(reports: Sequence[CaseReport], healthy: set[str]) -> list[str]:
         notes.append(f"values in the reference masks: {', '.join(map(str, found))}")
     patients = [report for report in reports if report.shape and report.case_id not in healthy]
     if bare := [report.case_id for report in patients if not report.has_reference]:
-        notes.append(f"no reference mask, so no score, for {len(bare)} cases: {name_cases(bare)}")
+        notes.append(
+            f"no reference mask, so neither score nor supervision: {count_cases(len(bare))}, {name_cases(bare)}"
+        )
     if empty := [r.case_id for r in patients if r.has_reference and not r.tumour_voxels and not r.problems]:
-        notes.append(f"the reference mask has no tumour in {len(empty)} cases: {name_cases(empty)}")
+        notes.append(f"no tumour in the reference mask: {count_cases(len(empty))}, {name_cases(empty)}")
     return notes
 
 

@@ -146,7 +146,7 @@ def _foreground(path: Path, data: Image) -> Mask:
 
     It is 0 in raw BraTS files, but the minimum (about -3.5) where intensities were standardised before.
     """
-    faces = [np.take(data, index, axis=axis).ravel() for axis in range(3) for index in (0, -1)]
+    faces = [np.moveaxis(data, axis, 0)[side].ravel() for axis in range(3) for side in (0, -1)]
     values, counts = np.unique(np.concatenate(faces), return_counts=True)
     background = values[counts.argmax()]
     tolerance = 1e-6 * (float(data.max()) - float(data.min()))
