@@ -1,0 +1,49 @@
+"""What the slice classifier learns from: pictures and their labels, kept on disk and not in memory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unseg_bench.blocks.slices import Pictures, Scaling, eight_bit, resize
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.volume import Volume
+from unseg_bench.plugins.context import Artifact
+from unseg_bench_methods.clisc.slice_labels import labelled_slices
+
+Alter: TypeAlias = Callable[[Volume, NDArray[np.intp], NDArray[np.bool_], Pictures], Pictures]
+"""(volume, slices, tumour, pictures) -> pictures (N, Y, X): what AMDA does to the labelled slices of a case."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SliceSet:
+    """All labelled slices of a cohort, in its order. `pictures`: (N, S, S) uint8, a memory map. `tumour`: (N,) bool."""
+
+    pictures: Pictures
+    tumour: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.tumour)
+
+
+def gather_slices(
+    path: Path, cohort: Cohort, labels: Artifact, size: int, scaling: Scaling, alter: Alter | None = None
+) -> SliceSet:
+    """Write every labelled slice, altered if asked and resized to (size, size), to the .npy file `path`."""
+    tumour = np.concatenate([labelled_slices(labels, case_id)[1] for case_id in cohort.case_ids])
+    pictures = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(tumour), size, size))
+    start = 0
+    for volume in cohort:
+        slices, labelled = labelled_slices(labels, volume.case_id)
+        if not len(slices):
+            continue
+        own = eight_bit(volume, slices, scaling)
+        if alter is not None:
+            own = alter(volume, slices, labelled, own)
+        pictures[start : start + len(slices)] = resize(own, (size, size)).round().clamp(0, 255).byte().numpy()
+        start += len(slices)
+    pictures.flush()
+    return SliceSet(np.load(path, mmap_mode="r"), tumour)

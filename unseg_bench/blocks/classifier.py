@@ -1,0 +1,57 @@
+"""Slice classifiers whose inner layers Layer-CAM can look at: torchvision's ResNet-50, and a small network."""
+
+from typing import Literal, TypeAlias
+
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock
+
+from unseg_bench.blocks.resnet import normalise, resnet50
+
+ClassifierName: TypeAlias = Literal["resnet50", "small-resnet"]
+
+
+def build_classifier(
+    name: ClassifierName, *, weights: str | None = None, offline: bool = False, width: int = 16, classes: int = 2
+) -> nn.Module:
+    """Return a network (N, 3, S, S) -> logits (N, classes) with the layers 'layer1', 'layer2', 'layer3'.
+
+    'resnet50': `weights` as `resnet.resnet50` takes them, None draws random ones. 'small-resnet' has `width` channels
+    first and no pretrained weights. What is drawn comes from torch's global generator: see `training.seeded_torch`.
+    """
+    if name == "resnet50":
+        return resnet50(weights, classes, offline=offline)[0]
+    return SmallResNet(width, classes)
+
+
+def network_input(pictures: Tensor) -> Tensor:
+    """Grey pictures of 0 ... 255, (N, S, S), to what ImageNet's networks expect: (N, 3, S, S), normalised."""
+    return normalise(pictures / 255.0)
+
+
+class SmallResNet(nn.Module):
+    """torchvision's residual blocks in small: strides 2, 2, 4 and 4, so that the last maps stay fine enough for CAMs.
+
+    (N, 3, S, S) -> (N, classes); `layer1` to `layer3` give (N, width * 1, 2, 4; S/2, S/4, S/4).
+    """
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, width, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)
+        )
+        self.layer1 = _block(width, width, stride=1)
+        self.layer2 = _block(width, width * 2, stride=2)
+        self.layer3 = _block(width * 2, width * 4, stride=1)
+        self.fc = nn.Linear(width * 4, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits."""
+        features = self.layer3(self.layer2(self.layer1(self.stem(images))))
+        return self.fc(features.mean(dim=(2, 3)))
+
+
+def _block(inside: int, outside: int, stride: int) -> BasicBlock:
+    if stride == 1 and inside == outside:
+        return BasicBlock(inside, outside)
+    shortcut = nn.Sequential(nn.Conv2d(inside, outside, 1, stride=stride, bias=False), nn.BatchNorm2d(outside))
+    return BasicBlock(inside, outside, stride, shortcut)

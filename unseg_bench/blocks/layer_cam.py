@@ -1,0 +1,61 @@
+"""Layer-CAM: where in a picture a classifier sees what it names."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unseg_bench.errors import RunError
+
+
+def layer_cam(network: nn.Module, images: Tensor, layer: str, logit: int = 1) -> Tensor:
+    """Class activation maps of a batch: (N, C, H, W) -> (N, H, W), each scaled to 0 ... 1 (all 0 where flat).
+
+    Each position of the activation of `layer` (a name as `network.get_submodule` takes it) is weighted by the ReLU of
+    the gradient of the given logit there; the channels are summed, and the map is upsampled to the picture. `network`
+    should be in evaluation mode, so that the pictures of a batch do not touch each other.
+    Source: Jiang et al., "LayerCAM", 2021, eqs. 6-8. Raises RunError when the layer's output is no feature map.
+    """
+    kept: list[Tensor] = []
+    hook = network.get_submodule(layer).register_forward_hook(lambda _module, _inputs, output: kept.append(output))
+    try:
+        with torch.enable_grad():
+            logits = network(images)
+            activation = kept[0]
+            if activation.ndim != 4:
+                raise RunError(
+                    f"Layer-CAM: '{layer}' has no feature map (shape {tuple(activation.shape)}); name another"
+                )
+            (gradient,) = torch.autograd.grad(logits[:, logit].sum(), activation)
+    finally:
+        hook.remove()
+    weighted = (gradient.clamp(min=0) * activation.detach()).sum(dim=1, keepdim=True).clamp(min=0)
+    upsampled = functional.interpolate(weighted, size=images.shape[-2:], mode="bilinear", align_corners=False)
+    return min_max(upsampled[:, 0])
+
+
+def min_max(maps: Tensor) -> Tensor:
+    """Scale each map of (N, H, W) to 0 ... 1; a flat map becomes all 0."""
+    low = maps.amin(dim=(1, 2), keepdim=True)
+    span = maps.amax(dim=(1, 2), keepdim=True) - low
+    return torch.where(span > 0, (maps - low) / span.clamp(min=torch.finfo(maps.dtype).tiny), torch.zeros_like(maps))
+
+
+def otsu_level(values: NDArray[np.floating]) -> float:
+    """The threshold that separates values in 0 ... 1 into two classes of greatest between-class variance.
+
+    256 bins; the level is the upper edge of the lower class. Source: Otsu, 1979. Without values it is 1.
+    """
+    counts, edges = np.histogram(values, bins=256, range=(0.0, 1.0))
+    total = counts.sum()
+    if total == 0:
+        return 1.0
+    centres = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)[:-1]
+    sum_below = np.cumsum(counts * centres)[:-1]
+    above = total - below
+    with np.errstate(divide="ignore", invalid="ignore"):
+        difference = sum_below / below - (np.dot(counts, centres) - sum_below) / above
+        between = np.where((below > 0) & (above > 0), below * above * difference**2, -1.0)
+    return float(edges[1 + int(np.argmax(between))])

@@ -1,0 +1,104 @@
+"""Axial slices as pictures: rows are y, columns are x, so a box (x0, y0, x1, y1) is in pixels of the picture.
+
+A volume (X, Y, Z) becomes a stack of pictures (Z, Y, X). With x to the left and y to the back, a picture shows the
+head as radiologists look at it: the nose at the top.
+"""
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unseg_bench.blocks.resample import resample, resample_mask
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.volume import Mask, Volume
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Pictures: TypeAlias = NDArray[np.uint8]
+"""8-bit pictures of axial slices, (N, Y, X)."""
+
+Scaling: TypeAlias = Literal["slice", "volume"]
+"""What the 8 bits span: each slice's own range of brain values, or a fixed window of z-scores for all slices."""
+
+Z_WINDOW = (-2.5, 4.5)
+"""Z-scores that become 0 and 255 under the scaling 'volume'; brain tissue lies well inside."""
+
+
+def to_pictures(array: NDArray[Any]) -> NDArray[Any]:
+    """(X, Y, Z) -> a view (Z, Y, X): one picture an axial slice."""
+    return array.transpose(2, 1, 0)
+
+
+def to_volume(pictures: NDArray[Any]) -> NDArray[Any]:
+    """(Z, Y, X) -> a view (X, Y, Z); undoes `to_pictures`."""
+    return pictures.transpose(2, 1, 0)
+
+
+def brain_slices(brain: Mask, min_share: float = 0.0) -> NDArray[np.intp]:
+    """Indices of the axial slices whose brain area is more than `min_share` of the largest slice's area, ascending.
+
+    `brain`: (X, Y, Z). Empty if there is no brain.
+    """
+    area = brain.sum(axis=(0, 1))
+    return np.flatnonzero(area > min_share * area.max(initial=0))
+
+
+def eight_bit(volume: Volume, slices: NDArray[np.intp], scaling: Scaling = "slice") -> Pictures:
+    """Pictures (N, Y, X) of the given axial slices; 0 outside the brain.
+
+    'slice' stretches each slice from its smallest to its largest brain value (min-max, as the CLISC paper's code);
+    'volume' maps `Z_WINDOW` to 0 ... 255, so that the same tissue has the same grey in every slice.
+    """
+    image = to_pictures(volume.image)[slices]
+    brain = to_pictures(volume.brain)[slices]
+    if scaling == "slice":
+        low = np.where(brain, image, np.inf).min(axis=(1, 2), keepdims=True)
+        high = np.where(brain, image, -np.inf).max(axis=(1, 2), keepdims=True)
+    else:
+        low, high = (np.float32(edge) for edge in Z_WINDOW)
+    with np.errstate(invalid="ignore"):
+        scaled = (image - low) / np.maximum(high - low, 1e-6)
+    return np.where(brain, np.clip(np.rint(scaled * 255.0), 0.0, 255.0), 0.0).astype(np.uint8)
+
+
+def equalise(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Histogram equalisation of one 8-bit picture (Y, X), as OpenCV's `equalizeHist`."""
+    counts = np.bincount(picture.ravel(), minlength=256)
+    darkest = int(np.flatnonzero(counts)[0])
+    brighter = picture.size - counts[darkest]
+    if brighter == 0:
+        return picture.copy()
+    table = np.rint((np.cumsum(counts) - counts[darkest]) * np.float32(255.0 / brighter))
+    return np.clip(table, 0, 255).astype(np.uint8)[picture]
+
+
+def resize(pictures: NDArray[Any], size: tuple[int, int]) -> "Tensor":
+    """(N, Y, X) -> float32 tensor (N, *size), bilinear with antialiasing; values keep their range."""
+    import torch
+    from torch.nn import functional
+
+    tensor = torch.as_tensor(np.asarray(pictures, dtype=np.float32))[:, None]
+    return functional.interpolate(tensor, size=size, mode="bilinear", antialias=True, align_corners=False)[:, 0]
+
+
+def at_spacing(cohort: Cohort, spacing_mm: float | None) -> Cohort:
+    """The same cases at an isotropic working spacing, resampled when they are loaded; None leaves them as they are."""
+    if spacing_mm is None:
+        return cohort
+    digest = hashlib.sha256(f"{cohort.digest} at {spacing_mm} mm".encode()).hexdigest()
+    digests = [(case_id, digest) for case_id in cohort.case_ids]
+    return Cohort(cohort.name, digests, lambda case_id: volume_at_spacing(cohort[case_id], spacing_mm))
+
+
+def volume_at_spacing(volume: Volume, spacing_mm: float | None) -> Volume:
+    """One volume at an isotropic spacing; `mask_to_shape` (blocks.resample) brings a mask of it back. None: as it is."""
+    if spacing_mm is None:
+        return volume
+    target = (spacing_mm, spacing_mm, spacing_mm)
+    brain = resample_mask(volume.brain, volume.spacing_mm, target)
+    image = np.where(brain, resample(volume.image, volume.spacing_mm, target), np.float32(0.0))
+    digest = hashlib.sha256(f"{volume.digest} at {spacing_mm} mm".encode()).hexdigest()
+    return Volume(volume.case_id, image, brain, target, digest)
