@@ -2,7 +2,8 @@
 
 from unseg_bench.plugins.hookspecs import hookimpl
 from unseg_bench.plugins.method import Method
-from unseg_bench_methods.clisc.method import Clisc
+
+from .method import Clisc
 
 
 @hookimpl

@@ -7,7 +7,8 @@ from unseg_bench.blocks.prompts import bounding_box
 from unseg_bench.blocks.slices import Pictures, to_pictures
 from unseg_bench.data.volume import Volume
 from unseg_bench.plugins.context import Artifact
-from unseg_bench_methods.clisc.options import AmdaOptions
+
+from .options import AmdaOptions
 
 Masks = NDArray[np.bool_]
 

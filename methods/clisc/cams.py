@@ -11,9 +11,10 @@ from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Mask, Volume
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Artifact, Work, stage
-from unseg_bench_methods.clisc.classifier import load_classifier, network_input
-from unseg_bench_methods.clisc.options import CamOptions, RegionOptions
-from unseg_bench_methods.clisc.slice_labels import labelled_slices
+
+from .classifier import load_classifier, network_input
+from .options import CamOptions, RegionOptions
+from .slice_labels import labelled_slices
 
 
 @stage("layer-cam", seeded=False)

@@ -20,9 +20,10 @@ from unseg_bench.blocks.training import (
 from unseg_bench.data.atomic import write_json, write_text
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.plugins.context import Artifact, Work, stage
-from unseg_bench_methods.clisc.amda import Amda
-from unseg_bench_methods.clisc.options import ClassifierOptions, RetrainOptions
-from unseg_bench_methods.clisc.slice_set import SliceSet, gather_slices
+
+from .amda import Amda
+from .options import ClassifierOptions, RetrainOptions
+from .slice_set import SliceSet, gather_slices
 
 
 @stage("classifier")

@@ -8,8 +8,9 @@ from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Mask, Volume
 from unseg_bench.plugins.context import Context
 from unseg_bench.plugins.method import Method
-from unseg_bench_methods.clisc.options import CliscOptions, PredictOptions, RetrainOptions, SamStageOptions
-from unseg_bench_methods.clisc.presets import CHECK, DEMO, PAPER
+
+from .options import CliscOptions, PredictOptions, RetrainOptions, SamStageOptions
+from .presets import CHECK, DEMO, PAPER
 
 
 class Clisc(Method):
@@ -25,40 +26,45 @@ class Clisc(Method):
         """Run the five stages on the training part; the validation part is not looked at (last epochs are kept)."""
         from unseg_bench.blocks.slices import at_spacing
         from unseg_bench.blocks.unet_training import load_unet
-        from unseg_bench_methods.clisc import cams, classifier, pseudo_labels, self_training, slice_labels
-        from unseg_bench_methods.clisc.pretrained import find_weights
+
+        from . import cams, classifier, pseudo_labels, self_training, slice_labels
+        from .pretrained import find_weights
 
         o, run = self.options, context.run
         cohort = at_spacing(training, o.spacing_mm)
         weights = find_weights(o, context)
         offline = {"offline": context.offline}
+        amda = RetrainOptions(classifier=o.classifier, amda=o.amda)
+        sam = SamStageOptions(prompts=o.prompts, sam=o.sam)
+        predict = PredictOptions(unet=o.unet, inference=o.inference)
 
         # 1. CLIP says of each slice whether it shows a tumour.
         labels = run(slice_labels.label_slices, o.clip, cohort=cohort, weights=weights.clip, extras=offline)
 
         # 2. A classifier learns these labels; its Layer-CAM is Q0.
-        seen = {"cohort": cohort, "labels": labels}
-        first = run(classifier.train_classifier, o.classifier, **seen, weights=weights.classifier, extras=offline)
-        q0 = run(cams.compute_cams, o.cam, **seen, classifier=first)
+        first = run(
+            classifier.train_classifier, o.classifier,
+            cohort=cohort, labels=labels, weights=weights.classifier, extras=offline,
+        )  # fmt: skip
+        q0 = run(cams.compute_cams, o.cam, cohort=cohort, labels=labels, classifier=first)
         q0_regions = run(cams.binarise_cams, o.region, cohort=cohort, cams=q0)
 
-        # 3. AMDA: what Q0 found is hidden, a new classifier must find the rest; its Layer-CAM is Q1.
-        hidden = {"cams": q0, "regions": q0_regions, "weights": weights.classifier}
-        amda = RetrainOptions(classifier=o.classifier, amda=o.amda)
-        second = run(classifier.retrain_classifier, amda, **seen, **hidden, extras=offline)
-        q1 = run(cams.compute_cams, o.cam, **seen, classifier=second)
+        # 3. AMDA: what Q0 found is hidden, so a new classifier must find the rest; its Layer-CAM is Q1.
+        second = run(
+            classifier.retrain_classifier, amda,
+            cohort=cohort, labels=labels, cams=q0, regions=q0_regions, weights=weights.classifier, extras=offline,
+        )  # fmt: skip
+        q1 = run(cams.compute_cams, o.cam, cohort=cohort, labels=labels, classifier=second)
         q1_regions = run(cams.binarise_cams, o.region, cohort=cohort, cams=q1)
 
         # 4. SAM, prompted by Q1's regions, draws the pseudo-labels P.
-        sam = SamStageOptions(prompts=o.prompts, sam=o.sam)
-        prompted = {"cohort": cohort, "weights": weights.sam}
-        p = run(pseudo_labels.segment_regions, sam, **prompted, regions=q1_regions, extras=offline)
+        segment = pseudo_labels.segment_regions
+        p = run(segment, sam, cohort=cohort, regions=q1_regions, weights=weights.sam, extras=offline)
 
         # 5. A U-Net learns P and predicts S; S3F keeps the S that SAM agrees with; a new U-Net learns those.
         unet = run(self_training.train_on_all, o.unet, cohort=cohort, targets=p)
-        predict = PredictOptions(unet=o.unet, inference=o.inference)
         s = run(self_training.predict_all, predict, cohort=cohort, unet=unet)
-        s_hat = run(pseudo_labels.segment_regions, sam, **prompted, regions=s, extras=offline)
+        s_hat = run(segment, sam, cohort=cohort, regions=s, weights=weights.sam, extras=offline)
         kept = run(self_training.filter_by_similarity, o.s3f, cohort=cohort, predictions=s, prompted=s_hat)
         last = run(self_training.train_on_kept, o.unet, cohort=cohort, targets=s, kept=kept)
         self._network = load_unet(last.path(self_training.WEIGHTS), o.unet, context.device)

@@ -23,10 +23,10 @@ class ClipOptions(MethodOptions):
 
     model: str = "ViT-B-32"
     pretrained: str = "openai"
-    normal_captions: tuple[str, ...] = Field((PAPER_NORMAL,), min_length=1)
-    tumour_captions: tuple[str, ...] = Field((PAPER_TUMOUR,), min_length=1)
+    normal_captions: tuple[str, ...] = Field(default=(PAPER_NORMAL,), min_length=1)
+    tumour_captions: tuple[str, ...] = Field(default=(PAPER_TUMOUR,), min_length=1)
     scaling: Scaling = "slice"
-    min_brain_share: float = Field(0.0, ge=0, lt=1)
+    min_brain_share: float = Field(default=0.0, ge=0, lt=1)
     """Slices with less than this share of the largest slice's brain area are left out everywhere."""
 
 
@@ -35,12 +35,12 @@ class ClassifierOptions(MethodOptions):
 
     network: Literal["resnet50", "small-resnet"] = "resnet50"
     weights: str | None = "resnet50-imagenet-v1"
-    width: int = Field(16, ge=4)
-    image_size: int = Field(224, ge=32)
+    width: int = Field(default=16, ge=4)
+    image_size: int = Field(default=224, ge=32)
     scaling: Scaling = "slice"
-    epochs: int = Field(200, ge=1)
-    batch: int = Field(8, ge=2)
-    learning_rate: float = Field(1e-4, gt=0)
+    epochs: int = Field(default=200, ge=1)
+    batch: int = Field(default=8, ge=2)
+    learning_rate: float = Field(default=1e-4, gt=0)
     schedule: Literal["constant", "one-cycle"] = "constant"
     mirror: bool = False
     """Reflect every other slice left to right."""
@@ -50,38 +50,38 @@ class CamOptions(MethodOptions):
     """Layer-CAM of the tumour logit at `layer`."""
 
     layer: str = "layer3"
-    batch: int = Field(32, ge=1)
+    batch: int = Field(default=32, ge=1)
 
 
 class RegionOptions(MethodOptions):
-    """CAM to region, without labels: a 'fixed' `level` of each slice's range, or 'otsu' over the case; then clean-up."""
+    """CAM to region, without labels: above a 'fixed' `level` of each slice's range or 'otsu' of the case; clean-up."""
 
     rule: Literal["fixed", "otsu"] = "fixed"
-    level: float = Field(0.5, gt=0, lt=1)
+    level: float = Field(default=0.5, gt=0, lt=1)
     opening: bool = True
-    keep_share: float = Field(1 / 3, ge=0, le=1)
+    keep_share: float = Field(default=1 / 3, ge=0, le=1)
     """Components smaller than this share of the largest one are dropped."""
 
 
 class AmdaOptions(MethodOptions):
-    """Masking. `alpha`: % that is hidden. `rule`: of the pixels ('quantile', paper) or of the range ('range', authors' code).
+    """Masking. `alpha`: % that is hidden, of the pixels ('quantile', paper) or of the range ('range', authors' code).
 
     `within`: which pixels of a slice the quantile is taken over.
     """
 
-    alpha: float = Field(20.0, ge=0, le=100)
+    alpha: float = Field(default=20.0, ge=0, le=100)
     rule: Literal["quantile", "range"] = "quantile"
     within: Literal["brain", "region"] = "brain"
     normal_masks: Literal["rectangles", "cam-shaped"] = "rectangles"
     fill: Literal["zero", "median"] = "zero"
-    unmasked_share: float = Field(0.0, ge=0, le=1)
+    unmasked_share: float = Field(default=0.0, ge=0, le=1)
     """Share of the training slices that is shown without a mask; 0 (paper) can teach that a hole means tumour."""
 
 
 class PromptOptions(MethodOptions):
     """Box, centre and corners of a region; the box can be widened."""
 
-    dilation_px: int = Field(0, ge=0)
+    dilation_px: int = Field(default=0, ge=0)
 
 
 class SamOptions(MethodOptions):
@@ -91,14 +91,14 @@ class SamOptions(MethodOptions):
     weights: str = "sam-vit-b"
     scaling: Scaling = "slice"
     equalise: bool = False
-    batch: int = Field(1, ge=1)
+    batch: int = Field(default=1, ge=1)
     """Slices encoded at once; does not change the result beyond rounding."""
 
 
 class S3fOptions(MethodOptions):
     """SAM-based filtering: cases below the `beta`-th percentile of similarity leave the second round."""
 
-    beta: float = Field(20.0, ge=0, lt=100)
+    beta: float = Field(default=20.0, ge=0, lt=100)
 
 
 class PredictOptions(MethodOptions):
@@ -125,7 +125,7 @@ class SamStageOptions(MethodOptions):
 class CliscOptions(MethodOptions):
     """All options; the defaults are the paper's. `spacing_mm`: isotropic working grid, None for the image's own."""
 
-    spacing_mm: float | None = Field(None, gt=0)
+    spacing_mm: float | None = Field(default=None, gt=0)
     clip: ClipOptions = ClipOptions()
     classifier: ClassifierOptions = ClassifierOptions()
     cam: CamOptions = CamOptions()

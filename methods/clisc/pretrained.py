@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from unseg_bench.blocks.clip import ClipScorer
 from unseg_bench.blocks.weights import WeightsFile, resolve
 from unseg_bench.plugins.context import Context
-from unseg_bench_methods.clisc.options import CliscOptions
+
+from .options import CliscOptions
 
 NO_WEIGHTS = "random"
 

@@ -10,7 +10,8 @@ from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Mask, Volume
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Artifact, Work, stage
-from unseg_bench_methods.clisc.options import SamStageOptions
+
+from .options import SamStageOptions
 
 
 @stage("sam-masks", seeded=False)

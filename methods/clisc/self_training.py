@@ -13,7 +13,8 @@ from unseg_bench.data.atomic import write_json
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Artifact, Work, stage
-from unseg_bench_methods.clisc.options import PredictOptions, S3fOptions
+
+from .options import PredictOptions, S3fOptions
 
 WEIGHTS = "unet.safetensors"
 
@@ -66,7 +67,7 @@ def filter_by_similarity(
 
 
 def above_percentile(similarity: dict[str, float], beta: float) -> list[str]:
-    """Cases at or above the beta-th percentile of similarity, in order; those of similarity 0 never (paper: beta 20)."""
+    """Cases at or above the beta-th percentile of similarity, in order; never those of similarity 0 (paper: 20)."""
     level = np.percentile(list(similarity.values()), beta)
     return [case for case, value in similarity.items() if value >= level and value > 0]
 

@@ -8,7 +8,8 @@ from unseg_bench.blocks.slices import brain_slices, eight_bit
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Artifact, Work, stage
-from unseg_bench_methods.clisc.options import ClipOptions
+
+from .options import ClipOptions
 
 
 @stage("clip-labels", seeded=False)

@@ -12,7 +12,8 @@ from unseg_bench.blocks.slices import Pictures, Scaling, eight_bit, resize
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Volume
 from unseg_bench.plugins.context import Artifact
-from unseg_bench_methods.clisc.slice_labels import labelled_slices
+
+from .slice_labels import labelled_slices
 
 Alter: TypeAlias = Callable[[Volume, NDArray[np.intp], NDArray[np.bool_], Pictures], Pictures]
 """(volume, slices, tumour, pictures) -> pictures (N, Y, X): what AMDA does to the labelled slices of a case."""

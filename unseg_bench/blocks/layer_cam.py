@@ -18,7 +18,11 @@ def layer_cam(network: nn.Module, images: Tensor, layer: str, logit: int = 1) ->
     Source: Jiang et al., "LayerCAM", 2021, eqs. 6-8. Raises RunError when the layer's output is no feature map.
     """
     kept: list[Tensor] = []
-    hook = network.get_submodule(layer).register_forward_hook(lambda _module, _inputs, output: kept.append(output))
+
+    def keep(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        kept.append(output)
+
+    hook = network.get_submodule(layer).register_forward_hook(keep)
     try:
         with torch.enable_grad():
             logits = network(images)

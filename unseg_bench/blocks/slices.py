@@ -94,7 +94,7 @@ def at_spacing(cohort: Cohort, spacing_mm: float | None) -> Cohort:
 
 
 def volume_at_spacing(volume: Volume, spacing_mm: float | None) -> Volume:
-    """One volume at an isotropic spacing; `mask_to_shape` (blocks.resample) brings a mask of it back. None: as it is."""
+    """One volume at an isotropic spacing, None: as it is; `resample.mask_to_shape` brings a mask of it back."""
     if spacing_mm is None:
         return volume
     target = (spacing_mm, spacing_mm, spacing_mm)
