@@ -1,8 +1,8 @@
 """Options of a U-Net stage; apart from the code that needs torch, so that naming a method does not load it."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Norm: TypeAlias = Literal["batch", "instance"]
 LossName: TypeAlias = Literal["cross-entropy", "dice-ce"]
@@ -44,6 +44,12 @@ class UNetOptions(BaseModel):
     """Vary brightness, contrast, gamma, noise and blur of the patches."""
     foreground_share: float = Field(default=0.0, ge=0, le=1)
     """Share of the patches that are placed on a tumour voxel of the label."""
+
+    @model_validator(mode="after")
+    def _turns_need_square_patches(self) -> Self:
+        if self.orientation == "axial-turns" and self.patch[0] != self.patch[1]:
+            raise ValueError(f"orientation 'axial-turns' needs a patch with equal x and y, not {self.patch}")
+        return self
 
     def steps_for(self, cases: int) -> int:
         """Return the number of optimisation steps for a cohort of `cases`."""

@@ -1,0 +1,76 @@
+"""The supervised U-Net: keeps the contract, reads masks as declared, and masks decide what is cached."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from unseg_bench_methods.supervised_unet import SupervisedUnet
+
+from unseg_bench.blocks.unet_options import UNetOptions
+from unseg_bench.data.supervision import Supervision
+from unseg_bench.plugins.conformance import check_method
+from unseg_bench.plugins.presets import preset_options
+from unseg_bench.plugins.rehearsal import RecordingLabels, RehearsalContext, TinyCase, tiny_case, tiny_cohort
+
+
+def fit(folder: Path, cases, options=None, seed=7):
+    labels = RecordingLabels(Supervision.MASKS, {"train": cases, "valid": [], "test": []})
+    context = RehearsalContext(folder, labels, tiny_cohort("healthy", []), seed=seed)
+    method = SupervisedUnet(options or preset_options(SupervisedUnet, "check"))
+    method.fit(tiny_cohort("train", cases), tiny_cohort("valid", []), context)
+    return method, context
+
+
+def test_keeps_the_contract():
+    assert [result for result in check_method(SupervisedUnet) if not result.passed] == []
+
+
+def test_reads_training_masks_and_says_why(tmp_path):
+    cases = [tiny_case("a", 1), tiny_case("b", 2)]
+    _, context = fit(tmp_path, cases)
+    assert set(context.labels.read) == {
+        "mask of a (train the U-Net)",
+        "mask of b (train the U-Net)",
+    }
+
+
+def test_changed_mask_trains_again_and_changed_inference_does_not(tmp_path):
+    cases = [tiny_case("a", 1), tiny_case("b", 2)]
+    _, first = fit(tmp_path, cases)
+    assert [name.rpartition("-")[0] for name in first.finished] == ["reference-masks", "supervised-unet"]
+    options = preset_options(SupervisedUnet, "check")
+    other_way = options.model_copy(update={"inference": options.inference.model_copy(update={"mirror": False})})
+    assert fit(tmp_path, cases, other_way)[1].finished == []
+    corrected = cases[0].reference.copy()
+    corrected[15, 15, 15] ^= True
+    _, again = fit(tmp_path, [TinyCase(cases[0].volume, corrected), cases[1]])
+    assert len(again.finished) == 2
+
+
+def test_other_seed_trains_again_on_the_same_masks(tmp_path):
+    cases = [tiny_case("a", 1), tiny_case("b", 2)]
+    first, _ = fit(tmp_path, cases)
+    second, context = fit(tmp_path, cases, seed=8)
+    assert [name.rpartition("-")[0] for name in context.finished] == ["supervised-unet"]
+    pairs = zip(first._network.parameters(), second._network.parameters(), strict=True)
+    assert any(not np.array_equal(a.detach().numpy(), b.detach().numpy()) for a, b in pairs)
+
+
+def test_presets():
+    assert preset_options(SupervisedUnet, "paper").unet == UNetOptions()
+    demo = preset_options(SupervisedUnet, "demo")
+    assert demo.unet.steps is not None
+    assert SupervisedUnet.supervision is Supervision.MASKS
+
+
+@pytest.mark.slow
+def test_learns_to_find_bright_blobs(tmp_path):
+    options = preset_options(SupervisedUnet, "check")
+    longer = options.model_copy(update={"unet": options.unet.model_copy(update={"steps": 60, "spacing_mm": 4.0})})
+    method, context = fit(tmp_path, [tiny_case(str(seed), seed) for seed in range(6)], longer)
+    scores = []
+    for seed in (20, 21):
+        case = tiny_case("unseen", seed)
+        mask = method.segment(case.volume, context)
+        scores.append(2 * (mask & case.reference).sum() / (mask.sum() + case.reference.sum()))
+    assert min(scores) > 0.7
