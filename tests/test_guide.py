@@ -1,0 +1,95 @@
+"""The guide for writing a method: every file in it is written out, imported, checked and run as a reader would."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from unseg_bench.plugins import hookspecs
+from unseg_bench.plugins.conformance import check_method
+from unseg_bench.plugins.manager import Plugins
+
+GUIDE = Path(__file__).resolve().parents[1] / "docs" / "writing-a-method.md"
+BLOCKS = re.findall(r"^```python\n# (\S+\.py)\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+METHODS = [name for name, source in BLOCKS if "(Method):" in source]
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """All files of the guide in one folder, which is the current one."""
+    for name, source in BLOCKS:
+        (tmp_path / name).write_text(source)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    """Ten patients in small: <id>/flair.nii.gz and <id>/seg.nii.gz."""
+    grid = np.meshgrid(*(np.linspace(-1, 1, n) for n in (24, 28, 20)), indexing="ij")
+    brain = sum(axis**2 for axis in grid) < 0.9
+    for number in range(10):
+        rng = np.random.default_rng(number)
+        tumour = sum((axis - 0.3) ** 2 for axis in grid) < 0.06 + 0.01 * number
+        image = brain * (100 + 10 * rng.normal(size=brain.shape) + 60 * tumour)
+        folder = tmp_path / "data" / f"p{number:02d}"
+        folder.mkdir(parents=True)
+        for name, array in (("flair", image.astype(np.float32)), ("seg", (tumour & brain).astype(np.uint8))):
+            nib.save(nib.Nifti1Image(array, np.diag([-4.0, -4, 4, 1])), folder / f"{name}.nii.gz")
+    return tmp_path / "data"
+
+
+def ubench(*arguments):
+    command = [str(Path(sys.executable).with_name("ubench")), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+
+
+def test_the_guide_has_four_methods_and_every_python_block_has_a_file_name():
+    assert METHODS == ["bright.py", "smooth.py", "mixture.py", "best_threshold.py"]
+    assert GUIDE.read_text().count("```python") == len(BLOCKS)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_each_method_passes_the_conformance_kit(files, name):
+    results = check_method(Plugins().method(f"./{name}"))
+    assert [result for result in results if not result.passed] == []
+
+
+def test_its_table_of_checks_is_the_kits_own(files):
+    names = [result.name for result in check_method(Plugins().method("./bright.py"))]
+    section = GUIDE.read_text().partition("## What `ubench check` tries")[2].partition("The same from a test")[0]
+    assert re.findall(r"^\| ([a-z ]+) \|", section, re.MULTILINE)[1:] == names
+
+
+def test_the_test_in_the_guide_passes(files):
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "test_bright.py"], cwd=files, check=False, timeout=120)
+    assert done.returncode == 0
+
+
+def test_hooks_of_the_guide_are_all_there_are_and_register(files, monkeypatch):
+    from importlib.metadata import EntryPoint
+
+    monkeypatch.syspath_prepend(files)
+    plugins = Plugins()
+    plugins.load_entry_points([EntryPoint("bright", "hooks", "unseg_bench")])
+    assert plugins.broken == []
+    assert set(plugins.methods) == {"bright"}
+    for hook in (name for name in vars(hookspecs) if name.startswith("ubench_")):
+        assert f"def {hook}(" in GUIDE.read_text()
+
+
+def test_check_run_and_compare_from_the_command_line(files, cohort):
+    for name in METHODS:
+        checked = ubench("check", f"./{name}")
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+    data = ["--dataset", "folder", "--data", str(cohort), "--image", "*/flair.nii.gz", "--reference", "*/seg.nii.gz"]
+    ran = ubench("run", *(f"./{name}" for name in METHODS), "threshold", *data, "--device", "cpu")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    table = ubench("compare", "--by-size")
+    assert table.returncode == 0, table.stdout + table.stderr
+    for name in ("bright", "smooth", "mixture", "best-threshold", "threshold"):
+        assert name in table.stdout
