@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .fields import Array
 
 
-HEAD_BOX_MM = (152.0, 184.0, 160.0)
+HEAD_BOX_MM = (160.0, 194.0, 168.0)
 _LATTICE_MM = 5.0
 
 
