@@ -7,7 +7,6 @@ measure, and nowhere in training. All slices are axial, at 2 mm.
 """
 
 import argparse
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from numpy.typing import NDArray
 
 from unseg_bench.blocks.clip import ClipScorer
 from unseg_bench.blocks.sam import SamSegmenter
+from unseg_bench.blocks.slices import Scaling, brain_slices, eight_bit
+from unseg_bench.data.volume import Volume
 
 CAPTIONS = [
     [
@@ -30,16 +31,15 @@ CAPTIONS = [
     ],
 ]
 SMALLEST_PIXELS = 12
+SCALINGS: tuple[Scaling, ...] = ("volume", "slice")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A real case at 2 mm, cropped to its brain: z-scores (X, Y, Z) with -4 outside, tumour and brain masks."""
+    """A real case at 2 mm, cropped to its brain, and its whole tumour (X, Y, Z)."""
 
-    name: str
-    z: NDArray[np.float32]
+    volume: Volume
     tumour: NDArray[np.bool_]
-    brain: NDArray[np.bool_]
 
 
 def main() -> None:
@@ -48,8 +48,8 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     cases = load_cases(parser.parse_args().data)
     torch.set_num_threads(1)
-    for name, scaling in SCALINGS.items():
-        print(f"\n### Pictures scaled by {name}\n")
+    for scaling in SCALINGS:
+        print(f"\n### Pictures with the scaling '{scaling}'\n")
         clip_table(cases, scaling)
         print()
         sam_table(cases, scaling)
@@ -77,9 +77,9 @@ def _case(name: str, image: NDArray[np.float32], tumour: NDArray[np.bool_], brai
     inside = share > 0.5
     image = image / np.maximum(share, 0.5)
     values = np.clip(image, *np.percentile(image[inside], [0.1, 99.9]))
-    z = np.where(inside, (values - values[inside].mean()) / values[inside].std(), -4.0).astype(np.float32)
+    z = np.where(inside, (values - values[inside].mean()) / values[inside].std(), 0.0).astype(np.float32)
     box = tuple(slice(axis.min(), axis.max() + 1) for axis in np.nonzero(inside))
-    return Case(name, z[box], (tumour_share >= 0.5)[box], inside[box])
+    return Case(Volume(name, z[box], inside[box], (2.0, 2.0, 2.0), name), (tumour_share >= 0.5)[box])
 
 
 def _halve(volume: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -89,32 +89,16 @@ def _halve(volume: NDArray[np.generic]) -> NDArray[np.float32]:
     return blocks.mean((1, 3, 5))
 
 
-def by_window(z: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """z = -3 ... 5 to 0 ... 255, the same for all slices."""
-    return np.rint(255 * (np.clip(z, -3, 5) + 3) / 8).astype(np.uint8)
-
-
-def by_slice(z: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Each slice (first axis) from its minimum, the background, to its maximum."""
-    low, high = z.min((1, 2), keepdims=True), z.max((1, 2), keepdims=True)
-    return np.rint(255 * (z - low) / np.maximum(high - low, 1e-6)).astype(np.uint8)
-
-
-SCALINGS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.uint8]]] = {
-    "a window of z-scores": by_window,
-    "each slice's own range": by_slice,
-}
-
-
-def clip_table(cases: list[Case], scaling: Callable[[NDArray[np.float32]], NDArray[np.uint8]]) -> None:
+def clip_table(cases: list[Case], scaling: Scaling) -> None:
     """AUC and accuracy of slice labels, all slices with brain, against 'any tumour pixel'."""
     scorer = ClipScorer(pretrained="miniature", offline=True)
     print("| case | slices | with tumour | CLIP AUC | accuracy |\n|---|---|---|---|---|")
     scores, truths = [], []
     for case in cases:
-        scores.append(scorer.probabilities(scaling(np.moveaxis(case.z, 2, 0)), CAPTIONS)[:, 1])
-        truths.append(case.tumour.any((0, 1)))
-        print(_clip_row(case.name, scores[-1], truths[-1]))
+        slices = brain_slices(case.volume.brain)
+        scores.append(scorer.probabilities(eight_bit(case.volume, slices, scaling), CAPTIONS)[:, 1])
+        truths.append(case.tumour.any((0, 1))[slices])
+        print(_clip_row(case.volume.case_id, scores[-1], truths[-1]))
     print(_clip_row("**all slices**", np.concatenate(scores), np.concatenate(truths)))
 
 
@@ -129,20 +113,20 @@ def auc(score: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
     return float(((difference > 0) + 0.5 * (difference == 0)).mean())
 
 
-def sam_table(cases: list[Case], scaling: Callable[[NDArray[np.float32]], NDArray[np.uint8]]) -> None:
-    """Slice DSC with the tumour: filled box, box and points, mirrored box and points, the whole brain's box and points."""
+def sam_table(cases: list[Case], scaling: Scaling) -> None:
+    """Slice DSC with the tumour of five prompts; all but the filled box and "box alone" have the paper's points."""
     segmenter = SamSegmenter("miniature", offline=True)
     print("| case | slices | filled box | SAM, box and points | box alone | mirrored | whole brain |")
     print("|---|---|---|---|---|---|---|")
     everything = []
     for case in cases:
-        pictures = scaling(np.moveaxis(case.z, 2, 0))
+        slices = np.flatnonzero(case.tumour.sum((0, 1)) >= SMALLEST_PIXELS)
         rows = [
-            sam_slice(segmenter, pictures[index], case.tumour[:, :, index], case.brain[:, :, index])
-            for index in np.flatnonzero(case.tumour.sum((0, 1)) >= SMALLEST_PIXELS)
+            sam_slice(segmenter, picture, case.tumour[:, :, index].T, case.volume.brain[:, :, index].T)
+            for index, picture in zip(slices, eight_bit(case.volume, slices, scaling), strict=True)
         ]
         everything += rows
-        print(_sam_row(case.name, rows))
+        print(_sam_row(case.volume.case_id, rows))
     print(_sam_row("**all slices**", everything))
 
 
@@ -151,11 +135,10 @@ def _sam_row(name: str, rows: list[list[float]]) -> str:
 
 
 def sam_slice(
-    segmenter: SamSegmenter, picture: NDArray[np.uint8], tumour: NDArray[np.bool_], brain: NDArray[np.bool_]
+    segmenter: SamSegmenter, picture: NDArray[np.uint8], target: NDArray[np.bool_], brain: NDArray[np.bool_]
 ) -> list[float]:
-    """The five DSC of one slice; its first axis is left to right, so pictures are turned to have it as columns."""
-    embedding = segmenter.encode(np.ascontiguousarray(picture.T))
-    target, whole = tumour.T, brain.T
+    """The five DSC of one slice (Y, X): its columns run from one side of the head to the other."""
+    embedding = segmenter.encode(picture)
     box = box_of(target)
     x0, y0, x1, y1 = box
     width = target.shape[1] - 1
@@ -167,7 +150,7 @@ def sam_slice(
         return dsc(segmenter.segment(embedding, *five_points(prompt), prompt)[0], target)
 
     alone = dsc(segmenter.segment(embedding, box=box)[0], target)
-    return [dsc(filled, target), asked(box), alone, asked(mirrored), asked(box_of(whole))]
+    return [dsc(filled, target), asked(box), alone, asked(mirrored), asked(box_of(brain))]
 
 
 def box_of(mask: NDArray[np.bool_]) -> NDArray[np.int64]:

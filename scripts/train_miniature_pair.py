@@ -5,7 +5,8 @@
 
 Phantoms are made first and kept in the work folder; checkpoints every 200 steps let a stopped run go on. The results
 (weights, settings with digests, logs) go to `unseg_bench/blocks/miniature/`. What is shipped is the moving average of
-the weights after the last step: no step is chosen by looking at any real case. The SAM never sees a tumour or a tumour mask.
+the weights after the last step: no step is chosen by looking at any real case. The SAM never sees a tumour, nor a
+tumour's mask.
 """
 
 import argparse
@@ -45,7 +46,8 @@ def side_by_side(arguments: argparse.Namespace) -> None:
     started = [
         subprocess.Popen([sys.executable, __file__, kind, *options], env=environment) for kind in ("clip", "sam")
     ]
-    if any([process.wait() for process in started]):
+    ends = [process.wait() for process in started]
+    if any(ends):
         raise SystemExit("training failed; see above")
 
 

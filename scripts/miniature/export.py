@@ -1,4 +1,4 @@
-"""From training results to the files that the package ships: half-precision safetensors, settings with digests, logs."""
+"""From training results to the files that the package ships: safetensors in half precision, settings, logs."""
 
 import hashlib
 import json

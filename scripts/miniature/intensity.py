@@ -6,14 +6,14 @@ from torch import Tensor
 from .fields import chance, smooth_field, uniform
 
 
-def distort(z: Tensor, brain: Tensor, rng: torch.Generator) -> Tensor:
-    """Bias field, noise, gain and softness on z-scored slices (N, S, S); `brain` is bool of the same shape."""
+def distort(z: Tensor, brain: Tensor, strength: float, rng: torch.Generator) -> Tensor:
+    """Bias field, noise, grain and gain on z-scored slices (N, S, S); `brain` is bool of the same shape."""
     count, size = z.shape[0], z.shape[-1]
     bias = uniform(0.0, 0.25, (count, 1, 1), rng) * smooth_field(count, size, 2, rng)
     noise = uniform(0.0, 0.25, (count, 1, 1), rng) * torch.randn(z.shape, generator=rng)
     grain = uniform(0.0, 0.2, (count, 1, 1), rng) * smooth_field(count, size, 24, rng)
     gain = uniform(0.75, 1.3, (count, 1, 1), rng)
-    return torch.where(brain, gain * (z + bias + grain + noise), z)
+    return torch.where(brain, gain * (z + strength * (bias + grain + noise)), z)
 
 
 def to_bytes(z: Tensor, brain: Tensor, rng: torch.Generator) -> Tensor:

@@ -38,7 +38,7 @@ def make_scenes(healthy: Tensor, rng: torch.Generator) -> Scenes:
         picture, mask = _paste(picture, background, brain, rng)
         masks[:, :index] &= ~mask[:, None]
         masks[:, index] = mask
-    pictures = to_bytes(distort(picture, brain, rng), brain, rng)
+    pictures = to_bytes(distort(picture, brain, 1.0, rng), brain, rng)
     shade = blur(background, 1.0).numpy()
     targets = [
         _targets(masks[n].numpy(), shade[n], brain[n].numpy(), np.random.default_rng(_seed(rng)))

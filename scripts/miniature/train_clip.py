@@ -20,6 +20,7 @@ from .loop import Average, Checkpoint, learning_rate
 from .phantoms import captioned_slices
 
 SIZE = 96
+DISTORTION = 0.5
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,14 @@ class ClipTraining:
     """What `settings.json` says of the CLIP's training."""
 
     seed: int = 42
-    volumes: int = 160
-    healthy_share: float = 0.25
-    fewest_tumour_pixels: int = 4
-    steps: int = 3000
+    volumes: int = 170
+    healthy_share: float = 0.3
+    fewest_tumour_pixels: int = 8
+    steps: int = 1700
     slices_a_step: int = 64
     peak_rate: float = 2e-3
     weight_decay: float = 0.05
-    average_decay: float = 0.998
+    average_decay: float = 0.995
     word_dropout: float = 0.1
 
 
@@ -97,7 +98,9 @@ def _step(
     chosen = [kind[torch.randint(len(kind), (half,), generator=rng)] for kind in (normal, tumour)]
     labels = torch.arange(2).repeat_interleave(half)
     pictures = picture(torch.cat(chosen).float(), rng)
-    images = normalize(model.encode_image((pictures / 255 - 0.5)[:, None].expand(-1, 3, -1, -1) / 0.25), dim=-1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        features = model.encode_image((pictures / 255 - 0.5)[:, None].expand(-1, 3, -1, -1) / 0.25)
+    images = normalize(features.float(), dim=-1)
     texts = model.encode_text(_drop_words(tokens, training.word_dropout, rng), normalize=True)
     logits = model.logit_scale.exp() * images @ texts.T
     per_class = len(NORMAL)
@@ -130,7 +133,7 @@ def picture(z: Tensor, rng: torch.Generator) -> Tensor:
     z = torch.where(brain, placed[:, 0] / placed[:, 1].clamp_min(0.5), 0.0)
     soft = uniform(0, 1, (count, 1, 1), rng) * chance(0.5, (count, 1, 1), rng)
     z = torch.where(brain, (1 - soft) * z + soft * blur(z, 0.9), z)
-    return to_bytes(distort(z, brain, rng), brain, rng)
+    return to_bytes(distort(z, brain, DISTORTION, rng), brain, rng)
 
 
 def _drop_words(tokens: Tensor, share: float, rng: torch.Generator) -> Tensor:

@@ -149,6 +149,14 @@ def _local_config(model_name: str) -> dict[str, Any]:
     return config
 
 
+def clip_weights(model_name: str, pretrained: str | Path, *, offline: bool = False) -> WeightsFile:
+    """The checked file that `ClipScorer(model_name, pretrained)` would load, without building the model."""
+    if str(pretrained) == "miniature":
+        return resolve("miniature-clip", offline=offline)
+    _local_config(model_name)
+    return _resolve(model_name, str(pretrained), offline)[0]
+
+
 def _resolve(model_name: str, pretrained: str, offline: bool) -> tuple[WeightsFile, dict[str, Any]]:
     """The weights' file, and what open_clip says of the tag (nothing for a file or a known name)."""
     base = model_name.removesuffix("-quickgelu")

@@ -1,7 +1,6 @@
 """ResNet-50 from torchvision, with checked weights and a head for as many classes as are wanted."""
 
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -43,4 +42,4 @@ def normalise(pictures: Tensor) -> Tensor:
 
 
 def _classes_of(state: dict[str, Tensor], default: int) -> int:
-    return int(cast("Tensor", state["fc.bias"]).shape[0]) if "fc.bias" in state else default
+    return int(state["fc.bias"].shape[0]) if "fc.bias" in state else default

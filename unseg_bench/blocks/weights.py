@@ -7,6 +7,7 @@ gives a file of the user's. Loading never unpickles code: safetensors, or `torch
 import hashlib
 import logging
 import sys
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -142,12 +143,16 @@ def _load_torch(path: Path) -> "dict[str, Tensor]":
 
     import torch
 
+    if _is_torchscript(path):
+        raise WeightsError(
+            f"{path} is a TorchScript archive, which holds code: refused. Give the same weights as safetensors."
+        )
     try:
         loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise WeightsError(
-            f"{path} was not loaded: it is no plain state dict of tensors (a TorchScript archive, a whole pickled "
-            "model or a damaged file), and files that could run code are refused. Save its state_dict as safetensors."
+            f"{path} was not loaded: it is no plain state dict of tensors (a whole pickled model, or damaged), and "
+            "files that could run code are refused. Save its state_dict as safetensors."
         ) from error
     if isinstance(loaded, dict) and isinstance(wrapped := cast("dict[str, Any]", loaded).get("state_dict"), dict):
         loaded = cast("dict[str, Any]", wrapped)
@@ -156,6 +161,13 @@ def _load_torch(path: Path) -> "dict[str, Tensor]":
     ):
         raise WeightsError(f"{path} holds no state dict (names -> tensors); save the model's state_dict() instead.")
     return dict(cast("Mapping[str, Tensor]", loaded))
+
+
+def _is_torchscript(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
 def _check(path: Path, expected: str | None) -> str:
@@ -197,13 +209,13 @@ def _download(entry: WeightsEntry, path: Path) -> None:
     from filelock import FileLock
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    known = f"sha256:{entry.sha256}" if entry.sha256 else None
-    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=1 << 20, timeout=60)
+    url, known = cast("str", entry.url), f"sha256:{entry.sha256}" if entry.sha256 else None
+    downloader: Any = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=1 << 20, timeout=60)
     with FileLock(path.with_name(path.name + ".lock")):
         if path.is_file():
             return
         try:
-            pooch.retrieve(entry.url, known, fname=path.name, path=path.parent, downloader=downloader)
+            pooch.retrieve(url, known, fname=path.name, path=path.parent, downloader=downloader)
         except ValueError as error:
             raise WeightsError(
                 f"{entry.url} came with a SHA-256 other than {entry.sha256}; it was thrown away. Try again, or compare "
