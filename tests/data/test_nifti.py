@@ -108,6 +108,10 @@ def broken_files(folder):
         "badtype.nii": (70, struct.pack("<h", 77), "damaged"),
         "singular.nii": (280, struct.pack("<12f", *[1, 1, 0, 0] * 3), "affine"),
         "flat.nii": (280, struct.pack("<12f", *[0.0] * 12), "affine"),
+        "noffset.nii": (108, struct.pack("<f", np.nan), "damaged"),
+        "infoffset.nii": (108, struct.pack("<f", np.inf), "damaged"),
+        "zerooffset.nii": (108, struct.pack("<f", 0), "damaged"),
+        "codes.nii": (252, struct.pack("<h", 99), "orientation codes"),
         "nanaffine.nii": (280, struct.pack("<f", np.nan), "affine"),
     }
     for name, (offset, value, message) in patches.items():
@@ -131,17 +135,32 @@ def test_every_broken_file_is_a_data_error_that_names_it(tmp_path):
             read_image(path)
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
-    assert count == 29
+    assert count == 33
+
+
+def test_trifles_in_the_header_are_no_reason_to_print_or_to_refuse(tmp_path, capfd):
+    odd_qfac = patched(save(tmp_path / "qfac.nii", ramp()), 76, struct.pack("<f", 0))
+    odd_bits = patched(save(tmp_path / "bits.nii", ramp()), 72, struct.pack("<h", 8))
+    for path in (odd_qfac, odd_bits):
+        assert np.array_equal(read_image(path).data, ramp())
+    assert capfd.readouterr() == ("", "")
+
+
+FLOATS = [struct.pack("<f", value) for value in (np.nan, np.inf, -np.inf, 0, -1, 1e30, 1e-30)]
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_corruption_escapes_as_another_exception(tmp_path, data):
     content = bytearray((tmp_path / "x.nii").read_bytes() if (tmp_path / "x.nii").exists() else b"")
     if not content:
         content = bytearray(save(tmp_path / "x.nii", ramp()).read_bytes())
-    for _ in range(data.draw(st.integers(1, 4))):
-        content[data.draw(st.integers(0, 351))] = data.draw(st.integers(0, 255))
+    for _ in range(data.draw(st.integers(1, 3))):
+        if data.draw(st.booleans()):
+            content[data.draw(st.integers(0, 351))] = data.draw(st.integers(0, 255))
+        else:
+            place = 4 * data.draw(st.integers(14, 84))
+            content[place : place + 4] = data.draw(st.sampled_from(FLOATS))
     other = tmp_path / "y.nii"
     other.write_bytes(content)
     try:
@@ -209,6 +228,17 @@ def test_a_mask_like_a_channel_of_a_nifti2_file_is_a_3d_nifti2_file(tmp_path):
     assert isinstance(written, nib.Nifti2Image)
     assert written.shape == (4, 5, 6)
     assert np.array_equal(written.get_fdata(), image.data > 50)
+
+
+def test_extensions_of_the_image_are_read_over_and_not_copied(tmp_path):
+    source = nib.Nifti1Image(ramp(), AFFINE)
+    source.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"name of the patient " * 40))
+    nib.save(source, tmp_path / "image.nii")
+    image = read_image(tmp_path / "image.nii")
+    assert np.array_equal(image.data, ramp())
+    write_mask(tmp_path / "mask.nii", image.data > 50, image)
+    assert b"patient" not in (tmp_path / "mask.nii").read_bytes()
+    assert np.array_equal(nib.load(tmp_path / "mask.nii").get_fdata(), image.data > 50)
 
 
 def test_a_mask_of_the_wrong_type_or_shape_is_not_written(tmp_path):

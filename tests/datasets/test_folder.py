@@ -1,4 +1,5 @@
 import gzip
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -66,6 +67,28 @@ def test_references_are_never_images_and_hidden_files_are_nothing(tmp_path):
     assert dataset.reference("p1").path == tmp_path / "p1_seg.nii.gz"
     with pytest.raises(DataError, match=r"matches no file \(other than reference masks\)"):
         opened(tmp_path, image="*_seg.nii.gz", reference="*_seg.nii.gz")
+
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "data.md"
+LAYOUTS = {
+    "`p01/flair.nii.gz`": ("p01/flair.nii.gz", "p01/seg.nii.gz", "p01"),
+    "BraTS 2021": ("B_6/B_6_flair.nii.gz", "B_6/B_6_seg.nii.gz", "B_6"),
+    "nnU-Net": ("imagesTr/X_1_0003.nii.gz", "labelsTr/X_1.nii.gz", "X_1"),
+    "BIDS": ("sub-1/anat/sub-1_FLAIR.nii.gz", "derivatives/sub-1/sub-1_mask.nii.gz", "sub-1"),
+    "4D files": ("imagesTr/BRATS_001.nii.gz", "labelsTr/BRATS_001.nii.gz", "BRATS_001"),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_patterns_that_the_guide_gives_fit_their_layouts(tmp_path, layout):
+    row = next(line for line in GUIDE.read_text().splitlines() if line.startswith(f"| {layout}"))
+    image_pattern, reference_pattern = (cell.split("`")[1] for cell in row.split("|")[2:4])
+    image, reference, case_id = LAYOUTS[layout]
+    touch(tmp_path, image, reference, image.replace(case_id, "z9"), reference.replace(case_id, "z9"))
+    dataset = opened(tmp_path, image=image_pattern, reference=reference_pattern, split="all-test")
+    assert case_ids(dataset) == sorted([case_id, "z9"])
+    assert dataset.image(case_id).path == tmp_path / image
+    assert dataset.reference(case_id).path == tmp_path / reference
 
 
 def test_images_without_a_reference_are_allowed(tmp_path):

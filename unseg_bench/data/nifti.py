@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unseg_bench.data.volume import Image, Mask
+
+# What nibabel would print about trifles (SPM's taste in offsets, say) and repair; what matters is refused here.
+_TRIFLES = logging.getLogger("unseg_bench.data.nifti")
+_TRIFLES.addHandler(logging.NullHandler())
+_TRIFLES.propagate = False
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _HEADER_BYTES = {348: "nifti1", 540: "nifti2"}
@@ -86,7 +92,7 @@ def write_mask(path: Path, mask: Mask, like: NiftiGrid) -> None:
         raise ValueError(f"a bool mask of shape {like.shape} is needed, not {mask.dtype} {mask.shape}")
     header = like.header.copy()
     header.set_data_dtype(np.uint8)
-    for name in ("cal_min", "cal_max"):
+    for name in ("cal_min", "cal_max", "vox_offset"):
         header[name] = 0
     header.set_intent("none")
     _write(path, np.asfortranarray(mask).view(np.uint8), like.affine, header, level=6)
@@ -199,23 +205,32 @@ def _parse_header(path: Path, block: bytes) -> Any:  # noqa: ANN401 - nibabel ha
     size = sizes.pop()
     header_class = Nifti2Header if size == 540 else Nifti1Header
     try:
-        stored = header_class(block[:size], check=False)
-        if bytes(stored["magic"].tobytes())[:3] not in (b"n+1", b"n+2"):
+        header = header_class(block[:size], check=False)
+        if bytes(header["magic"].tobytes())[:3] not in (b"n+1", b"n+2"):
             raise DataError(f"{path}: not a single-file NIfTI (Analyze or .hdr/.img pair); convert it to .nii.gz")
-        _check_sizes(path, stored)
-        return header_class(block[:size], check=True)
+        _check_fields(path, header, size)
+        with np.errstate(all="ignore"):
+            header.check_fix(logger=_TRIFLES)
+            _ = header.get_slope_inter(), header.get_best_affine()  # both raise where their fields make no sense
     except (HeaderDataError, WrapStructError, ValueError) as error:
         raise DataError(f"{path}: the NIfTI header is damaged ({error}); export the image again") from None
+    return header
 
 
-def _check_sizes(path: Path, header: Any) -> None:  # noqa: ANN401
-    """Refuse voxel sizes that are not positive millimetres, before nibabel repairs them silently."""
+def _check_fields(path: Path, header: Any, size: int) -> None:  # noqa: ANN401
+    """Refuse what nibabel would repair silently or believe: voxel sizes, units, orientation codes, data offset."""
     sizes = header["pixdim"][1:4]
     if not np.isfinite(sizes).all() or sizes.min() <= 0:
         raise DataError(f"{path}: voxel sizes {_numbers(sizes)} in the header; they must be positive mm, mend pixdim")
     unit = int(header["xyzt_units"]) % 8
     if unit not in (0, 2):
         raise DataError(f"{path}: the header's unit of length is not mm (code {unit}); convert the grid to mm")
+    codes = [int(header[name]) for name in ("qform_code", "sform_code")]
+    if not set(codes) <= set(range(6)):
+        raise DataError(f"{path}: orientation codes {codes} in the header mean nothing; mend qform_code and sform_code")
+    offset = float(header["vox_offset"])
+    if not np.isfinite(offset) or offset < size + 4:
+        raise DataError(f"{path}: the NIfTI header is damaged (data begins at byte {offset:g}); export the image again")
 
 
 def _three_axes(path: Path, raw: NDArray[Any], channel: int | None) -> NDArray[Any]:
@@ -258,13 +273,9 @@ def _rounded(path: Path, values: NDArray[Any]) -> NDArray[np.int16]:
 
 def _grid(path: Path, header: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:  # noqa: ANN401
     """Return the fields of a NiftiGrid; raises DataError when voxel indices do not map to distinct places."""
-    from nibabel.spatialimages import HeaderDataError
-
-    try:
+    with np.errstate(all="ignore"):
         affine = np.asarray(header.get_best_affine(), dtype=np.float64)
-    except HeaderDataError as error:
-        raise DataError(f"{path}: the header's orientation is damaged ({error}); mend qform or sform") from None
-    spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+        spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
     if not np.isfinite(affine).all() or spacing.min() <= 0:
         raise DataError(f"{path}: the affine has zero or infinite voxel sizes; mend the header's sform or qform")
     if abs(np.linalg.det(affine[:3, :3] / spacing)) < 1e-4:
