@@ -1,5 +1,7 @@
 """AMDA, adaptive masking-based data augmentation: hide what the CAM already found, so that it must find the rest."""
 
+import zlib
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,15 +30,16 @@ class Amda:
     def __call__(
         self, volume: Volume, slices: NDArray[np.intp], tumour: NDArray[np.bool_], pictures: Pictures
     ) -> Pictures:
-        """Return the pictures (N, Y, X) with holes: 0, or the slice's median brain value."""
-        rng = np.random.default_rng([self._seed, int(volume.digest[:8], 16)])
+        """Return the pictures (N, Y, X) with black holes: X (1 - M)."""
+        rng = np.random.default_rng([self._seed, zlib.crc32(volume.digest.encode())])
         brain = to_pictures(volume.brain)[slices]
         masks = np.zeros(pictures.shape, dtype=np.bool_)
-        masks[tumour] = self._tumour_masks(volume, slices[tumour], pictures[tumour])
+        if tumour.any():
+            masks[tumour] = self._tumour_masks(volume, slices[tumour], pictures[tumour])
         models = masks[masks.any(axis=(1, 2))]
         for index in np.flatnonzero(~tumour):
             masks[index] = self._random_mask(brain[index], models, rng)
-        return fill_holes_with(self._options.fill, pictures, masks & brain, brain)
+        return np.where(masks & brain, np.uint8(0), pictures)
 
     def _tumour_masks(self, volume: Volume, slices: NDArray[np.intp], pictures: Pictures) -> Masks:
         cam = np.asarray(to_pictures(self._cams.array(volume.case_id))[slices], dtype=np.float32)
@@ -93,11 +96,3 @@ def random_rectangle(brain: Masks, alpha: float, rng: np.random.Generator) -> Ma
     mask = np.zeros(brain.shape, dtype=np.bool_)
     mask[top : top + rows, left : left + columns] = True
     return mask
-
-
-def fill_holes_with(fill: str, pictures: Pictures, masks: Masks, brain: Masks) -> Pictures:
-    """Put 'zero' (paper: X (1 - M)) or each slice's 'median' brain value into the masked pixels; all (N, Y, X)."""
-    if fill == "zero":
-        return np.where(masks, np.uint8(0), pictures)
-    medians = [np.median(picture[inside]) for picture, inside in zip(pictures, brain, strict=True)]
-    return np.where(masks, np.asarray(medians, dtype=np.uint8)[:, None, None], pictures)

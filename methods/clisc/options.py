@@ -73,7 +73,6 @@ class AmdaOptions(MethodOptions):
     rule: Literal["quantile", "range"] = "quantile"
     within: Literal["brain", "region"] = "brain"
     normal_masks: Literal["rectangles", "cam-shaped"] = "rectangles"
-    fill: Literal["zero", "median"] = "zero"
     unmasked_share: float = Field(default=0.0, ge=0, le=1)
     """Share of the training slices that is shown without a mask; 0 (paper) can teach that a hole means tumour."""
 

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+import torch
+
+from unseg_bench.blocks.layer_cam import layer_cam, otsu_level
+from unseg_bench.errors import RunError
+
+
+@pytest.fixture(scope="module")
+def network() -> torch.nn.Module:
+    from torchvision.models import resnet50
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return resnet50(weights=None, num_classes=2).eval()
+
+
+@pytest.fixture(scope="module")
+def images() -> torch.Tensor:
+    return torch.rand((3, 3, 96, 128), generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize(("layer", "logit"), [("layer3", 1), ("layer2", 0), ("layer4", 1)])
+def test_equals_pytorch_grad_cam(network: torch.nn.Module, images: torch.Tensor, layer: str, logit: int) -> None:
+    from pytorch_grad_cam import LayerCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    with LayerCAM(network, [network.get_submodule(layer)]) as theirs:
+        expected = theirs(images, [ClassifierOutputTarget(logit)] * len(images))
+    cam = layer_cam(network, images, layer, logit).numpy()
+    assert cam.shape == (3, 96, 128)
+    assert expected.std() > 0.01
+    np.testing.assert_allclose(cam, expected, atol=1e-5)
+
+
+def test_pictures_of_a_batch_do_not_touch_each_other(network: torch.nn.Module, images: torch.Tensor) -> None:
+    together = layer_cam(network, images, "layer3")
+    alone = layer_cam(network, images[1:2], "layer3")
+    torch.testing.assert_close(together[1:2], alone, atol=1e-4, rtol=0)
+
+
+def test_leaves_no_hook_and_no_gradient(network: torch.nn.Module, images: torch.Tensor) -> None:
+    network.zero_grad()
+    with torch.no_grad():
+        layer_cam(network, images[:1], "layer3")
+    assert not network.get_submodule("layer3")._forward_hooks
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_a_layer_without_positions_is_refused(network: torch.nn.Module, images: torch.Tensor) -> None:
+    with pytest.raises(RunError, match="'fc' has no feature map"):
+        layer_cam(network, images[:1], "fc")
+
+
+def test_a_map_that_is_flat_is_all_zero() -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    torch.nn.init.zeros_(network[0].weight)
+    torch.nn.init.constant_(network[0].bias, 3.0)
+    assert not layer_cam(network, torch.rand(2, 1, 8, 8), "0").any()
+
+
+def test_otsu_is_the_best_split_of_all() -> None:
+    rng = np.random.default_rng(0)
+    values = np.clip(np.concatenate([rng.normal(0.2, 0.05, 900), rng.normal(0.7, 0.1, 300)]), 0, 1)
+
+    def within_variance(level: float) -> float:
+        low, high = values[values <= level], values[values > level]
+        return low.var() * len(low) + high.var() * len(high)
+
+    best = min(np.linspace(0.05, 0.95, 500), key=within_variance)
+    assert within_variance(otsu_level(values)) <= within_variance(best) * 1.01
+
+
+def test_otsu_of_nothing_keeps_nothing() -> None:
+    assert otsu_level(np.zeros(0)) == 1.0
