@@ -9,22 +9,20 @@ from rich.text import Text
 from unseg_bench.compare.comparison import Cell, Column, ColumnTest, Comparison, MethodRow
 
 BEST, SECOND, STAR, BELOW = "a", "b", "*", "!"
-"""Marks after a number or a name: best and second best of a column, significant, below the floor."""
+"""Marks after a number or a name: best, second best of a column, significant, below the floor."""
 _STYLES = {BEST: "bold", SECOND: "underline"}
 _DIGITS = 2
 
 
 def print_comparison(comparison: Comparison, console: Console, *, by_size: bool = False) -> None:
-    """Print the table with its footnotes; `by_size` adds DSC by groups of tumour size, apart where the width needs it."""
+    """Print the table with its footnotes; `by_size` adds DSC by groups of tumour size, below where width is short."""
     overall = [column for column in comparison.columns if column.group is None]
     by_group = [column for column in comparison.columns if column.group is not None] if by_size else []
-    wide = _table(comparison, [*overall, *by_group], labels=True)
-    parts: list[RenderableType]
-    if by_group and wide.__rich_measure__(console, console.options.update(width=10_000)).maximum > console.width:
-        parts = [_table(comparison, overall, labels=True), *_stacked(comparison, by_group, console)]
-    else:
-        parts = [wide]
     shown = [*overall, *by_group]
+    wide = _table(comparison, shown, labels=True)
+    parts: list[RenderableType] = [wide]
+    if by_group and _width(wide, console) > console.width:
+        parts = [_table(comparison, overall, labels=True), *_stacked(comparison, by_group, console)]
     console.print(Group(_title(comparison), *parts, *_footnotes(comparison, shown)))
 
 
@@ -37,16 +35,16 @@ def _title(comparison: Comparison) -> Text:
 
 
 def _stacked(comparison: Comparison, columns: Sequence[Column], console: Console) -> list[RenderableType]:
-    """The columns in as few tables as the width allows."""
-    tables: list[RenderableType] = []
+    """The size groups with one decimal less, in as few tables as the width allows."""
+    parts: list[RenderableType] = []
     rest = list(columns)
     while rest:
         count = len(rest)
-        while count > 1 and _width(_table(comparison, rest[:count], labels=False), console) > console.width:
+        while count > 1 and _width(_table(comparison, rest[:count], digits=_DIGITS - 1), console) > console.width:
             count -= 1
-        tables.append(_table(comparison, rest[:count], labels=False))
+        parts += [Text(""), _table(comparison, rest[:count], digits=_DIGITS - 1)]
         rest = rest[count:]
-    return tables
+    return parts
 
 
 def _width(table: Table, console: Console) -> int:
@@ -54,26 +52,27 @@ def _width(table: Table, console: Console) -> int:
     return table.__rich_measure__(console, console.options.update(width=10_000)).maximum
 
 
-def _table(comparison: Comparison, columns: Sequence[Column], *, labels: bool) -> Table:
+def _table(comparison: Comparison, columns: Sequence[Column], *, labels: bool = False, digits: int = _DIGITS) -> Table:
     """One table with a row per method; `labels` adds the column on what was measured about labels."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", collapse_padding=True)
-    table.add_column("method", overflow="fold")
+    table.add_column("method", overflow="fold", vertical="bottom")
     if labels:
-        table.add_column("label-free", overflow="fold")
+        table.add_column("label-free", overflow="fold", vertical="bottom")
+    cells: list[list[Text]] = []
     for column in columns:
-        table.add_column(_heading(column), justify="right", no_wrap=True)
-    tests = [comparison.test(column.key) for column in columns]
-    for row in comparison.rows:
-        cells = [_cell(row, column, test) for column, test in zip(columns, tests, strict=True)]
-        table.add_row(_name(row), *([row.label_free] if labels else []), *cells)
+        table.add_column(_heading(column), no_wrap=True, vertical="bottom")
+        cells.append(_cells(comparison, column, digits))
+    for row, texts in zip(comparison.rows, zip(*cells, strict=True), strict=True):
+        table.add_row(_name(row), *([row.label_free] if labels else []), *texts)
     return table
 
 
 def _heading(column: Column) -> str:
-    """Name of a column, and of a size group the volumes and the number of cases."""
+    """Name of a column, and of a size group the volumes in ml and the number of cases."""
     if column.group is None:
         return "DSC %" if column.metric == "dsc" else "HD95 mm"
-    return f"{column.group}\n{column.low_ml:.3g}-{column.high_ml:.3g} ml\nn={column.n}"
+    ends = dict.fromkeys((f"{column.low_ml:.3g}", f"{column.high_ml:.3g}"))
+    return f"{column.group}\n{'-'.join(ends)}\nn={column.n}"
 
 
 def _name(row: MethodRow) -> Text:
@@ -83,27 +82,39 @@ def _name(row: MethodRow) -> Text:
     return text
 
 
-def _cell(row: MethodRow, column: Column, test: ColumnTest) -> Text:
-    """Mean ± spread, and the marks; two places for the marks are kept free so that the points stand in line."""
-    cell = row.cells[column.key]
+def _cells(comparison: Comparison, column: Column, digits: int) -> list[Text]:
+    """Mean ± spread and marks of every row, the decimal points in line."""
+    test = comparison.test(column.key)
+    factor = 100.0 if column.metric == "dsc" else 1.0
+    means = [f"{factor * row.cells[column.key].mean:.{digits}f}" for row in comparison.rows]
+    width = max(map(len, means))
+    return [
+        _cell(mean.rjust(width), _spread(row.cells[column.key], factor, digits), row, test)
+        for mean, row in zip(means, comparison.rows, strict=True)
+    ]
+
+
+def _cell(mean: str, spread: str, row: MethodRow, test: ColumnTest) -> Text:
+    """One number with its marks, which are letters so that they survive without colour."""
     ranks = {test.best: BEST, test.second: SECOND} if test.second is not None else {}
     rank = ranks.get(row.label, "")
-    star = STAR if rank == BEST and test.significant else ""
-    text = Text(_number(cell, 100.0 if column.metric == "dsc" else 1.0), style=_STYLES.get(rank, ""))
-    text.append((rank + star).ljust(2), style="not underline")
+    text = Text(" " * (len(mean) - len(mean.lstrip())))
+    text.append(f"{mean.lstrip()}±{spread}", style=_STYLES.get(rank, ""))
+    text.append(rank + (STAR if rank == BEST and test.significant else ""))
     return text
 
 
-def _number(cell: Cell, factor: float) -> str:
-    spread = "-" if cell.sd is None else f"{factor * cell.sd:.{_DIGITS}f}"
-    return f"{factor * cell.mean:.{_DIGITS}f}±{spread}"
+def _spread(cell: Cell, factor: float, digits: int) -> str:
+    return "-" if cell.sd is None else f"{factor * cell.sd:.{digits}f}"
 
 
 def _footnotes(comparison: Comparison, columns: Sequence[Column]) -> list[Text]:
     """What every mark and number means, what is undefined, and what the table is no evidence of."""
+    by_size = any(column.group is not None for column in columns)
     lines = [
         f"mean±sd over cases (sd: n in the denominator); {BEST} best, {SECOND} second best of the column; "
         f"{STAR} best against second best, paired t-test, p < {comparison.alpha:g}, uncorrected",
+        *(["size groups: equal numbers of cases in order of the reference's tumour volume, ranges in ml"] * by_size),
         _rules(comparison),
         *_undefined(comparison, columns),
         *_rows(comparison),
