@@ -14,7 +14,7 @@ from unseg_bench.plugins.hookspecs import hookimpl
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unseg_bench_datasets.phantom.generator import Phantom
+    from .generator import Phantom
 
 
 class PhantomOptions(DatasetOptions):
@@ -85,7 +85,7 @@ class PhantomDataset(Dataset):
         return self._folder
 
     def _generate(self, case_id: str) -> Phantom:
-        from unseg_bench_datasets.phantom.generator import generate_phantom, tumour_volumes_ml
+        from .generator import generate_phantom, tumour_volumes_ml
 
         options, split = self._chosen, self._split
         index = self._index(case_id)

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unseg_bench.data.files import DataCheck
 from unseg_bench.data.labels import whole_tumour
 from unseg_bench.data.nifti import grid_difference, read_image, read_labels
 from unseg_bench.data.prepare import prepare
 from unseg_bench.errors import DataError
-from unseg_bench.plugins.dataset import DataCheck, Dataset, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from unseg_bench.data.files import Progress, ReferenceFile
     from unseg_bench.data.nifti import NiftiGrid
-    from unseg_bench.plugins.dataset import ReferenceFile
+    from unseg_bench.plugins.dataset import Dataset
 
 _REMEDY = "Mend or replace the files named above, or leave those cases out of the image pattern or the split."
 _NAMED = 3

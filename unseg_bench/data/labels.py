@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unseg_bench.data.files import ReferenceFile
     from unseg_bench.data.splits import Split
     from unseg_bench.data.store import PreparedStore
     from unseg_bench.data.volume import Mask
-    from unseg_bench.plugins.dataset import Dataset, ReferenceFile
+    from unseg_bench.plugins.dataset import Dataset
 
 _TRAINING = ("train", "valid")
 _EVERYWHERE = (*PARTS, "other")

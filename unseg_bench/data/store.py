@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unseg_bench.data.files import ImageFile, Progress
     from unseg_bench.data.volume import Image, Mask
-    from unseg_bench.plugins.dataset import Dataset, ImageFile, Progress
+    from unseg_bench.plugins.dataset import Dataset
 
 _IMAGE, _BRAIN, _FACTS = "image.npy", "brain.npy", "prepared.json"
 _content_digests: dict[tuple[str, int, int, int], str] = {}

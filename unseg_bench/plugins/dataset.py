@@ -1,49 +1,20 @@
 """The role of a data set: it names cases, their image files, their reference masks and the split."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from unseg_bench.data.files import DataCheck, ImageFile, Progress, ReferenceFile
 from unseg_bench.data.splits import Split
 
-Progress = Callable[[int, int, str], None]
-"""Called as (done, total, what) while something takes its time."""
+__all__ = ["DataCheck", "Dataset", "DatasetOptions", "ImageFile", "Progress", "ReferenceFile"]
 
 
 class DatasetOptions(BaseModel):
     """Base of a data set's options; unknown names are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-@dataclass(frozen=True, slots=True)
-class ImageFile:
-    """Where a case's FLAIR is: a NIfTI file, and which `channel` of it when it is 4D."""
-
-    path: Path
-    channel: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReferenceFile:
-    """Where a case's reference mask is; `tumour_labels` are the values that count (None: every label > 0)."""
-
-    path: Path
-    tumour_labels: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DataCheck:
-    """What `ubench data check` found: sentences for people. `problems` stop a run, `notes` do not."""
-
-    cases: int
-    problems: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    remedy: str = field(default="")
 
 
 class Dataset(ABC):
