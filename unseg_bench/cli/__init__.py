@@ -1,1 +1,1 @@
-"""The `ubench` command: parse, call one function of the package, print."""
+"""The command line: each command parses, calls one function of the package, and prints."""

@@ -1,0 +1,92 @@
+"""`ubench data`: look at data before hours are spent on it."""
+
+from typing import Annotated
+
+import typer
+
+from unseg_bench.cli.app import app, examples
+from unseg_bench.cli.complete import complete_dataset
+from unseg_bench.cli.data_options import (
+    Channel,
+    DataDir,
+    HealthyGlob,
+    ImageGlob,
+    MoreOptions,
+    ReferenceGlob,
+    SplitText,
+    TumourLabels,
+    dataset_options,
+)
+from unseg_bench.cli.plugins import plugins_with_warnings
+from unseg_bench.cli.reporters import make_reporter
+from unseg_bench.cli.text import AsJson, count_text, print_json, say
+from unseg_bench.errors import DataError
+
+data = typer.Typer(
+    help="Look at every file of a data set before a run.",
+    no_args_is_help=True,
+    epilog=examples(("ubench data check brats2020 --data DIR", "Is BraTS2020 complete?")),
+)
+app.add_typer(data, name="data", rich_help_panel="What there is")
+
+
+@data.callback()
+def group() -> None:
+    """Look at every file of a data set before a run."""
+
+
+@data.command(
+    epilog=examples(
+        ("ubench data check brats2020 --data DIR", "What is missing, of the wrong shape or unreadable."),
+        (
+            "ubench data check folder --data DIR --image '*/flair.nii.gz' --reference '*/seg.nii.gz'",
+            "A cohort of your own.",
+        ),
+    )
+)
+def check(
+    name: Annotated[str, typer.Argument(autocompletion=complete_dataset, help="Data set.", show_default=False)],
+    data: DataDir = None,
+    image: ImageGlob = None,
+    reference: ReferenceGlob = None,
+    tumour_labels: TumourLabels = None,
+    healthy: HealthyGlob = None,
+    channel: Channel = None,
+    split: SplitText = None,
+    dataset_option: MoreOptions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Open every image and reference mask; say what is missing, of the wrong shape or unreadable.
+
+    Ends with exit code 2 when there are problems.
+    """
+    from unseg_bench.run.settings import make_dataset
+
+    options = dataset_options(
+        dataset_option,
+        data=data,
+        image=image,
+        reference=reference,
+        tumour_labels=tumour_labels,
+        healthy=healthy,
+        channel=channel,
+        split=split,
+    )
+    opened = make_dataset(plugins_with_warnings().dataset(name), options)
+    with make_reporter() as reporter:
+        reporter.stage_begins("check")
+        found = opened.check(reporter.step)
+    if as_json:
+        print_json(
+            {"cases": found.cases, "problems": found.problems, "notes": found.notes, "remedy": found.remedy or None}
+        )
+    else:
+        say(f"{name}: {count_text(found.cases, 'case')}, {count_text(len(found.problems), 'problem')}")
+        for note in found.notes:
+            say(f"  {note}")
+        for problem in found.problems:
+            say(f"  problem: {problem}")
+        if found.problems and found.remedy:
+            say(found.remedy)
+    if found.problems:
+        raise typer.Exit(DataError.exit_code)

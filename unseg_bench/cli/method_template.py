@@ -1,0 +1,76 @@
+"""The two files of `ubench new-method`."""
+
+import keyword
+import re
+from pathlib import Path
+from string import Template
+
+from unseg_bench.errors import SettingsError
+
+_NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
+
+METHOD = Template('''"""$name: one sentence on what this method does, and where it was published."""
+
+import numpy as np
+from pydantic import Field
+
+from unseg_bench import Context, Mask, Method, MethodOptions, Supervision, Volume
+
+
+class ${cls}Options(MethodOptions):
+    """What can be set: `ubench run ./$module.py --set level=2`."""
+
+    level: float = Field(1.5, description="How many standard deviations above the brain's mean a tumour begins.")
+
+
+class $cls(Method):
+    """Marks what is brighter than `level` standard deviations above the mean of the brain."""
+
+    name = "$name"
+    supervision = Supervision.NONE
+    Options = ${cls}Options
+
+    def __init__(self, options: ${cls}Options) -> None:
+        """Keep the options under their own type."""
+        super().__init__(options)
+        self.level = options.level
+
+    def segment(self, volume: Volume, context: Context) -> Mask:
+        """Return the whole tumour of one case: `volume.image` is z-scored inside `volume.brain`."""
+        return np.asarray(volume.brain & (volume.image > self.level))
+''')
+
+TEST = Template('''"""Tests of $name."""
+
+from $module import $cls
+
+from unseg_bench.plugins.conformance import check_method
+
+
+def test_keeps_the_contract_of_a_method():
+    failed = [result for result in check_method($cls) if not result.passed]
+    assert failed == []
+
+
+def test_level_is_an_option():
+    assert $cls(${cls}.Options(level=2.0)).level == 2.0
+''')
+
+
+def write_method(name: str, folder: Path) -> tuple[Path, Path]:
+    """Write a method called `name` and its test into `folder`; returns both paths.
+
+    Raises SettingsError for a name that cannot be a module's, and for a file that exists already.
+    """
+    module = name.replace("-", "_")
+    if not _NAME.fullmatch(name) or keyword.iskeyword(module):
+        raise SettingsError(f"'{name}' cannot name a method: small letters, digits and '-', e.g. my-method")
+    paths = folder / f"{module}.py", folder / f"test_{module}.py"
+    for path in paths:
+        if path.exists():
+            raise SettingsError(f"{path} exists already; choose another name, or another folder with --folder")
+    words = {"name": name, "module": module, "cls": "".join(part.capitalize() for part in module.split("_"))}
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, template in zip(paths, (METHOD, TEST), strict=True):
+        path.write_text(template.substitute(words), encoding="utf-8")
+    return paths

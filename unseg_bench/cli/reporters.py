@@ -1,0 +1,149 @@
+"""How a run tells how far it is: a live bar in a terminal, plain lines elsewhere. Both write to stderr."""
+
+import sys
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from unseg_bench.cli.text import seconds_text, stderr, warn
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+def make_reporter() -> "LiveReporter | PlainReporter":
+    """Return the live reporter where stderr is a terminal, else the plain one."""
+    return LiveReporter() if sys.stderr.isatty() else PlainReporter()
+
+
+class LiveReporter:
+    """Finished stages as a list, the current one below it with a bar, its step and the time left.
+
+    Use it as a context manager, so that the bar goes away when a run fails.
+    """
+
+    def __init__(self) -> None:
+        self._console = stderr()
+        self._progress = _bars(self._console)
+        self._open: dict[str, TaskID] = {}
+        self._shown: set[str] = set()
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
+        for stage in list(self._open):
+            self._close(stage)
+        self._progress.stop()
+
+    def run_begins(self, title: str) -> None:
+        """Print the title."""
+        self._shown.clear()
+        self._console.print(f"[bold]{title}[/bold]")
+
+    def stage_begins(self, stage: str) -> None:
+        """Show a bar."""
+        self._open[stage] = self._progress.add_task(stage, total=None, note="")
+
+    def step(self, done: int, total: int, note: str) -> None:
+        """Move the bar of the stage that began last."""
+        if self._open:
+            task = list(self._open.values())[-1]
+            self._progress.update(task, completed=done, total=total, note=note)
+
+    def stage_ends(self, stage: str, seconds: float, cached: bool) -> None:
+        """Turn the bar into a line; a cached stage that is only looked up again is not worth one."""
+        self._close(stage)
+        if cached and (self._open or stage in self._shown):
+            return
+        self._shown.add(stage)
+        time_text = f"[dim]kept from before ({seconds_text(seconds)})[/dim]" if cached else seconds_text(seconds)
+        self._console.print(f"  [green]✓[/green] {stage:<20} {time_text}")
+
+    def message(self, text: str) -> None:
+        """Print a line."""
+        self._console.print(f"  {text}", markup=False)
+
+    def _close(self, stage: str) -> None:
+        if (task := self._open.pop(stage, None)) is not None:
+            self._progress.remove_task(task)
+
+
+@dataclass
+class _OpenStage:
+    """A stage at work: when it began, and when it was last told of."""
+
+    name: str
+    began: float = field(default_factory=time.monotonic)
+    told: float = field(default_factory=time.monotonic)
+
+
+class PlainReporter:
+    """One line when a stage begins, one when it ends, one every ten seconds between."""
+
+    def __init__(self, seconds_between_lines: float = SECONDS_BETWEEN_LINES) -> None:
+        self._between = seconds_between_lines
+        self._open: list[_OpenStage] = []
+        self._shown: set[str] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
+        self._open.clear()
+
+    def run_begins(self, title: str) -> None:
+        """Print the title."""
+        self._shown.clear()
+        warn(title)
+
+    def stage_begins(self, stage: str) -> None:
+        """Print that it begins."""
+        self._open.append(_OpenStage(stage))
+        warn(f"  {stage} ...")
+
+    def step(self, done: int, total: int, note: str) -> None:
+        """Print how far the stage is, unless that was said a moment ago."""
+        now = time.monotonic()
+        if not self._open or now - self._open[-1].told < self._between:
+            return
+        stage = self._open[-1]
+        stage.told = now
+        left = f", about {seconds_text((now - stage.began) / done * (total - done))} left" if 0 < done < total else ""
+        warn(f"  {stage.name} {done}/{total}{f' {note}' if note else ''}{left}")
+
+    def stage_ends(self, stage: str, seconds: float, cached: bool) -> None:
+        """Print that it is done; a cached stage that is only looked up again is not worth a line."""
+        self._open = [one for one in self._open if one.name != stage]
+        if cached and (self._open or stage in self._shown):
+            return
+        self._shown.add(stage)
+        warn(f"  {stage} {'kept from before' if cached else 'done'} ({seconds_text(seconds)})")
+
+    def message(self, text: str) -> None:
+        """Print a line."""
+        warn(f"  {text}")
+
+
+def _bars(console: object) -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    assert isinstance(console, Console)  # noqa: S101 - rich is imported late, so the type is only known here
+    return Progress(
+        TextColumn(" "),
+        SpinnerColumn(),
+        TextColumn("{task.description:<20}", markup=False),
+        BarColumn(bar_width=16),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[note]}", style="dim", markup=False, table_column=Column(no_wrap=True, ratio=1)),
+        console=console,
+        expand=True,
+        transient=True,
+    )

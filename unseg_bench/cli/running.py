@@ -1,0 +1,117 @@
+"""Runs one after the other, each to its scores; what failed is told, and the others go on."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from unseg_bench.cli.plugins import plugins_with_warnings
+from unseg_bench.cli.reporters import make_reporter
+from unseg_bench.cli.summary import print_plans, print_summary
+from unseg_bench.cli.text import print_error, print_json, warn
+from unseg_bench.errors import UbenchError
+from unseg_bench.run.runner import RunPlan, describe, execute, plan_runs
+
+if TYPE_CHECKING:
+    from unseg_bench.cli.reporters import LiveReporter, PlainReporter
+    from unseg_bench.plugins.manager import Plugins
+    from unseg_bench.run.settings import RunSettings
+    from unseg_bench.score.record import CaseScore
+
+STOPPED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: its scores (None: the data set has no references), or what went wrong."""
+
+    plan: RunPlan
+    scores: "list[CaseScore] | None" = None
+    error: UbenchError | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a script wants to know; DSC 0-1, HD95 in mm."""
+        plan = self.plan
+        scores = self.scores or []
+        return {
+            "run": str(plan.folder.path),
+            "state": plan.folder.state,
+            "method": plan.method.name,
+            "preset": plan.preset,
+            "seed": plan.seed,
+            "dataset": plan.dataset.name,
+            "split": plan.split.name,
+            "part": plan.settings.part,
+            "evidence": plan.dataset.evidence,
+            "cases": len(plan.case_ids),
+            "dsc": fmean(score.dsc for score in scores) if scores else None,
+            "hd95_mm": fmean(score.hd95_mm for score in scores) if scores else None,
+            "scores": str(plan.folder.scores) if scores else None,
+            "error": str(self.error) if self.error else None,
+        }
+
+
+def plan_all(settings: "RunSettings", runs: Path) -> "tuple[list[RunPlan], Plugins]":
+    """Check the settings and return the runs that they mean; raises a UbenchError for any bad input."""
+    plugins = plugins_with_warnings()
+    plans = plan_runs(settings, plugins, runs)
+    if settings.device not in {"auto", "cpu"}:
+        from unseg_bench.run.device import pick_device
+
+        pick_device(settings.device)
+    return plans, plugins
+
+
+def show_plans(plans: list[RunPlan], *, as_json: bool) -> None:
+    """Say what would be done."""
+    described = [describe(plan) for plan in plans]
+    if as_json:
+        print_json({"runs": described})
+    else:
+        print_plans(described)
+
+
+def run_all(plans: list[RunPlan], plugins: "Plugins", runs: Path, *, force: bool, as_json: bool) -> int:
+    """Run and score every plan, print the table, and return the exit code: that of the first failure, or 0."""
+    outcomes: list[Outcome] = []
+    try:
+        for plan in plans:
+            outcomes.append(_attempt(plan, plugins, force=force))
+    except KeyboardInterrupt:
+        warn("stopped; the same command goes on where it stood")
+        return STOPPED
+    if as_json:
+        print_json({"runs": [outcome.to_json() for outcome in outcomes]})
+    else:
+        print_summary(outcomes, runs)
+    return next((outcome.error.exit_code for outcome in outcomes if outcome.error), 0)
+
+
+def _attempt(plan: RunPlan, plugins: "Plugins", *, force: bool) -> Outcome:
+    try:
+        with make_reporter() as reporter:
+            return Outcome(plan, _predict_and_score(plan, plugins, reporter, force=force))
+    except UbenchError as error:
+        print_error(str(error))
+        return Outcome(plan, error=error)
+
+
+def _predict_and_score(
+    plan: RunPlan, plugins: "Plugins", reporter: "LiveReporter | PlainReporter", *, force: bool
+) -> "list[CaseScore] | None":
+    from unseg_bench.score.run import score_run
+
+    if plan.folder.state == "complete" and not force:
+        reporter.run_begins(plan.title)
+        reporter.message("complete already; --force does it again")
+        return score_run(plan.folder, plugins, reporter)
+    execute(plan, reporter, force=force)
+    if all(plan.dataset.reference(case_id) is None for case_id in plan.case_ids):
+        reporter.message("no reference masks, so nothing is scored")
+        return None
+    reporter.stage_begins("score")
+    started = time.monotonic()
+    scores = score_run(plan.folder, plugins, reporter)
+    reporter.stage_ends("score", time.monotonic() - started, cached=False)
+    return scores

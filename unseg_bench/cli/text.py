@@ -1,0 +1,108 @@
+"""Words and numbers as people read them, and the two consoles: results to stdout, all else to stderr."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+
+RunsFolder = Annotated[
+    Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.", rich_help_panel="Machine and output")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+
+
+def stdout() -> "Console":
+    """Return a console on stdout that leaves numbers and paths uncoloured."""
+    from rich.console import Console
+
+    return Console(highlight=False, emoji=False)
+
+
+def stderr() -> "Console":
+    """Return a console on stderr."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, emoji=False)
+
+
+def say(text: str = "") -> None:
+    """Print a line on stdout, never wrapped."""
+    typer.echo(text)
+
+
+def warn(text: str) -> None:
+    """Print a line on stderr, never wrapped."""
+    typer.echo(text, err=True)
+
+
+def print_error(message: str) -> None:
+    """Print an error as one line on stderr."""
+    warn(f"Error: {' '.join(message.split())}")
+
+
+def print_json(value: object) -> None:
+    """Print `value` as indented JSON on stdout; numbers that JSON lacks become null."""
+    typer.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def new_table(*columns: str, right: tuple[str, ...] = ()) -> "Table":
+    """Return an empty table without lines; columns named in `right` are aligned to the right."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def seconds_text(seconds: float) -> str:
+    """Return a duration such as '0.4 s', '12 s', '3 min 05 s' or '2 h 10 min'."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def bytes_text(size: int) -> str:
+    """Return a size such as '12 B', '3.4 MB' or '1.2 GB' (powers of 1000)."""
+    value, units = float(size), ["B", "kB", "MB", "GB", "TB"]
+    while value >= 999.5 and len(units) > 1:
+        value /= 1000
+        units.pop(0)
+    return f"{value:.0f} {units[0]}" if units[0] == "B" or value >= 99.5 else f"{value:.1f} {units[0]}"
+
+
+def count_text(count: int, noun: str) -> str:
+    """Return '1 case' or '3 cases'."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def path_text(path: Path) -> str:
+    """Return a path as short as it can be typed: relative below the current folder, else with '~' for the home."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as they are
+    for base, prefix in ((Path.cwd(), ""), (Path.home(), "~/")):
+        if absolute.is_relative_to(base) and absolute != base:
+            return f"{prefix}{absolute.relative_to(base)}"
+    return str(absolute)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever json can hold, and a little more
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
