@@ -21,16 +21,16 @@ _PURPOSE = "train the U-Net"
 
 DEMO: dict[str, Any] = {
     "unet": {
-        "spacing_mm": 3.0,
-        "channels": (8, 16, 32, 64),
+        "spacing_mm": 4.0,
+        "channels": (12, 24, 48, 96),
         "norm": "instance",
         "dropout": 0.0,
         "foreground_prior": 0.02,
-        "patch": (48, 56, 48),
+        "patch": (40, 48, 40),
         "steps": 140,
         "loss": "dice-ce",
         "optimizer": "adam",
-        "learning_rate": 3e-3,
+        "learning_rate": 1e-2,
         "schedule": "one-cycle",
         "orientation": "left-right",
         "foreground_share": 0.5,

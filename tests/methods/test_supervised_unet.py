@@ -21,6 +21,7 @@ def fit(folder: Path, cases, options=None, seed=7):
     return method, context
 
 
+@pytest.mark.slow
 def test_keeps_the_contract():
     assert [result for result in check_method(SupervisedUnet) if not result.passed] == []
 
