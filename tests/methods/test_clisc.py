@@ -214,7 +214,7 @@ def test_slices_that_clip_calls_alike_end_the_run(
 ) -> None:
     alike = np.array([1 - tumour, tumour], np.float32)
     monkeypatch.setattr(
-        FakeClip, "probabilities", lambda _self, pictures, _captions: np.tile(alike, (len(pictures), 1))
+        FakeClip, "probabilities", lambda _self, shown, _: np.tile(alike, (len(shown), 1))
     )
     with pytest.raises(RunError, match=rf"stage 'clip-labels': CLIP called all \d+ slices {kind}"):
         fit(tmp_path)
