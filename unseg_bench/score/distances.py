@@ -143,10 +143,11 @@ def surface_dsc(pair: MaskPair, tolerance_mm: float) -> float:
     corners. Neither mask may be empty.
     """
     prediction, reference = corner_surfaces(pair)
+    reach_mm = tolerance_mm * (1.0 + 1e-9)  # so that rounding cannot lose a corner just within
     within = total = 0.0
     for one, other in ((prediction, reference), (reference, prediction)):
         areas = one.areas_mm2(pair.spacing_mm)
-        distances, _ = _near(one.corners, one.count, _columns(other.corners), pair.spacing_mm, tolerance_mm)
+        distances, _ = _near(one.corners, one.count, _columns(other.corners), pair.spacing_mm, reach_mm)
         within += float(areas[distances <= tolerance_mm].sum())
         total += float(areas.sum())
     return within / total
@@ -207,7 +208,9 @@ def _near(
     offsets, lateral = _rings(spacing_mm[0], spacing_mm[1], reach_mm)
     distances = np.empty(count)
     numbers, positions = np.empty(count, dtype=np.int64), np.empty((count, 3), dtype=np.int64)
-    left = int(kernels.search_rings(points, columns, offsets, lateral, spacing_mm[2], distances, numbers, positions))
+    left = int(
+        kernels.search_rings(points, columns, offsets, lateral, reach_mm, spacing_mm[2], distances, numbers, positions)
+    )
     return distances, _Far(numbers[:left], positions[:left])
 
 

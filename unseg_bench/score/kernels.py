@@ -186,6 +186,7 @@ def search_rings(
     steps: _Steps,
     offsets: _Integers,
     lateral: _Reals,
+    reach: float,
     spacing_last: float,
     distances: _Reals,
     unresolved: _Integers,
@@ -194,7 +195,8 @@ def search_rings(
     """Find the distance from each border voxel to the nearest border voxel of the other mask, near columns first.
 
     border: (A, B, C) uint8, the voxels to start from; steps: `nearest_in_column` of the other mask; offsets: (R, 2)
-    int64, columns in the order of lateral: (R,) squared distances in mm2; spacing_last: mm along the last axis;
+    int64, columns in the order of lateral: (R,) squared distances in mm2, all within reach mm, and with no other column
+    within it; spacing_last: mm along the last axis;
     distances: (count,) float64, overwritten in C order of the voxels; unresolved: (count,) int64 and positions:
     (count, 3) int64 take the number and the index of those voxels for which these columns do not settle the answer
     (their distance is inf). Returns how many those are.
@@ -226,7 +228,7 @@ def search_rings(
                     if best == 0.0:
                         settled = True
                         break
-                if settled:
+                if settled or best <= reach * reach:
                     distances[number] = np.sqrt(best)
                 else:
                     distances[number] = np.inf
