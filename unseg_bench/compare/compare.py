@@ -133,7 +133,8 @@ def _notes(sizes: Sequence[SizeGroup], asked: int, run: RunScores) -> tuple[str,
     """What a reader must know about groups and cases."""
     notes: list[str] = []
     if len(sizes) < asked:
-        notes.append(f"only {len(sizes)} cases: {len(sizes)} size groups instead of {asked}")
+        found = "1 case: 1 size group" if len(sizes) == 1 else f"{len(sizes)} cases: {len(sizes)} size groups"
+        notes.append(f"only {found} instead of {asked}")
     few = [group.name for group in sizes if group.few]
     if few:
         which = "every size group" if len(few) == len(sizes) else ", ".join(few)
