@@ -68,7 +68,6 @@ def _plugin_commands() -> dict[str, Any]:
 
 app = typer.Typer(
     cls=UbenchGroup,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="First steps: [bold]ubench run clisc[/bold], then [bold]ubench compare --by-size[/bold]. "
@@ -97,5 +96,9 @@ def root(
 
 def examples(*lines: tuple[str, str]) -> str:
     """Return the epilog of a command's help: (command line, what it does), one below the other."""
-    shown = [f"[bold]{command.replace('[', chr(92) + '[')}[/bold]\n\n  [dim]{what}[/dim]" for command, what in lines]
-    return "[bold dim]Examples[/bold dim]\n\n" + "\n\n".join(shown)
+    shown = [f"[bold]{_literal(command)}[/bold]\n  [dim]{_literal(what)}[/dim]" for command, what in lines]
+    return "[bold dim]Examples[/bold dim]\n" + "\n".join(shown)
+
+
+def _literal(text: str) -> str:
+    return text.replace("[", "\\[")

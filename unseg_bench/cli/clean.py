@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.text import bytes_text, count_text, new_table, path_text, say, stdout
+from unseg_bench.cli.text import bytes_text, count_text, new_table, say, stdout
 
 KIND_NAMES = "partial, stages, prepared, phantom"
 
@@ -21,7 +21,7 @@ KIND_NAMES = "partial, stages, prepared, phantom"
 def clean(
     kinds: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KIND]...", help=f"Of {KIND_NAMES}. Default: all.", show_default=False),
+        typer.Argument(metavar="KIND", help=f"Of {KIND_NAMES}. Default: all.", show_default=False),
     ] = None,
     older_than: Annotated[
         float, typer.Option(min=0, metavar="DAYS", help="Only what was last changed so many days ago.")
@@ -40,7 +40,7 @@ def clean(
     chosen = [kind for kind in KINDS if not kinds or kind.name in kinds]
     found = {kind: find_entries(cache, kind, older_than) for kind in chosen}
     everything = [entry for entries in found.values() for entry in entries]
-    say(f"cache  {path_text(cache)}")
+    say(f"cache  {cache}")
     if not everything:
         say("nothing to free")
         return

@@ -22,7 +22,7 @@ def compare(
     selectors: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN|METHOD]...",
+            metavar="RUN|METHOD",
             help="Run folders, run names or methods. Default: the newest complete run of each method on one data set.",
             autocompletion=complete_method,
             show_default=False,

@@ -24,15 +24,16 @@ from unseg_bench.errors import DataError
 
 data = typer.Typer(
     help="Look at every file of a data set before a run.",
-    no_args_is_help=True,
     epilog=examples(("ubench data check brats2020 --data DIR", "Is BraTS2020 complete?")),
 )
 app.add_typer(data, name="data", rich_help_panel="What there is")
 
 
-@data.callback()
-def group() -> None:
+@data.callback(invoke_without_command=True)
+def group(context: typer.Context) -> None:
     """Look at every file of a data set before a run."""
+    if context.invoked_subcommand is None:
+        say(context.get_help())
 
 
 @data.command(
@@ -45,7 +46,9 @@ def group() -> None:
     )
 )
 def check(
-    name: Annotated[str, typer.Argument(autocompletion=complete_dataset, help="Data set.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", autocompletion=complete_dataset, help="Data set.", show_default=False)
+    ],
     data: DataDir = None,
     image: ImageGlob = None,
     reference: ReferenceGlob = None,

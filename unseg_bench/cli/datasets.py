@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 )
 def datasets(
     name: Annotated[
-        str | None, typer.Argument(autocompletion=complete_dataset, help="One data set.", show_default=False)
+        str | None,
+        typer.Argument(metavar="NAME", autocompletion=complete_dataset, help="One data set.", show_default=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.plugins import plugins_with_warnings
-from unseg_bench.cli.text import AsJson, path_text, print_json, say
+from unseg_bench.cli.text import AsJson, print_json, say
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -49,7 +49,7 @@ def _collect() -> dict[str, Any]:
         "thread variables": ", ".join(set_variables) or "none set",
         "device": device,
         "GPUs": ", ".join(gpus) or "none",
-        "cache": path_text(cache_dir()),
+        "cache": str(cache_dir()),
         "plugins": {name: plugins.sources[name] for name in sorted(plugins.sources)},
         "broken plugins": {broken.name: broken.reason for broken in plugins.broken} or "none",
     }

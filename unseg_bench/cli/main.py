@@ -1,11 +1,14 @@
 """The console script `ubench`."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+import typer
+
 from unseg_bench.cli.app import app
-from unseg_bench.cli.text import print_error
+from unseg_bench.cli.text import print_error, warn
 from unseg_bench.errors import UbenchError
 
 DEBUG = "--debug"
@@ -34,22 +37,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done. 1: a run, check or score failed. 2: bad input. 130: Ctrl-C. `--debug` anywhere lets errors through.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = DEBUG in given
+    words = [word for word in given if word != DEBUG]
     try:
-        app([argument for argument in given if argument != DEBUG], prog_name="ubench")
-    except UbenchError as error:
-        if debug:
+        return app(words or ["--help"], prog_name="ubench", standalone_mode=False) or 0
+    except (SystemExit, BrokenPipeError) as end:
+        return _end(end)
+    except Exception as error:
+        if DEBUG in given:
             raise
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    """Print an error in one line and return the exit code that belongs to it."""
+    if isinstance(error, UbenchError):
         print_error(str(error))
         return error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
+    if isinstance(error, typer.Abort):
+        warn("stopped")
         return 1
-    except SystemExit as done:
-        return done.code if isinstance(done.code, int) else int(done.code is not None)
-    except Exception as error:
-        if debug:
-            raise
-        print_error(f"{type(error).__name__}: {error} (unexpected; run again with --debug for the traceback)")
+    if (usage := getattr(error, "format_message", None)) is not None:
+        print_error(usage())
+        return int(getattr(error, "exit_code", 2))
+    print_error(f"{type(error).__name__}: {error} (unexpected; run again with --debug for the traceback)")
+    return 1
+
+
+def _end(end: SystemExit | BrokenPipeError) -> int:
+    """Return the exit code of a command that ended itself, or whose reader went away (`ubench runs | head`)."""
+    if isinstance(end, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return 0
+    return end.code if isinstance(end.code, int) else int(end.code is not None)

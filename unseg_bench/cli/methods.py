@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def methods(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME|FILE]", autocompletion=complete_method, help="One method.", show_default=False),
+        typer.Argument(metavar="NAME|FILE", autocompletion=complete_method, help="One method.", show_default=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

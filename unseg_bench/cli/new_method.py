@@ -18,7 +18,9 @@ from unseg_bench.cli.text import path_text, say
     ),
 )
 def new_method(
-    name: Annotated[str, typer.Argument(help="Name of the method in tables, e.g. my-method.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the method in tables, e.g. my-method.", show_default=False)
+    ],
     folder: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the two files.")] = Path(),
 ) -> None:
     """Write a method that works, in one file, and its test; existing files are never overwritten."""

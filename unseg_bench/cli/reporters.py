@@ -19,6 +19,28 @@ def make_reporter() -> "LiveReporter | PlainReporter":
     return LiveReporter() if sys.stderr.isatty() else PlainReporter()
 
 
+@dataclass(slots=True)
+class OpenStage:
+    """A stage at work: when it began and was last told of, and the first step that was seen of it.
+
+    A stage that goes on after a crash begins with a high step, so time left is judged from the first step on.
+    """
+
+    name: str
+    told: float = field(default_factory=time.monotonic)
+    first_step: int | None = None
+    first_at: float = 0.0
+
+    def left(self, done: int, total: int) -> str:
+        """Return '2 min 05 s left', or nothing while it cannot be told."""
+        now = time.monotonic()
+        if self.first_step is None:
+            self.first_step, self.first_at = done, now
+        if done <= self.first_step or done >= total:
+            return ""
+        return f"{seconds_text((now - self.first_at) / (done - self.first_step) * (total - done))} left"
+
+
 class LiveReporter:
     """Finished stages as a list, the current one below it with a bar, its step and the time left.
 
@@ -28,7 +50,7 @@ class LiveReporter:
     def __init__(self) -> None:
         self._console = stderr()
         self._progress = _bars(self._console)
-        self._open: dict[str, TaskID] = {}
+        self._open: list[tuple[OpenStage, TaskID]] = []
         self._shown: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -36,8 +58,6 @@ class LiveReporter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
-        for stage in list(self._open):
-            self._close(stage)
         self._progress.stop()
 
     def run_begins(self, title: str) -> None:
@@ -47,13 +67,13 @@ class LiveReporter:
 
     def stage_begins(self, stage: str) -> None:
         """Show a bar."""
-        self._open[stage] = self._progress.add_task(stage, total=None, note="")
+        self._open.append((OpenStage(stage), self._progress.add_task(stage, total=None, note="", left="")))
 
     def step(self, done: int, total: int, note: str) -> None:
         """Move the bar of the stage that began last."""
         if self._open:
-            task = list(self._open.values())[-1]
-            self._progress.update(task, completed=done, total=total, note=note)
+            stage, task = self._open[-1]
+            self._progress.update(task, completed=done, total=total, note=note, left=stage.left(done, total))
 
     def stage_ends(self, stage: str, seconds: float, cached: bool) -> None:
         """Turn the bar into a line; a cached stage that is only looked up again is not worth one."""
@@ -69,17 +89,9 @@ class LiveReporter:
         self._console.print(f"  {text}", markup=False)
 
     def _close(self, stage: str) -> None:
-        if (task := self._open.pop(stage, None)) is not None:
-            self._progress.remove_task(task)
-
-
-@dataclass
-class _OpenStage:
-    """A stage at work: when it began, and when it was last told of."""
-
-    name: str
-    began: float = field(default_factory=time.monotonic)
-    told: float = field(default_factory=time.monotonic)
+        for opened in [pair for pair in self._open if pair[0].name == stage]:
+            self._open.remove(opened)
+            self._progress.remove_task(opened[1])
 
 
 class PlainReporter:
@@ -87,7 +99,7 @@ class PlainReporter:
 
     def __init__(self, seconds_between_lines: float = SECONDS_BETWEEN_LINES) -> None:
         self._between = seconds_between_lines
-        self._open: list[_OpenStage] = []
+        self._open: list[OpenStage] = []
         self._shown: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -103,18 +115,19 @@ class PlainReporter:
 
     def stage_begins(self, stage: str) -> None:
         """Print that it begins."""
-        self._open.append(_OpenStage(stage))
+        self._open.append(OpenStage(stage))
         warn(f"  {stage} ...")
 
     def step(self, done: int, total: int, note: str) -> None:
         """Print how far the stage is, unless that was said a moment ago."""
-        now = time.monotonic()
-        if not self._open or now - self._open[-1].told < self._between:
+        if not self._open:
             return
-        stage = self._open[-1]
+        stage, now = self._open[-1], time.monotonic()
+        left = stage.left(done, total)
+        if now - stage.told < self._between:
+            return
         stage.told = now
-        left = f", about {seconds_text((now - stage.began) / done * (total - done))} left" if 0 < done < total else ""
-        warn(f"  {stage.name} {done}/{total}{f' {note}' if note else ''}{left}")
+        warn(f"  {stage.name} {done}/{total}" + "".join(f", {text}" for text in (note, left) if text))
 
     def stage_ends(self, stage: str, seconds: float, cached: bool) -> None:
         """Print that it is done; a cached stage that is only looked up again is not worth a line."""
@@ -131,7 +144,7 @@ class PlainReporter:
 
 def _bars(console: object) -> "Progress":
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
     from rich.table import Column
 
     assert isinstance(console, Console)  # noqa: S101 - rich is imported late, so the type is only known here
@@ -141,7 +154,7 @@ def _bars(console: object) -> "Progress":
         TextColumn("{task.description:<20}", markup=False),
         BarColumn(bar_width=16),
         MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[left]}", markup=False, table_column=Column(no_wrap=True)),
         TextColumn("{task.fields[note]}", style="dim", markup=False, table_column=Column(no_wrap=True, ratio=1)),
         console=console,
         expand=True,

@@ -41,7 +41,7 @@ def run(
     methods: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="METHOD...",
+            metavar="METHOD",
             help="Names (`ubench methods`) or Python files.",
             autocompletion=complete_method,
             show_default=False,

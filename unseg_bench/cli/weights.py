@@ -32,24 +32,23 @@ def list_all(as_json: AsJson = False) -> None:
     if as_json:
         print_json([_facts(status) for status in known])
         return
-    table = new_table("weights", "here", "size", "licence", "SHA-256", "what", right=("size",))
+    table = new_table("weights", "here", "size", "licence", "SHA-256", right=("size",))
     for status in known:
         entry = status.entry
         size = bytes_text(entry.bytes) if entry.bytes else "?"
         here = "[green]yes[/green]" if status.present else "no"
-        digest = entry.sha256[:8] if entry.sha256 else "at first use"
-        table.add_row(entry.name, here, size, entry.licence, digest, entry.what)
+        digest = entry.sha256[:16] if entry.sha256 else "at first use"
+        table.add_row(entry.name, here, size, entry.licence, digest)
     stdout().print(table)
-    folders = dict.fromkeys(path_text(status.path.parent) for status in known if status.entry.packaged is None)
-    for folder in folders:
-        say(f"\nfolder  {folder}")
+    for folder in dict.fromkeys(status.path.parent for status in known):
+        say(f"in {folder}")
 
 
 @weights.command(
     epilog=examples(("ubench weights download sam-vit-b", "Fetch SAM ViT-B into the cache and check its SHA-256."))
 )
 def download(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names that `ubench weights` lists.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Names that `ubench weights` lists.")],
 ) -> None:
     """Download weights and check them; what is here already is only checked."""
     from unseg_bench.blocks.weights import known_weights, resolve
