@@ -1,10 +1,13 @@
 """The options that name data, the same for every command that takes data, and what they mean together."""
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from unseg_bench.errors import SettingsError
 
 PANEL = "Data"
 
@@ -81,13 +84,25 @@ def _absolute(path: Path) -> Path:
 
 
 def _assignments(pairs: list[str]) -> dict[str, Any]:
-    from unseg_bench.errors import SettingsError
-
-    if not pairs:
-        return {}
-    from unseg_bench.run.settings import parse_assignments
-
+    values: dict[str, Any] = {}
     for pair in pairs:
-        if "=" not in pair:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
             raise SettingsError(f"--dataset-option {pair}: expected name=value, e.g. --dataset-option spacing_mm=1")
-    return parse_assignments(pairs)
+        values[name] = _value(name, text)
+    return values
+
+
+def _value(name: str, text: str) -> Any:  # noqa: ANN401 - whatever an option can hold
+    """Read lists and groups as JSON and 'null' as nothing; all else stays text, for YAML would misread '*' and '7:1:2'.
+
+    The data set's options turn text into numbers.
+    """
+    if text == "null":
+        return None
+    if not text.startswith(("[", "{")):
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise SettingsError(f"--dataset-option {name}: {text} is not readable as JSON: {error}") from error
