@@ -1,6 +1,7 @@
 """Size groups: equal in number, in order, and the same however the cases come."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -35,7 +36,7 @@ def test_any_cases_fall_into_even_ordered_groups(volumes, asked):
         own = [volumes[case] for case in group.cases]
         assert (group.low_ml, group.high_ml) == (min(own), max(own))
         assert group.few == (len(own) < 5)
-    assert all(one.high_ml <= other.low_ml for one, other in zip(groups, groups[1:], strict=False))
+    assert all(one.high_ml <= other.low_ml for one, other in pairwise(groups))
 
 
 def test_ties_are_settled_by_name_whatever_the_order():
