@@ -1,12 +1,10 @@
 """`ubench run`: methods on data, one run after the other."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.complete import complete_method
 from unseg_bench.cli.data_options import (
     Channel,
     DataDir,
@@ -19,9 +17,21 @@ from unseg_bench.cli.data_options import (
     TumourLabels,
     dataset_options,
 )
+from unseg_bench.cli.run_options import (
+    Assignments,
+    Config,
+    Device,
+    DryRun,
+    Force,
+    Limit,
+    Methods,
+    Offline,
+    Part,
+    Preset,
+    RunAsJson,
+    Seeds,
+)
 from unseg_bench.cli.text import RunsFolder
-
-OPTIONS, MACHINE = "Options of the methods", "Machine and output"
 
 
 @app.command(
@@ -38,15 +48,7 @@ OPTIONS, MACHINE = "Options of the methods", "Machine and output"
     ),
 )
 def run(
-    methods: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="METHOD",
-            help="Names (`ubench methods`) or Python files.",
-            autocompletion=complete_method,
-            show_default=False,
-        ),
-    ] = None,
+    methods: Methods = None,
     dataset: DatasetName = None,
     data: DataDir = None,
     image: ImageGlob = None,
@@ -56,58 +58,18 @@ def run(
     channel: Channel = None,
     split: SplitText = None,
     dataset_option: MoreOptions = None,
-    part: Annotated[
-        str | None,
-        typer.Option(metavar="PART", help="Part of the split to segment. Default: test.", rich_help_panel="Data"),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Segment the first N cases only.", rich_help_panel="Data")
-    ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Named set of options. Default: demo on the phantom, paper elsewhere.",
-            rich_help_panel=OPTIONS,
-        ),
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="K=V",
-            help="One option, e.g. amda.alpha=30, or clisc:amda.alpha=30 for one of several methods; repeatable.",
-            rich_help_panel=OPTIONS,
-        ),
-    ] = None,
-    seed: Annotated[
-        str | None, typer.Option(metavar="0,1,2", help="Seeds, one run each. Default: 0.", rich_help_panel=OPTIONS)
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Settings in YAML, TOML or JSON, or a run.json; the command line comes before it.",
-            rich_help_panel=OPTIONS,
-        ),
-    ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(metavar="auto|cpu|cuda", help="Default: auto, a GPU where there is one.", rich_help_panel=MACHINE),
-    ] = None,
-    offline: Annotated[
-        bool | None, typer.Option("--offline", help="Never touch the network.", rich_help_panel=MACHINE)
-    ] = None,
+    part: Part = None,
+    limit: Limit = None,
+    preset: Preset = None,
+    assignments: Assignments = None,
+    seed: Seeds = None,
+    config: Config = None,
+    device: Device = None,
+    offline: Offline = None,
     runs: RunsFolder = Path("runs"),
-    force: Annotated[
-        bool, typer.Option("--force", help="Do everything again, also what is done.", rich_help_panel=MACHINE)
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything, say what would be done.", rich_help_panel=MACHINE)
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="JSON on stdout; progress goes to stderr.", rich_help_panel=MACHINE)
-    ] = False,
+    force: Force = False,
+    dry_run: DryRun = False,
+    as_json: RunAsJson = False,
 ) -> None:
     """Run methods on a data set, score them, and show where things are.
 
