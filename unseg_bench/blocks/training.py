@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -23,8 +24,8 @@ from unseg_bench.errors import RunError, WeightsError
 Batch: TypeAlias = tuple[Tensor, ...]
 """What one step learns from: tensors whose first axis is the sample, e.g. (images, labels)."""
 
-Precision: TypeAlias = Literal["float32", "bfloat16-on-cuda"]
-"""float32 everywhere, or autocast to bfloat16 where the device is a GPU (a CPU always computes in float32)."""
+Precision: TypeAlias = Literal["float32", "mixed"]
+"""float32 everywhere, or autocast to bfloat16 where the device has it in hardware: GPUs, and some CPUs."""
 
 
 class Work(Protocol):
@@ -163,7 +164,7 @@ def fit_network(
             if learning_rate_of is not None:
                 _set_learning_rate(optimizer, learning_rate_of(step))
             moved = tuple(tensor.to(work.device, non_blocking=True) for tensor in batch)
-            log.losses.append(_update(network, moved, loss_of, optimizer, _autocast(precision, work.device)))
+            log.losses.append(_update(network, moved, loss_of, optimizer, autocast(precision, work.device)))
             _require_finite(log.losses[-1], name, step)
             checkpoint.keep(step + 1, network, optimizer, log)
             work.progress(step + 1, steps, f"loss {log.losses[-1]:.3f}")
@@ -188,11 +189,11 @@ def _update(
     batch: Batch,
     loss_of: Callable[[nn.Module, Batch], Tensor],
     optimizer: Optimizer,
-    autocast: Any,  # noqa: ANN401 - a context manager of torch
+    precision: Any,  # noqa: ANN401 - a context manager of torch
 ) -> float:
     """Make one step of the optimiser and return the loss before it."""
     optimizer.zero_grad(set_to_none=True)
-    with autocast:
+    with precision:
         loss = loss_of(network, batch)
     value = float(loss.detach())
     if math.isfinite(value):
@@ -209,10 +210,19 @@ def _require_finite(loss: float, name: str, step: int) -> None:
         )
 
 
-def _autocast(precision: Precision, device: str) -> Any:  # noqa: ANN401 - a context manager of torch
-    if precision == "bfloat16-on-cuda" and device.startswith("cuda"):
-        return torch.autocast("cuda", dtype=torch.bfloat16)
+def autocast(precision: Precision, device: str) -> Any:  # noqa: ANN401 - a context manager of torch
+    """Return the context in which a network computes on `device` at this precision."""
+    kind = torch.device(device).type
+    if precision == "mixed" and (kind == "cuda" or (kind == "cpu" and _cpu_has_bfloat16())):
+        return torch.autocast(kind, dtype=torch.bfloat16)
     return nullcontext()
+
+
+@cache
+def _cpu_has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware; elsewhere it is emulated and slower than float32."""
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def _set_learning_rate(optimizer: Optimizer, rate: float) -> None:

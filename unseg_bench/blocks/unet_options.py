@@ -17,7 +17,7 @@ class UNetOptions(BaseModel):
     turns from its reference code): 16-256 channels, 128^3, SGD 0.01, batch 2, 400 epochs, last epoch.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     spacing_mm: float | None = Field(default=None, gt=0)
     """Isotropic voxel size that the network works at; None: each volume's own."""
@@ -39,6 +39,8 @@ class UNetOptions(BaseModel):
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """Of SGD."""
     weight_decay: float = Field(default=1e-4, ge=0)
+    precision: Literal["float32", "mixed"] = "mixed"
+    """'mixed': bfloat16 where the device has it in hardware, which halves the time of a step; float32 elsewhere."""
     orientation: Orientation = "axial-turns"
     intensity: bool = False
     """Vary brightness, contrast, gamma, noise and blur of the patches."""
@@ -63,7 +65,7 @@ class UNetInference(BaseModel):
     volume resized to the training patch's size by nearest neighbour and back, as CLISC's reference code does.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     way: Literal["sliding", "whole", "resized"] = "sliding"
     mirror: bool = False

@@ -69,7 +69,7 @@ def train_unet(
         learning_rate_of=_schedule(options, steps),
         work=work,
         name=name,
-        precision="bfloat16-on-cuda",
+        precision=options.precision,
     )
     return network, log
 

@@ -15,7 +15,7 @@ from unseg_bench.plugins.context import Context
 class MethodOptions(BaseModel):
     """Base of a method's options, nested groups included; unknown names are refused, values are checked."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Method(ABC):

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -143,8 +144,17 @@ def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, force: bool) -> None:
         refresh=force,
     )
     if plan.learns:
-        method.fit(training, validation, context)
+        _fit(plan, method, training, validation, context)
     _segment_all(plan, method, test, store, context, reporter, again=force)
+
+
+def _fit(plan: RunPlan, method: Method, training: Cohort, validation: Cohort, context: RunContext) -> None:
+    try:
+        method.fit(training, validation, context)
+    except UbenchError:
+        raise
+    except Exception as error:
+        raise RunError(f"{plan.title}: fit failed with {type(error).__name__}: {error}") from error
 
 
 def _segment_all(
@@ -254,4 +264,4 @@ def _run_name(
 
 
 def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -1,5 +1,6 @@
 """Settings of a call of `ubench run`: preset < file < `--set a.b=c`, checked before anything is computed."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,23 @@ from unseg_bench.errors import SettingsError
 from unseg_bench.plugins.dataset import Dataset, DatasetOptions
 from unseg_bench.plugins.method import Method, MethodOptions
 from unseg_bench.plugins.names import did_you_mean
+
+
+class _Yaml(yaml.SafeLoader):
+    """YAML with numbers and booleans as JSON has them: `7:1:2` and `on` are text, not 25262 and True."""
+
+
+_Yaml.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] not in {"tag:yaml.org,2002:" + kind for kind in ("int", "float", "bool")}]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Yaml.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|false"), list("tf"))
+_Yaml.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?[0-9]+"), list("-+0123456789"))
+_Yaml.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"),
+    list("-+.0123456789"),
+)
 
 
 class RunSettings(BaseModel):
@@ -55,7 +73,7 @@ def read_settings_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: no such settings file")
     try:
         text = path.read_text(encoding="utf-8")
-        value: object = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+        value: object = tomllib.loads(text) if path.suffix == ".toml" else yaml.load(text, Loader=_Yaml)
     except (yaml.YAMLError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"{path}: not readable as {path.suffix.lstrip('.') or 'YAML'}: {_one_line(error)}"
@@ -87,7 +105,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         if not equals or not name.strip():
             raise SettingsError(f"--set {assignment}: expected name=value, e.g. --set amda.alpha=30")
         try:
-            values[name.strip()] = yaml.safe_load(text) if text.strip() else ""
+            values[name.strip()] = yaml.load(text, Loader=_Yaml) if text.strip() else ""
         except yaml.YAMLError as error:
             raise SettingsError(f"--set {name}: the value {text!r} is not readable: {_one_line(error)}") from error
     return values
