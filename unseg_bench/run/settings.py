@@ -24,13 +24,21 @@ _Yaml.yaml_implicit_resolvers = {
     first: [pair for pair in pairs if pair[0] not in {"tag:yaml.org,2002:" + kind for kind in ("int", "float", "bool")}]
     for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Yaml.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|false"), list("tf"))
-_Yaml.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?[0-9]+"), list("-+0123456789"))
+_Yaml.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(true|false)$"), list("tf"))
+_Yaml.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?[0-9]+$"), list("-+0123456789"))
 _Yaml.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"),
+    re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$|[-+]?[0-9]+[eE][-+]?[0-9]+$"),
     list("-+.0123456789"),
 )
+
+
+def _read_yaml(text: str) -> object:
+    loader = _Yaml(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 class RunSettings(BaseModel):
@@ -73,7 +81,7 @@ def read_settings_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: no such settings file")
     try:
         text = path.read_text(encoding="utf-8")
-        value: object = tomllib.loads(text) if path.suffix == ".toml" else yaml.load(text, Loader=_Yaml)
+        value: object = tomllib.loads(text) if path.suffix == ".toml" else _read_yaml(text)
     except (yaml.YAMLError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"{path}: not readable as {path.suffix.lstrip('.') or 'YAML'}: {_one_line(error)}"
@@ -105,7 +113,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         if not equals or not name.strip():
             raise SettingsError(f"--set {assignment}: expected name=value, e.g. --set amda.alpha=30")
         try:
-            values[name.strip()] = yaml.load(text, Loader=_Yaml) if text.strip() else ""
+            values[name.strip()] = _read_yaml(text) if text.strip() else ""
         except yaml.YAMLError as error:
             raise SettingsError(f"--set {name}: the value {text!r} is not readable: {_one_line(error)}") from error
     return values
