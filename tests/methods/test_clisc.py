@@ -213,9 +213,7 @@ def test_slices_that_clip_calls_alike_end_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tumour: float, kind: str
 ) -> None:
     alike = np.array([1 - tumour, tumour], np.float32)
-    monkeypatch.setattr(
-        FakeClip, "probabilities", lambda _self, shown, _: np.tile(alike, (len(shown), 1))
-    )
+    monkeypatch.setattr(FakeClip, "probabilities", lambda _self, shown, _: np.tile(alike, (len(shown), 1)))
     with pytest.raises(RunError, match=rf"stage 'clip-labels': CLIP called all \d+ slices {kind}"):
         fit(tmp_path)
 
