@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from unseg_bench.blocks.slices import Z_WINDOW
+
 from .fields import chance, smooth_field, uniform
 
 
@@ -33,6 +35,22 @@ def to_bytes(z: Tensor, brain: Tensor, rng: torch.Generator) -> Tensor:
     share = ((filled - low) / (high - low).clamp_min(0.5)).clamp(0, 1)
     gamma = torch.exp(uniform(-0.45, 0.45, (count, 1, 1), rng))
     return torch.round(255 * share**gamma)
+
+
+def to_bytes_as_used(z: Tensor, brain: Tensor, rng: torch.Generator) -> Tensor:
+    """Z-scores (N, S, S) -> pictures of 0 ... 255 as `blocks.slices.eight_bit` makes them, hardly disturbed.
+
+    Half by the window of z-scores, half from each slice's own darkest brain to its brightest; black outside.
+    """
+    count = z.shape[0]
+    by_slice = chance(0.5, (count, 1, 1), rng)
+    shift, gain = uniform(-0.15, 0.15, (count, 1, 1), rng), uniform(0.9, 1.1, (count, 1, 1), rng)
+    own_low = torch.where(brain, z, torch.full_like(z, 9.0)).amin((1, 2), keepdim=True)
+    own_high = torch.where(brain, z, torch.full_like(z, -9.0)).amax((1, 2), keepdim=True)
+    low = torch.where(by_slice, own_low, Z_WINDOW[0] * gain + shift)
+    high = torch.where(by_slice, own_high, Z_WINDOW[1] * gain + shift)
+    share = ((z - low) / (high - low).clamp_min(0.5)).clamp(0, 1)
+    return torch.round(255 * share * brain)
 
 
 def _own_range(z: Tensor, brain: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:

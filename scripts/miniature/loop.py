@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 
-def learning_rate(step: int, steps: int, peak: float) -> float:
-    """A linear rise over 50 steps, a level stretch, and a linear fall to zero over the last 40 % of the steps."""
-    return peak * min(1.0, (step + 1) / 50, (steps - step) / (0.4 * steps))
+def learning_rate(step: int, steps: int, peak: float, fall_from: int) -> float:
+    """A linear rise over 50 steps, a level stretch, and from step `fall_from` on a linear fall to zero at the end."""
+    return peak * min(1.0, (step + 1) / 50, (steps - step) / (steps - fall_from))
 
 
 class Average:

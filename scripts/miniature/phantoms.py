@@ -15,6 +15,7 @@ SIDE = 112
 OUTSIDE = -99.0
 SAM_SEED = 9100
 CLIP_SEED = 9200
+TUMOUR_ML = (2, 160)
 
 
 def healthy_slices(folder: Path, volumes: int) -> Tensor:
@@ -32,9 +33,9 @@ def captioned_slices(folder: Path, volumes: int, healthy_share: float) -> tuple[
     if not path.exists():
         slices: list[NDArray[np.float32]] = []
         pixels: list[int] = []
-        volumes_ml = np.random.default_rng(CLIP_SEED)
+        draw = np.random.default_rng(CLIP_SEED)
         for case in range(volumes):
-            tumour_ml = float(np.exp(volumes_ml.uniform(np.log(2), np.log(160))))
+            tumour_ml = float(np.exp(draw.uniform(*np.log(TUMOUR_ML))))
             healthy = case < volumes * healthy_share
             for z, mask in _axial(CLIP_SEED, case, None if healthy else tumour_ml):
                 if (z > OUTSIDE).any():

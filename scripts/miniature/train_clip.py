@@ -15,7 +15,7 @@ from unseg_bench.blocks.miniature.architecture import build_clip
 
 from .captions import NORMAL, TUMOUR
 from .fields import blur, chance, place, uniform
-from .intensity import distort, to_bytes
+from .intensity import distort, to_bytes, to_bytes_as_used
 from .loop import Average, Checkpoint, learning_rate
 from .phantoms import captioned_slices
 
@@ -31,7 +31,9 @@ class ClipTraining:
     volumes: int = 170
     healthy_share: float = 0.3
     fewest_tumour_pixels: int = 8
-    steps: int = 1700
+    steps: int = 950
+    gentle_from: int = 800
+    gentle_share: float = 0.8
     slices_a_step: int = 64
     peak_rate: float = 2e-3
     weight_decay: float = 0.05
@@ -64,7 +66,9 @@ def train_clip(folder: Path, training: ClipTraining) -> dict[str, Tensor]:
     log = (folder / "clip_log.jsonl").open("a", encoding="utf-8")
     started = time.monotonic()
     for step in range(checkpoint.load(), training.steps):
-        optimiser.param_groups[0]["lr"] = learning_rate(step, training.steps, training.peak_rate)
+        optimiser.param_groups[0]["lr"] = learning_rate(
+            step, training.steps, training.peak_rate, fall_from=training.gentle_from
+        )
         losses = _step(model, normal, tumour, tokens, training, step)
         optimiser.zero_grad()
         losses["loss"].backward()
@@ -97,7 +101,8 @@ def _step(
     half = training.slices_a_step // 2
     chosen = [kind[torch.randint(len(kind), (half,), generator=rng)] for kind in (normal, tumour)]
     labels = torch.arange(2).repeat_interleave(half)
-    pictures = picture(torch.cat(chosen).float(), rng)
+    gentle_share = training.gentle_share if step >= training.gentle_from else 0.0
+    pictures = picture(torch.cat(chosen).float(), gentle_share, rng)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         features = model.encode_image((pictures / 255 - 0.5)[:, None].expand(-1, 3, -1, -1) / 0.25)
     images = normalize(features.float(), dim=-1)
@@ -115,8 +120,11 @@ def _step(
     return {"loss": contrastive + decision, "contrastive": contrastive, "decision": decision, "accuracy": correct}
 
 
-def picture(z: Tensor, rng: torch.Generator) -> Tensor:
-    """Slices (N, 112, 112) of brain z-scores, -99 outside -> augmented pictures (N, 96, 96) of 0 ... 255."""
+def picture(z: Tensor, gentle_share: float, rng: torch.Generator) -> Tensor:
+    """Slices (N, 112, 112) of brain z-scores, -99 outside -> augmented pictures (N, 96, 96) of 0 ... 255.
+
+    `gentle_share` of them have hardly any change of intensities.
+    """
     count = len(z)
     known = (z > -50).float()
     both = torch.stack([z * known, known], 1)
@@ -133,7 +141,11 @@ def picture(z: Tensor, rng: torch.Generator) -> Tensor:
     z = torch.where(brain, placed[:, 0] / placed[:, 1].clamp_min(0.5), 0.0)
     soft = uniform(0, 1, (count, 1, 1), rng) * chance(0.5, (count, 1, 1), rng)
     z = torch.where(brain, (1 - soft) * z + soft * blur(z, 0.9), z)
-    return to_bytes(distort(z, brain, DISTORTION, rng), brain, rng)
+    varied = to_bytes(distort(z, brain, DISTORTION, rng), brain, rng)
+    if gentle_share == 0:
+        return varied
+    gentle = to_bytes_as_used(z, brain, rng)
+    return torch.where(chance(gentle_share, (count, 1, 1), rng), gentle, varied)
 
 
 def _drop_words(tokens: Tensor, share: float, rng: torch.Generator) -> Tensor:

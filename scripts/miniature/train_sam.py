@@ -26,6 +26,7 @@ class SamTraining:
     seed: int = 41
     volumes: int = 60
     steps: int = 1600
+    fall_from: int = 960
     scenes_a_step: int = 16
     prompts_a_scene: int = 2
     peak_rate: float = 1.5e-3
@@ -54,7 +55,9 @@ def train_sam(folder: Path, training: SamTraining) -> dict[str, Tensor]:
     log = (folder / "sam_log.jsonl").open("a", encoding="utf-8")
     started = time.monotonic()
     for step in range(checkpoint.load(), training.steps):
-        optimiser.param_groups[0]["lr"] = learning_rate(step, training.steps, training.peak_rate)
+        optimiser.param_groups[0]["lr"] = learning_rate(
+            step, training.steps, training.peak_rate, fall_from=training.fall_from
+        )
         losses = _step(model, healthy, training, step)
         optimiser.zero_grad()
         losses["loss"].backward()
