@@ -1,14 +1,30 @@
 """What both training loops share: the learning rate, the moving average of the weights, the checkpoint."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 
-def learning_rate(step: int, steps: int, peak: float, fall_from: int) -> float:
-    """A linear rise over 50 steps, a level stretch, and from step `fall_from` on a linear fall to zero at the end."""
-    return peak * min(1.0, (step + 1) / 50, (steps - step) / (steps - fall_from))
+@dataclass(frozen=True)
+class Cycle:
+    """One rise and fall of the learning rate, up to step `until`: level at `peak`, from `fall_from` down to zero."""
+
+    until: int
+    fall_from: int
+    peak: float
+
+
+def learning_rate(step: int, cycles: tuple[Cycle, ...]) -> float:
+    """The rate of a step; each cycle begins with a linear rise over 50 steps."""
+    begin = 0
+    for cycle in cycles:
+        if step < cycle.until:
+            fall = (cycle.until - step) / (cycle.until - cycle.fall_from)
+            return cycle.peak * min(1.0, (step - begin + 1) / 50, fall)
+        begin = cycle.until
+    return 0.0
 
 
 class Average:

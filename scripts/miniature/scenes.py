@@ -29,13 +29,16 @@ class Scenes:
     targets: list[dict[str, list[NDArray[np.bool_]]]]
 
 
-def make_scenes(healthy: Tensor, rng: torch.Generator) -> Scenes:
-    """Build one scene on each healthy slice (N, H, H) of brain z-scores, the background marked by -99."""
+def make_scenes(healthy: Tensor, darkest_core: float, rng: torch.Generator) -> Scenes:
+    """Build one scene on each healthy slice (N, H, H) of brain z-scores, the background marked by -99.
+
+    `darkest_core` is the z-score of the darkest core that a shape may have.
+    """
     background, brain = _frame(healthy, rng)
     picture = background
     masks = torch.zeros((len(healthy), SHAPES, SIZE, SIZE), dtype=torch.bool)
     for index in range(SHAPES):
-        picture, mask = _paste(picture, background, brain, rng)
+        picture, mask = _paste(picture, background, brain, darkest_core, rng)
         masks[:, :index] &= ~mask[:, None]
         masks[:, index] = mask
     pictures = to_bytes(distort(picture, brain, 1.0, rng), brain, rng)
@@ -70,7 +73,9 @@ def _frame(healthy: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     return torch.where(brain, placed[:, 0] / placed[:, 1].clamp_min(0.5), 0.0), brain
 
 
-def _paste(picture: Tensor, tissue: Tensor, brain: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+def _paste(
+    picture: Tensor, tissue: Tensor, brain: Tensor, darkest_core: float, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Paste one random shape into each picture; returns the pictures and the shapes' masks, (N, S, S) both."""
     count = len(picture)
     level = _level_set(tissue, brain, rng)
@@ -82,17 +87,17 @@ def _paste(picture: Tensor, tissue: Tensor, brain: Tensor, rng: torch.Generator)
     cover = uniform(0.1, 1.0, (count, 1, 1), rng)
     texture = 1 + _texture(count, 0.45, rng)
     pasted = (1 - cover * alpha) * picture + alpha * delta * texture
-    return _hollow(pasted, level, brain, rng), mask
+    return _hollow(pasted, level, brain, darkest_core, rng), mask
 
 
-def _hollow(picture: Tensor, level: Tensor, brain: Tensor, rng: torch.Generator) -> Tensor:
+def _hollow(picture: Tensor, level: Tensor, brain: Tensor, darkest: float, rng: torch.Generator) -> Tensor:
     """Give two thirds of the shapes a core of another intensity: dark, like the tissue, or bright."""
     count = len(picture)
     share = uniform(0.3, 0.85, (count, 1, 1), rng)
     ragged = uniform(0.0, 0.8, (count, 1, 1), rng) * smooth_field(count, SIZE, 9, rng)
     inner = torch.sigmoid((share - level * torch.exp(ragged)) / 0.06) * (level < 1) * brain
     inner = inner * chance(0.66, (count, 1, 1), rng) * uniform(0.5, 1.0, (count, 1, 1), rng)
-    tone = uniform(-2.5, 2.5, (count, 1, 1), rng) + ragged
+    tone = uniform(darkest, 2.5, (count, 1, 1), rng) + ragged
     return (1 - inner) * picture + inner * tone
 
 

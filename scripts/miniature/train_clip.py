@@ -16,7 +16,7 @@ from unseg_bench.blocks.miniature.architecture import build_clip
 from .captions import NORMAL, TUMOUR
 from .fields import blur, chance, place, uniform
 from .intensity import distort, to_bytes, to_bytes_as_used
-from .loop import Average, Checkpoint, learning_rate
+from .loop import Average, Checkpoint, Cycle, learning_rate
 from .phantoms import captioned_slices
 
 SIZE = 96
@@ -31,11 +31,11 @@ class ClipTraining:
     volumes: int = 170
     healthy_share: float = 0.3
     fewest_tumour_pixels: int = 8
-    steps: int = 950
+    steps: int = 1500
     gentle_from: int = 800
     gentle_share: float = 0.8
     slices_a_step: int = 64
-    peak_rate: float = 2e-3
+    cycles: tuple[Cycle, ...] = (Cycle(950, 800, 2e-3), Cycle(1500, 1150, 1e-3))
     weight_decay: float = 0.05
     average_decay: float = 0.995
     word_dropout: float = 0.1
@@ -60,15 +60,13 @@ def train_clip(folder: Path, training: ClipTraining) -> dict[str, Tensor]:
     tokens = open_clip.SimpleTokenizer()([*NORMAL, *TUMOUR])
     model = build_clip(**CLIP_ARCHITECTURE)
     forget_unseen_words(model, tokens)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=training.peak_rate, weight_decay=training.weight_decay)
+    optimiser = torch.optim.AdamW(model.parameters(), weight_decay=training.weight_decay)
     average = Average(model, training.average_decay)
     checkpoint = Checkpoint(folder / "clip_checkpoint.pt", model, optimiser, average)
     log = (folder / "clip_log.jsonl").open("a", encoding="utf-8")
     started = time.monotonic()
     for step in range(checkpoint.load(), training.steps):
-        optimiser.param_groups[0]["lr"] = learning_rate(
-            step, training.steps, training.peak_rate, fall_from=training.gentle_from
-        )
+        optimiser.param_groups[0]["lr"] = learning_rate(step, training.cycles)
         losses = _step(model, normal, tumour, tokens, training, step)
         optimiser.zero_grad()
         losses["loss"].backward()

@@ -13,7 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from unseg_bench.blocks.miniature.architecture import build_sam
 
-from .loop import Average, Checkpoint, learning_rate
+from .loop import Average, Checkpoint, Cycle, learning_rate
 from .phantoms import healthy_slices
 from .prompts import Prompts, draw_prompts
 from .scenes import SIZE, make_scenes
@@ -25,11 +25,11 @@ class SamTraining:
 
     seed: int = 41
     volumes: int = 60
-    steps: int = 1600
-    fall_from: int = 960
+    steps: int = 2900
+    darkest_core: tuple[float, float] = (-2.5, -4.0)
     scenes_a_step: int = 16
     prompts_a_scene: int = 2
-    peak_rate: float = 1.5e-3
+    cycles: tuple[Cycle, ...] = (Cycle(1600, 960, 1.5e-3), Cycle(2900, 2200, 1e-3))
     weight_decay: float = 0.01
     average_decay: float = 0.995
 
@@ -49,15 +49,13 @@ def train_sam(folder: Path, training: SamTraining) -> dict[str, Tensor]:
     torch.manual_seed(training.seed)
     healthy = healthy_slices(folder, training.volumes)
     model = build_sam(**SAM_ARCHITECTURE)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=training.peak_rate, weight_decay=training.weight_decay)
+    optimiser = torch.optim.AdamW(model.parameters(), weight_decay=training.weight_decay)
     average = Average(model, training.average_decay)
     checkpoint = Checkpoint(folder / "sam_checkpoint.pt", model, optimiser, average)
     log = (folder / "sam_log.jsonl").open("a", encoding="utf-8")
     started = time.monotonic()
     for step in range(checkpoint.load(), training.steps):
-        optimiser.param_groups[0]["lr"] = learning_rate(
-            step, training.steps, training.peak_rate, fall_from=training.fall_from
-        )
+        optimiser.param_groups[0]["lr"] = learning_rate(step, training.cycles)
         losses = _step(model, healthy, training, step)
         optimiser.zero_grad()
         losses["loss"].backward()
@@ -77,7 +75,8 @@ def _step(model: Sam, healthy: Tensor, training: SamTraining, step: int) -> dict
     """Losses of one batch of scenes; everything random in it follows from the seed and the step's number."""
     rng = torch.Generator().manual_seed(training.seed * 1_000_003 + step)
     choice = torch.randint(len(healthy), (training.scenes_a_step,), generator=rng)
-    scenes = make_scenes(healthy[choice].float(), rng)
+    darkest = training.darkest_core[step >= training.cycles[0].until]
+    scenes = make_scenes(healthy[choice].float(), darkest, rng)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         features = model.image_encoder(model.preprocess(scenes.pictures[:, None].expand(-1, 3, -1, -1)))
     numpy_rng = np.random.default_rng([training.seed, step])

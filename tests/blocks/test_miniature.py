@@ -100,7 +100,7 @@ def test_scenes_and_prompts_are_repeatable_and_their_masks_lie_in_the_picture(sc
     rows, columns = np.mgrid[:112, :112]
     inside = ((rows - 56) / 45) ** 2 + ((columns - 56) / 38) ** 2 <= 1
     healthy = torch.from_numpy(np.where(inside, 0.3 * np.sin(rows / 5), -99.0)).float().expand(3, -1, -1)
-    scenes = [make_scenes(healthy, torch.Generator().manual_seed(5)) for _ in range(2)]
+    scenes = [make_scenes(healthy, -4.0, torch.Generator().manual_seed(5)) for _ in range(2)]
     assert torch.equal(scenes[0].pictures, scenes[1].pictures)
     assert scenes[0].pictures.shape == (3, SIZE, SIZE)
     assert 0 <= scenes[0].pictures.min() <= scenes[0].pictures.max() <= 255

@@ -102,15 +102,18 @@ def test_full_size_vit_b_gives_what_the_packages_predictor_gives(tmp_path):
     reference = sam_model_registry["vit_b"]()
     path = tmp_path / "random.pth"
     torch.save(reference.state_dict(), path)
+    segmenter = SamSegmenter("vit_b", path)
+    for name, value in segmenter.sam.state_dict().items():
+        assert torch.equal(value, reference.state_dict()[name])
+    for sam in (reference, segmenter.sam):  # two windowed blocks and a global one of twelve, to save time
+        sam.image_encoder.blocks = sam.image_encoder.blocks[:3]
     predictor = SamPredictor(reference.eval())
     image = picture(60, 48)
     predictor.set_image(np.repeat(image[:, :, None], 3, 2))
     prompt = PROMPTS["box and points"]
     expected, expected_quality = by_predictor(predictor, prompt)
-    segmenter = SamSegmenter("vit_b", path)
-    predicted_features = predictor.features
     embedding = segmenter.encode(image)
-    torch.testing.assert_close(embedding.features, predicted_features, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(embedding.features, predictor.features, atol=1e-4, rtol=1e-4)
     mask, quality = segmenter.segment(embedding, **prompt)
     np.testing.assert_array_equal(mask, expected)
     assert quality == pytest.approx(expected_quality, abs=1e-5)

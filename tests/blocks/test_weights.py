@@ -120,6 +120,12 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         resolve("sam-vitb")
 
 
+def test_a_shipped_file_given_by_its_path_is_held_to_its_digest_and_nothing_is_written_beside_it():
+    named = resolve("miniature-sam")
+    assert resolve(named.path).sha256 == named.sha256
+    assert not named.path.with_name(named.path.name + ".sha256").exists()
+
+
 def test_the_list_knows_what_is_here():
     status = {row.entry.name: row for row in list_weights()}
     assert not status["sam-vit-h"].present

@@ -232,8 +232,10 @@ def _how_to_place(entry: WeightsEntry, path: Path) -> str:
 
 
 def _known_digest_of(path: Path) -> str | None:
-    """The published digest of a file with a published file's name: a damaged download is refused wherever it lies."""
-    return next((entry.sha256 for entry in REGISTRY if entry.file == path.name), None)
+    """The published digest of a file with a published file's name, wherever it lies; that of the shipped files."""
+    published = {entry.file: entry.sha256 for entry in REGISTRY}
+    shipped = {entry.packaged: entry.sha256 for entry in miniature_entries()}
+    return published.get(path.name) or shipped.get(path.resolve())
 
 
 def _unknown(name: str) -> str:
