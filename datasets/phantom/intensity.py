@@ -75,14 +75,14 @@ def white_matter_spots(rng: np.random.Generator, grid: Grid, tissue: Tissue) -> 
     fit = tissue.white * (tissue.depth_mm > 8) * tissue.brain
     centres = _places(rng, fit, grid, count)
     radii = rng.uniform(1.2, 4.5, count)[: len(centres)]
-    sizes = rng.uniform(0.2, 0.9, count)[: len(centres)]
+    sizes = rng.uniform(0.15, 0.85, count)[: len(centres)]
     return _blobs(grid, centres, radii, sizes) * np.clip(tissue.white * 1.3, 0, 1)
 
 
 def periventricular_rim(rng: np.random.Generator, grid: Grid, tissue: Tissue) -> Array:
     """Caps and bands along both ventricles, and in a third of the heads confluent patches beyond them."""
-    width, size, confluent = rng.uniform(1.5, 6.0), rng.uniform(0.0, 0.6), rng.random() < 0.35
-    reach, extra = rng.uniform(8, 16), rng.uniform(0.2, 0.5)
+    width, size, confluent = rng.uniform(1.5, 7.0), rng.uniform(0.0, 1.0), rng.random() < 0.4
+    reach, extra = rng.uniform(8, 18), rng.uniform(0.3, 0.9)
     away = np.clip(tissue.ventricle_mm, 0, None)
     rim = np.float32(size) * np.exp(-((away / np.float32(width)) ** 2))
     field = smooth_field(rng, grid, 10.0)
@@ -98,14 +98,14 @@ def cortical_patches(rng: np.random.Generator, grid: Grid, tissue: Tissue) -> Ar
     count = int(rng.choice([0, 1, 2, 4], p=[0.5, 0.2, 0.15, 0.15]))
     fit = tissue.grey * (tissue.depth_mm < 14) * tissue.brain
     centres = _places(rng, fit, grid, count)
-    radii, sizes = rng.uniform(9, 26, count)[: len(centres)], rng.uniform(0.12, 0.45, count)[: len(centres)]
+    radii, sizes = rng.uniform(9, 26, count)[: len(centres)], rng.uniform(0.1, 0.35, count)[: len(centres)]
     return _blobs(grid, centres, radii, sizes) * np.clip(tissue.grey * 1.4 - 0.2, 0, 1)
 
 
 def surface_band(rng: np.random.Generator, grid: Grid, tissue: Tissue) -> Array:
     """A bright band under the skull on part of the head, and bright poles at the skull base, in some scans."""
-    band, base = rng.random() < 0.3, rng.random() < 0.4
-    thickness, size, base_size = rng.uniform(2.5, 7), rng.uniform(0.1, 0.5), rng.uniform(0.1, 0.5)
+    band, base = rng.random() < 0.5, rng.random() < 0.5
+    thickness, size, base_size = rng.uniform(2.5, 8), rng.uniform(0.2, 0.9), rng.uniform(0.2, 0.9)
     where = smooth_field(rng, grid, 38.0)
     height = grid.open_mesh()[2]
     shallow = np.exp(-np.clip(tissue.depth_mm, 0, None) / np.float32(thickness))
@@ -153,19 +153,19 @@ def draw_look(rng: np.random.Generator, kind: str, contrast: Contrast) -> Look:
     """Draw the look of one kind of tumour: 'plain', 'faint' or 'heterogeneous'."""
     edge = float(rng.uniform(0.4, 2.4))
     if kind == "faint":
-        oedema = max(contrast.grey, 1.08) + rng.uniform(0.13, 0.36)
+        oedema = max(contrast.grey, 1.08) + rng.uniform(0.22, 0.48)
         return Look(float(oedema), float(rng.uniform(0.8, 1.0)), float(rng.uniform(0, 0.05)), 12.0, 1, 0, 0, 0, 0, edge)
     plain = kind == "plain"
     has_core = rng.random() < (0.55 if plain else 0.85)
     has_necrosis = has_core and rng.random() < (0.3 if plain else 0.8)
-    core_extent = float(rng.uniform(0.45, 0.8)) if has_core else 0.0
-    darkest = 0.65 if plain else 0.9
+    core_extent = float(rng.uniform(0.4, 0.7)) if has_core else 0.0
+    darkest = 0.65 if plain else 0.75
     return Look(
-        oedema=1 + float(rng.uniform(0.5, 1.3) if plain else rng.uniform(0.3, 0.9)),
+        oedema=1 + float(rng.uniform(0.5, 1.3) if plain else rng.uniform(0.4, 1.0)),
         washout=float(rng.uniform(0.65, 0.95)),
-        patchiness=float(rng.uniform(0.02, 0.12) if plain else rng.uniform(0.2, 0.5)),
+        patchiness=float(rng.uniform(0.02, 0.12) if plain else rng.uniform(0.12, 0.35)),
         patch_mm=float(rng.uniform(5, 12)),
-        core=float(rng.uniform(0.75, 1.15) if plain else rng.uniform(0.55, 1.0)),
+        core=float(rng.uniform(0.75, 1.15) if plain else rng.uniform(0.7, 1.05)),
         core_extent=core_extent,
         necrosis=float(rng.uniform(0.1, 0.9)),
         necrosis_extent=core_extent * float(rng.uniform(0.4, darkest)) if has_necrosis else 0.0,

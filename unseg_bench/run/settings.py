@@ -14,6 +14,7 @@ from unseg_bench.errors import SettingsError
 from unseg_bench.plugins.dataset import Dataset, DatasetOptions
 from unseg_bench.plugins.method import Method, MethodOptions
 from unseg_bench.plugins.names import did_you_mean
+from unseg_bench.plugins.presets import assign
 
 
 class _Yaml(yaml.SafeLoader):
@@ -132,12 +133,12 @@ def resolve_methods(
         preset = _preset(method, settings.preset, default_preset)
         values: dict[str, Any] = {}
         for name, value in method.presets.get(preset, {}).items():
-            _assign(values, name, value)
+            assign(values, name, value)
         for name, value in settings.set.items():
             target, colon, own = name.rpartition(":")
             if (colon and target not in {method.name, written}) or not _has(method.Options, own):
                 continue
-            _assign(values, own, value)
+            assign(values, own, value)
             used.add(name)
         resolved[written] = Resolved(method=method.name, preset=preset, options=_validate(method, values))
     for name in settings.set:
@@ -200,18 +201,6 @@ def _has(model: type[BaseModel], dotted: str) -> bool:
     inner = field.annotation
     group = isinstance(inner, type) and issubclass(inner, BaseModel)
     return not rest if not group else not rest or _has(cast("type[BaseModel]", inner), rest)
-
-
-def _assign(values: dict[str, Any], dotted: str, value: object) -> None:
-    *groups, last = dotted.split(".")
-    inside = values
-    for group in groups:
-        inside = inside.setdefault(group, {})
-    if isinstance(value, Mapping) and isinstance(inside.get(last), dict):
-        for name, inner in cast("Mapping[str, Any]", value).items():
-            _assign(inside[last], name, inner)
-    else:
-        inside[last] = dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else value
 
 
 def _validate(method: type[Method], values: Mapping[str, Any]) -> MethodOptions:

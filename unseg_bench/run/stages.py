@@ -89,10 +89,10 @@ class StageCache:
         digest = digest_of(call.key)
         final = self._folder(call.stage.name, digest)
         final.parent.mkdir(parents=True, exist_ok=True)
-        with hold(final.with_suffix(".lock"), on_wait):
+        with hold(final.with_name(final.name + ".lock"), on_wait):
             if (found := self.find(call)) is not None and not refresh:
                 return found
-            partial = final.with_suffix(".partial")
+            partial = final.with_name(final.name + ".partial")
             work = StageWork(partial / "result", partial / "scratch", _stage_seed(call), device, report)
             shutil.rmtree(work.folder, ignore_errors=True)
             work.folder.mkdir(parents=True)
