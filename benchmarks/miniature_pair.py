@@ -114,10 +114,10 @@ def auc(score: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
 
 
 def sam_table(cases: list[Case], scaling: Scaling) -> None:
-    """Slice DSC with the tumour of five prompts; all but the filled box and "box alone" have the paper's points."""
+    """Slice DSC with the tumour: SAM by four prompts (all but "box alone" with the paper's points), and plain masks."""
     segmenter = SamSegmenter("miniature", offline=True)
-    print("| case | slices | filled box | SAM, box and points | box alone | mirrored | whole brain |")
-    print("|---|---|---|---|---|---|---|")
+    plain = ("filled box", "SAM, box and points", "SAM, box alone", "mirrored box filled", "SAM, mirrored")
+    print(f"| case | slices | {' | '.join(plain)} | brain filled | SAM, whole brain |\n|{'---|' * 9}")
     everything = []
     for case in cases:
         slices = np.flatnonzero(case.tumour.sum((0, 1)) >= SMALLEST_PIXELS)
@@ -137,20 +137,27 @@ def _sam_row(name: str, rows: list[list[float]]) -> str:
 def sam_slice(
     segmenter: SamSegmenter, picture: NDArray[np.uint8], target: NDArray[np.bool_], brain: NDArray[np.bool_]
 ) -> list[float]:
-    """The five DSC of one slice (Y, X): its columns run from one side of the head to the other."""
+    """The seven DSC of one slice (Y, X): its columns run from one side of the head to the other."""
     embedding = segmenter.encode(picture)
     box = box_of(target)
     x0, y0, x1, y1 = box
     width = target.shape[1] - 1
     mirrored = np.array([width - x1, y0, width - x0, y1])
-    filled = np.zeros_like(target)
-    filled[y0 : y1 + 1, x0 : x1 + 1] = True
 
     def asked(prompt: NDArray[np.int64]) -> float:
         return dsc(segmenter.segment(embedding, *five_points(prompt), prompt)[0], target)
 
     alone = dsc(segmenter.segment(embedding, box=box)[0], target)
-    return [dsc(filled, target), asked(box), alone, asked(mirrored), asked(box_of(brain))]
+    boxes = [dsc(filled(box, target.shape), target), dsc(filled(mirrored, target.shape), target), dsc(brain, target)]
+    return [boxes[0], asked(box), alone, boxes[1], asked(mirrored), boxes[2], asked(box_of(brain))]
+
+
+def filled(box: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The box as a mask."""
+    x0, y0, x1, y1 = box
+    mask = np.zeros(shape, dtype=bool)
+    mask[y0 : y1 + 1, x0 : x1 + 1] = True
+    return mask
 
 
 def box_of(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
