@@ -46,5 +46,13 @@ CHECK: dict[str, Any] = {
     **DEMO,
     "spacing_mm": 4.0,
     "classifier": {**DEMO["classifier"], "image_size": 48, "epochs": 2, "batch": 8},
-    "unet": {**DEMO["unet"], "spacing_mm": 8.0, "channels": (4, 8), "patch": (12, 16, 12), "steps": 6},
+    "clip": {**DEMO["clip"], "min_brain_share": 0.0},
+    "unet": {
+        **DEMO["unet"],
+        "spacing_mm": 8.0,
+        "channels": (4, 8),
+        "patch": (12, 16, 12),
+        "steps": 12,
+        "foreground_prior": 0.5,
+    },
 }
