@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class PhantomOptions(DatasetOptions):
     """How many phantoms, of which seed and voxel size."""
 
-    train: int = Field(24, ge=0, le=2000, description="Number of training cases.")
+    train: int = Field(36, ge=0, le=2000, description="Number of training cases.")
     valid: int = Field(4, ge=0, le=2000, description="Number of validation cases.")
     test: int = Field(20, ge=1, le=2000, description="Number of test cases.")
     healthy: int = Field(4, ge=0, le=2000, description="Number of cases without tumour, outside the split.")

@@ -81,8 +81,8 @@ def white_matter_spots(rng: np.random.Generator, grid: Grid, tissue: Tissue) -> 
 
 def periventricular_rim(rng: np.random.Generator, grid: Grid, tissue: Tissue) -> Array:
     """Caps and bands along both ventricles, and in a third of the heads confluent patches beyond them."""
-    width, size, confluent = rng.uniform(1.5, 7.0), rng.uniform(0.0, 1.0), rng.random() < 0.4
-    reach, extra = rng.uniform(8, 18), rng.uniform(0.3, 0.9)
+    width, size, confluent = rng.uniform(1.5, 5.0), rng.uniform(0.0, 0.5), rng.random() < 0.25
+    reach, extra = rng.uniform(8, 16), rng.uniform(0.2, 0.4)
     away = np.clip(tissue.ventricle_mm, 0, None)
     rim = np.float32(size) * np.exp(-((away / np.float32(width)) ** 2))
     field = smooth_field(rng, grid, 10.0)
@@ -104,8 +104,8 @@ def cortical_patches(rng: np.random.Generator, grid: Grid, tissue: Tissue) -> Ar
 
 def surface_band(rng: np.random.Generator, grid: Grid, tissue: Tissue) -> Array:
     """A bright band under the skull on part of the head, and bright poles at the skull base, in some scans."""
-    band, base = rng.random() < 0.5, rng.random() < 0.5
-    thickness, size, base_size = rng.uniform(2.5, 8), rng.uniform(0.2, 0.9), rng.uniform(0.2, 0.9)
+    band, base = rng.random() < 0.45, rng.random() < 0.5
+    thickness, size, base_size = rng.uniform(4, 9), rng.uniform(0.3, 1.0), rng.uniform(0.4, 1.3)
     where = smooth_field(rng, grid, 38.0)
     height = grid.open_mesh()[2]
     shallow = np.exp(-np.clip(tissue.depth_mm, 0, None) / np.float32(thickness))
