@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from unseg_bench.blocks.unet_options import UNetInference, UNetOptions
+from unseg_bench.blocks.unet_options import CHECK_UNET, DEMO_INFERENCE, DEMO_UNET, UNetInference, UNetOptions
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Mask, Volume
@@ -15,33 +15,12 @@ from unseg_bench.plugins.hookspecs import hookimpl
 from unseg_bench.plugins.method import Method, MethodOptions
 
 if TYPE_CHECKING:
-    from unseg_bench.blocks.unet3d import UNet3d
+    from unseg_bench.blocks.unet3d import Network
 
 _PURPOSE = "train the U-Net"
 
-DEMO: dict[str, Any] = {
-    "unet": {
-        "spacing_mm": 4.0,
-        "channels": (12, 24, 48, 96),
-        "norm": "instance",
-        "dropout": 0.0,
-        "foreground_prior": 0.02,
-        "patch": (40, 48, 40),
-        "steps": 140,
-        "loss": "dice-ce",
-        "optimizer": "adam",
-        "learning_rate": 1e-2,
-        "schedule": "one-cycle",
-        "orientation": "left-right",
-        "foreground_share": 0.5,
-    },
-    "inference": {"way": "whole", "mirror": True, "largest_component": True},
-}
-
-CHECK: dict[str, Any] = {
-    **DEMO,
-    "unet": {**DEMO["unet"], "spacing_mm": 8.0, "channels": (4, 8), "patch": (12, 16, 12), "steps": 6},
-}
+DEMO: dict[str, Any] = {"unet": {**DEMO_UNET, "steps": 450}, "inference": DEMO_INFERENCE}
+CHECK: dict[str, Any] = {"unet": CHECK_UNET, "inference": DEMO_INFERENCE}
 
 
 class SupervisedUnetOptions(MethodOptions):
@@ -100,7 +79,7 @@ class SupervisedUnet(Method):
 
         return segment_unet(self._network, self.options.unet, self.options.inference, volume)
 
-    def _load(self, trained: Artifact, device: str) -> "UNet3d":
+    def _load(self, trained: Artifact, device: str) -> "Network":
         from unseg_bench.blocks.unet_training import load_unet
 
         return load_unet(trained.path("unet.safetensors"), self.options.unet, device)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from unseg_bench.blocks.clip import ClipScorer
+from unseg_bench.blocks.clip import clip_weights
 from unseg_bench.blocks.weights import WeightsFile, resolve
 from unseg_bench.plugins.context import Context
 
@@ -23,7 +23,7 @@ class Digests:
 def find_weights(options: CliscOptions, context: Context) -> Digests:
     """Find (or download) all weights, write their digests into the run, and return them; raises WeightsError."""
     offline = context.offline
-    clip = ClipScorer(options.clip.model, options.clip.pretrained, offline=offline).weights
+    clip = clip_weights(options.clip.model, options.clip.pretrained, offline=offline)
     sam = resolve(options.sam.weights, offline=offline)
     start = None if options.classifier.weights is None else resolve(options.classifier.weights, offline=offline)
     for file in (clip, sam, start):

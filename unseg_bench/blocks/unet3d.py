@@ -21,13 +21,15 @@ class UNet3d(nn.Module):
     by concatenation: MONAI's blocks of its BasicUNet, for any number of levels.
     """
 
-    def __init__(self, channels: Sequence[int], norm: Norm, dropout: float, out_channels: int) -> None:
+    def __init__(
+        self, channels: Sequence[int], norm: Norm, dropout: float, out_channels: int, in_channels: int = 1
+    ) -> None:
         super().__init__()
         from monai.networks.nets.basic_unet import Down, TwoConv, UpCat
 
         act, normalisation = ("relu", {"inplace": True}), (norm, {"affine": True})
         levels = list(pairwise(channels))
-        self.first = TwoConv(3, 1, channels[0], act, normalisation, bias=False)
+        self.first = TwoConv(3, in_channels, channels[0], act, normalisation, bias=False)
         self.down = nn.ModuleList(Down(3, high, low, act, normalisation, bias=False) for high, low in levels)
         self.up = nn.ModuleList(
             UpCat(3, low, high, high, act, normalisation, bias=False, halves=True) for high, low in reversed(levels)
@@ -46,20 +48,63 @@ class UNet3d(nn.Module):
         return self.head(self.dropout(features))
 
 
+class HalfGridUNet3d(nn.Module):
+    """A `UNet3d` on a grid of half the resolution, between a stem and a head on the full one: a fifth of the cost.
+
+    The stem folds each 2 x 2 x 2 block of the image into eight channels; the head unfolds eight features a voxel, puts
+    the image beside them, and decides with two convolutions. So outlines are as fine as the image.
+    """
+
+    def __init__(self, channels: Sequence[int], norm: Norm, dropout: float, out_channels: int) -> None:
+        super().__init__()
+        from monai.networks.blocks.convolutions import Convolution
+
+        self.body = UNet3d(channels, norm, dropout, 8 * _FINE, in_channels=8)
+        self.fine = Convolution(3, _FINE + 1, 8, act="relu", norm=(norm, {"affine": True}), bias=False)
+        self.head = nn.Conv3d(8, out_channels, kernel_size=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return logits of the image's own shape; odd axes are padded by one voxel meanwhile."""
+        x, y, z = image.shape[2:]
+        even = F.pad(image, (0, z % 2, 0, y % 2, 0, x % 2))
+        features = _unfold(self.body(_fold(even)))
+        return self.head(self.fine(torch.cat([features, even], dim=1)))[:, :, :x, :y, :z]
+
+
+_FINE = 4
+
+
+def _fold(image: Tensor) -> Tensor:
+    """(B, 1, 2X, 2Y, 2Z) -> (B, 8, X, Y, Z): each block of 2 x 2 x 2 voxels as channels."""
+    b, _, x, y, z = image.shape
+    blocks = image.reshape(b, x // 2, 2, y // 2, 2, z // 2, 2)
+    return blocks.permute(0, 2, 4, 6, 1, 3, 5).reshape(b, 8, x // 2, y // 2, z // 2)
+
+
+def _unfold(features: Tensor) -> Tensor:
+    """(B, 8C, X, Y, Z) -> (B, C, 2X, 2Y, 2Z), the inverse of `_fold` for each of C features."""
+    b, c, x, y, z = features.shape
+    blocks = features.reshape(b, c // 8, 2, 2, 2, x, y, z)
+    return blocks.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(b, c // 8, 2 * x, 2 * y, 2 * z)
+
+
 def unet3d(
     channels: Sequence[int] = (16, 32, 64, 128, 256),
     norm: Norm = "batch",
     dropout: float = 0.3,
     out_channels: int = 2,
     foreground_prior: float | None = None,
-) -> UNet3d:
+    half_grid: bool = False,
+) -> "Network":
     """Return a 3D U-Net with one level a channel count; five levels are four down- and four upsamplings.
 
     The default has 5,646,402 parameters. `foreground_prior` (0-1) sets the last bias so that an untrained network
     calls that share of the voxels tumour; without it a small training spends its first hundred steps on the background.
+    `half_grid`: a HalfGridUNet3d, for fine outlines on few cores.
+
     Weights are drawn from torch's global generator: see `training.seeded_torch`.
     """
-    network = UNet3d(channels, norm, dropout, out_channels)
+    network = (HalfGridUNet3d if half_grid else UNet3d)(channels, norm, dropout, out_channels)
     if foreground_prior is not None:
         _set_foreground_prior(network.head, foreground_prior)
     return network
@@ -85,6 +130,9 @@ def segmentation_loss(name: LossName) -> Callable[[Tensor, Tensor], Tensor]:
     both = DiceCELoss(include_background=False, to_onehot_y=True, softmax=True, batch=True)
     return lambda logits, labels: both(logits, labels[:, None])
 
+
+Network: TypeAlias = UNet3d | HalfGridUNet3d
+"""What `unet3d` returns."""
 
 Forward: TypeAlias = Callable[[Tensor], Tensor]
 

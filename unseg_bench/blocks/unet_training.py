@@ -21,21 +21,27 @@ from unseg_bench.blocks.training import (
     seeded_torch,
     use_threads,
 )
-from unseg_bench.blocks.unet3d import UNet3d, predict_sliding, predict_whole, segmentation_loss, unet3d
+from unseg_bench.blocks.unet3d import Network, predict_sliding, predict_whole, segmentation_loss, unet3d
 from unseg_bench.blocks.unet_options import UNetInference, UNetOptions
 from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.errors import RunError
 
 
-def build_unet(options: UNetOptions, seed: int = 0) -> UNet3d:
+def build_unet(options: UNetOptions, seed: int = 0) -> Network:
     """Return the untrained network of `options`, its weights drawn from `seed`."""
     with seeded_torch(seed):
-        return unet3d(options.channels, options.norm, options.dropout, foreground_prior=options.foreground_prior)
+        return unet3d(
+            options.channels,
+            options.norm,
+            options.dropout,
+            foreground_prior=options.foreground_prior,
+            half_grid=options.half_grid,
+        )
 
 
 def train_unet(
     work: Work, options: UNetOptions, cases: Sequence[LabelledCase], name: str = "unet"
-) -> tuple[UNet3d, TrainingLog]:
+) -> tuple[Network, TrainingLog]:
     """Train a new network on `cases` for all its steps (no checkpoint is chosen) and return it.
 
     The same (work.seed, options, cases) give the same weights. Raises RunError when there is no case, no case has any
@@ -74,7 +80,7 @@ def train_unet(
     return network, log
 
 
-def load_unet(path: Path, options: UNetOptions, device: str) -> UNet3d:
+def load_unet(path: Path, options: UNetOptions, device: str) -> Network:
     """Return the network of `options` with the weights of the safetensors file `path`, on `device`."""
     network = build_unet(options)
     load_network(path, network)
@@ -82,7 +88,7 @@ def load_unet(path: Path, options: UNetOptions, device: str) -> UNet3d:
 
 
 def predict_unet(
-    network: UNet3d, options: UNetOptions, inference: UNetInference, image: Image, spacing_mm: Spacing
+    network: Network, options: UNetOptions, inference: UNetInference, image: Image, spacing_mm: Spacing
 ) -> Image:
     """Return the tumour probability (X, Y, Z), float32, on the image's own grid."""
     use_threads()
@@ -97,7 +103,7 @@ def predict_unet(
     return resample_to_shape(probability, (x, y, z))
 
 
-def segment_unet(network: UNet3d, options: UNetOptions, inference: UNetInference, volume: Volume) -> Mask:
+def segment_unet(network: Network, options: UNetOptions, inference: UNetInference, volume: Volume) -> Mask:
     """Return the tumour (X, Y, Z) of a volume: probability above the threshold, inside the brain."""
     if not volume.brain.any():
         return volume.empty_mask()
