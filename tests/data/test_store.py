@@ -1,9 +1,9 @@
 import gzip
 import os
 import shutil
+import subprocess
+import sys
 import tracemalloc
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 import nibabel as nib
 import numpy as np
@@ -117,17 +117,23 @@ def test_a_failed_write_leaves_nothing_behind(small, tmp_path, monkeypatch):
     assert not list((tmp_path / "store").iterdir())
 
 
-def prepare_all(folder, sources):
-    store = PreparedStore(folder)
-    return [store.prepare("case", source).volume().image.sum() for source in sources]
+PREPARE_ALL = """
+import sys
+from pathlib import Path
+from unseg_bench.data.files import ImageFile
+from unseg_bench.data.store import PreparedStore
+store = PreparedStore(Path(sys.argv[1]))
+print([float(store.prepare("case", ImageFile(Path(path))).volume().image.sum()) for path in sys.argv[2:]])
+"""
 
 
 def test_several_processes_can_prepare_the_same_cases_at_once(small, tmp_path):
-    sources = [small.image(case_id) for case_id in "abcde"]
-    with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(prepare_all, tmp_path / "store", sources) for _ in range(3)]
-        results = [job.result() for job in jobs]
-    assert results[0] == results[1] == results[2]
+    paths = [str(small.image(case_id).path) for case_id in "abcde"]
+    command = [sys.executable, "-c", PREPARE_ALL, str(tmp_path / "store"), *paths]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    results = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert results[0] == results[1] == results[2] != ""
     assert len(list((tmp_path / "store").iterdir())) == 5, "one folder per case and no temporary one"
 
 

@@ -89,7 +89,7 @@ class FakeSam:
 
 def install_fakes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(slice_labels, "ClipScorer", FakeClip)
-    patch.setattr(pretrained, "ClipScorer", FakeClip)
+    patch.setattr(pretrained, "clip_weights", lambda model, tag, *, offline: WEIGHTS)
     patch.setattr(pretrained, "resolve", lambda name, *, offline: WEIGHTS)
     patch.setattr(pseudo_labels, "SamSegmenter", FakeSam)
 
@@ -255,7 +255,7 @@ def test_slices_without_a_region_stay_empty_and_masks_stay_in_the_brain(tmp_path
 def test_a_unet_that_predicts_nothing_ends_the_run(chain: Chain) -> None:
     _, _, store = chain
     with pytest.raises(RunError, match=r"stage 'unet-predictions': .* longer \(unet.steps"):
-        fit(store, unet={"steps": 1, "foreground_prior": 1e-6, "learning_rate": 1e-6})
+        fit(store, unet={"steps": 1, "foreground_prior": 1e-30, "learning_rate": 1e-6})
 
 
 def test_s3f_keeps_the_best_and_never_what_sam_denies(tmp_path: Path) -> None:

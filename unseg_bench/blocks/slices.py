@@ -71,7 +71,9 @@ def equalise(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     brighter = picture.size - counts[darkest]
     if brighter == 0:
         return picture.copy()
-    table = np.rint((np.cumsum(counts) - counts[darkest]) * np.float32(255.0 / brighter))
+    # In single precision throughout, as OpenCV does it: halves round the same way then.
+    scale = np.float32(255.0) / np.float32(brighter)
+    table = np.rint((np.cumsum(counts) - counts[darkest]).astype(np.float32) * scale)
     return np.clip(table, 0, 255).astype(np.uint8)[picture]
 
 
