@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from unseg_bench.blocks.components import bounding_box, fill_holes, keep_components, largest_component, opening
+from unseg_bench.blocks.components import (
+    bounding_box,
+    fill_holes,
+    keep_components,
+    largest_component,
+    opening,
+    surest_component,
+)
 
 
 def blocks(*sizes):
@@ -74,3 +81,13 @@ def test_bounding_box():
     mask[1, 2, 3] = mask[3, 2, 6] = True
     assert bounding_box(mask) == (slice(1, 4), slice(2, 3), slice(3, 7))
     assert bounding_box(mask, margin=2) == (slice(0, 5), slice(0, 5), slice(1, 7))
+
+
+def test_surest_component_prefers_a_small_sure_one_to_a_large_hesitant_one():
+    mask = np.zeros((12, 12, 12), dtype=bool)
+    probability = np.zeros(mask.shape, dtype=np.float32)
+    mask[:6, :6, :6], probability[:6, :6, :6] = True, 0.55
+    mask[8:11, 8:11, 8:11], probability[8:11, 8:11, 8:11] = True, 0.95
+    assert surest_component(mask, probability).sum() == 27
+    assert largest_component(mask).sum() == 216
+    assert not surest_component(np.zeros_like(mask), probability).any()

@@ -110,7 +110,7 @@ def test_largest_component_and_threshold(trained):
     volume = as_volume(make_case(5))
     everything = segment_unet(trained[0], TINY, UNetInference(threshold=0.01), volume)
     likely = segment_unet(trained[0], TINY, UNetInference(threshold=0.9), volume)
-    one = segment_unet(trained[0], TINY, UNetInference(threshold=0.01, largest_component=True), volume)
+    one = segment_unet(trained[0], TINY, UNetInference(threshold=0.01, component="largest"), volume)
     assert likely.sum() < everything.sum()
     assert 0 < one.sum() <= everything.sum()
 

@@ -46,7 +46,7 @@ SMALL: dict[str, Any] = {
         "learning_rate": 0.02,
         "orientation": "as-is",
     },
-    "inference": {"way": "whole", "largest_component": True},
+    "inference": {"way": "whole", "component": "largest"},
 }
 WEIGHTS = SimpleNamespace(name="fake", sha256="f" * 64)
 CASES = [tiny_case(f"case-{number}", number) for number in range(4)]

@@ -35,6 +35,23 @@ def largest_component(mask: Mask, connectivity: Connectivity = 26) -> Mask:
     return _choose(mask, connectivity, largest)
 
 
+def surest_component(mask: Mask, probability: NDArray[np.float32], level: float = 0.5) -> Mask:
+    """Return the connected component (26 neighbours) with the largest sum of `probability` - `level` over its voxels.
+
+    A large hesitant finding weighs less than a smaller sure one. `probability` has the mask's shape, (X, Y, Z).
+    """
+    box = bounding_box(mask)
+    if box is None:
+        return np.zeros_like(mask, dtype=np.bool_)
+    above = (probability - np.float32(level))[box]
+
+    def surest(labels: NDArray[np.int32], sizes: NDArray[np.int64]) -> Mask:
+        weights = np.bincount(labels.ravel(), weights=above.ravel(), minlength=len(sizes) + 1)[1:]
+        return labels == int(weights.argmax()) + 1
+
+    return _choose(mask, 26, surest)
+
+
 def keep_components(mask: Mask, at_least_share_of_largest: float = 1 / 3, connectivity: Connectivity = 26) -> Mask:
     """Return the components with at least this share (0-1) of the largest one's voxels (CLISC's reference code)."""
 

@@ -73,7 +73,8 @@ class UNetInference(BaseModel):
     mirror: bool = False
     """Average with the prediction of the volume mirrored left to right."""
     threshold: float = Field(default=0.5, gt=0, lt=1)
-    largest_component: bool = False
+    component: Literal["all", "largest", "surest"] = "all"
+    """Which connected component to keep: all, that with the most voxels, or that with the most probability."""
 
 
 DEMO_UNET: dict[str, Any] = {
@@ -93,7 +94,7 @@ DEMO_UNET: dict[str, Any] = {
 }
 """A network that learns something in a minute on two cores, for `demo` presets; they add the number of steps."""
 
-DEMO_INFERENCE: dict[str, Any] = {"way": "whole", "mirror": True, "largest_component": True}
+DEMO_INFERENCE: dict[str, Any] = {"way": "whole", "mirror": True, "component": "surest"}
 """How `demo` presets segment with it."""
 
 CHECK_UNET: dict[str, Any] = {

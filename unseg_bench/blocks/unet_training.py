@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unseg_bench.blocks.components import largest_component
+from unseg_bench.blocks.components import largest_component, surest_component
 from unseg_bench.blocks.patches import LabelledCase, PatchSampler
 from unseg_bench.blocks.resample import Shape, Spacing, mask_to_shape, resample_to_shape, shape_at
 from unseg_bench.blocks.training import (
@@ -109,7 +109,9 @@ def segment_unet(network: Network, options: UNetOptions, inference: UNetInferenc
         return volume.empty_mask()
     probability = predict_unet(network, options, inference, volume.image, volume.spacing_mm)
     mask = (probability > inference.threshold) & volume.brain
-    return largest_component(mask) if inference.largest_component else mask
+    if inference.component == "largest":
+        return largest_component(mask)
+    return surest_component(mask, probability, inference.threshold) if inference.component == "surest" else mask
 
 
 def _require_tumour(cases: Sequence[LabelledCase], name: str) -> None:
