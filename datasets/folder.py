@@ -187,7 +187,7 @@ def _root(data: Path | None) -> Path:
         raise DataError("the data set 'folder' needs the option data, the folder with the images: --data DIR")
     root = data.expanduser()
     if not root.is_dir():
-        raise DataError(f"data: {root} is not a folder")
+        raise DataError(f"data: {root} is not a folder; give the folder that holds the images, e.g. --data .")
     return root
 
 
