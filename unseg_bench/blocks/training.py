@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -20,35 +20,13 @@ from torch.optim import Optimizer
 
 from unseg_bench.data.atomic import whole_file
 from unseg_bench.errors import RunError, WeightsError
+from unseg_bench.plugins.context import Work
 
 Batch: TypeAlias = tuple[Tensor, ...]
 """What one step learns from: tensors whose first axis is the sample, e.g. (images, labels)."""
 
 Precision: TypeAlias = Literal["float32", "mixed"]
 """float32 everywhere, or autocast to bfloat16 where the device has it in hardware: GPUs, and some CPUs."""
-
-
-class Work(Protocol):
-    """The part of a stage's `work` that training needs; see `unseg_bench.plugins.context.Work`."""
-
-    @property
-    def scratch(self) -> Path:
-        """Where checkpoints go."""
-        ...
-
-    @property
-    def seed(self) -> int:
-        """Seed of the stage."""
-        ...
-
-    @property
-    def device(self) -> str:
-        """Torch's name of the device."""
-        ...
-
-    def progress(self, done: int, total: int, note: str = "") -> None:
-        """Report that `done` of `total` steps are finished."""
-        ...
 
 
 @dataclass(slots=True)

@@ -13,7 +13,6 @@ from unseg_bench.blocks.resample import Shape, Spacing, mask_to_shape, resample_
 from unseg_bench.blocks.training import (
     Batch,
     TrainingLog,
-    Work,
     fit_network,
     load_network,
     one_cycle,
@@ -25,6 +24,7 @@ from unseg_bench.blocks.unet3d import Network, predict_sliding, predict_whole, s
 from unseg_bench.blocks.unet_options import UNetInference, UNetOptions
 from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.errors import RunError
+from unseg_bench.plugins.context import Work
 
 
 def build_unet(options: UNetOptions, seed: int = 0) -> Network:
