@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from unseg_bench.blocks.training import seeded_torch
-from unseg_bench.blocks.unet3d import predict_sliding, predict_whole, segmentation_loss, unet3d
+from unseg_bench.blocks.unet3d import _fold, _unfold, predict_sliding, predict_whole, segmentation_loss, unet3d
 
 
 def small(**options):
@@ -143,3 +143,17 @@ def test_mirrored_predictions_are_averaged(axes):
 
 def test_interpolated_resizing_of_a_constant():
     assert np.allclose(predict_whole(Brightness(), np.zeros((5, 6, 7), np.float32), (8, 8, 8), "linear"), 0, atol=1e-6)
+
+
+def test_half_grid_folds_and_unfolds_without_loss():
+    image = torch.arange(2 * 4 * 6 * 8, dtype=torch.float32).reshape(2, 1, 4, 6, 8)
+    assert _fold(image).shape == (2, 8, 2, 3, 4)
+    assert torch.equal(_unfold(_fold(image)), image)
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 16), (17, 19, 21)])
+def test_half_grid_answers_on_the_image_s_own_grid(shape):
+    network = small(half_grid=True, foreground_prior=0.01)
+    logits = network(torch.zeros(2, 1, *shape))
+    assert logits.shape == (2, 2, *shape)
+    assert logits.softmax(dim=1)[:, 1].mean() < 0.1

@@ -109,6 +109,10 @@ def test_unknown_preset_names_the_nearest():
         ("path=a=b", {"path": "a=b"}),
         ("none=null", {"none": None}),
         (" steps = 3", {"steps": 3}),
+        ("rate=1e-3", {"rate": 0.001}),
+        ("split=7:1:2", {"split": "7:1:2"}),
+        ("name=on", {"name": "on"}),
+        ("case=010", {"case": "010"}),
     ],
 )
 def test_assignments_are_read_as_yaml(text, value):

@@ -5,13 +5,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from unseg_bench.data.atomic import write_json
 from unseg_bench.data.paths import check_case_id
 from unseg_bench.errors import DataError, UbenchError
 
-State = Literal["started", "predicted", "complete", "failed"]
 FORMAT = 1
 
 
@@ -37,7 +36,7 @@ class RunFolder:
 
     @property
     def state(self) -> str:
-        """'absent', or the state that run.json tells."""
+        """'absent', 'started', 'failed', 'predicted' (all cases segmented) or 'complete' (scored)."""
         return str(self.record.get("state", "absent"))
 
     @property
