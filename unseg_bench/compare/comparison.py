@@ -1,19 +1,23 @@
-"""One comparison: rows are methods, columns DSC and HD95 overall and DSC by tumour size, every mark already decided."""
+"""One comparison: rows are methods, columns DSC and HD95 overall and by group, every mark already decided."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-SCHEMA = "unseg-bench/comparison/1"
+from unseg_bench.compare.published import Published
+from unseg_bench.compare.statistics.record import Statistics
+
+SCHEMA = "unseg-bench/comparison/2"
 """Name and version of the JSON form; the number changes when a field changes its meaning or goes."""
 
 Metric = Literal["dsc", "hd95_mm"]
+METRICS: tuple[Metric, ...] = ("dsc", "hd95_mm")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of the table; `group` is a size group's name, or None for all cases; low_ml to high_ml."""
+    """One column: a metric over all cases (`group` None) or over one group; low_ml to high_ml: its tumour volumes."""
 
     key: str
     metric: Metric
@@ -23,15 +27,22 @@ class Column:
     low_ml: float
     high_ml: float
     few: bool
+    empty_references: int
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Mean and population standard deviation (ddof 0) over cases, DSC 0-1 or mm; sd is None for a single case."""
+    """Mean and population standard deviation (ddof 0) over `n` cases, DSC 0-1 or mm.
 
-    mean: float
+    mean: None where no case is left; sd: None for fewer than two. empty_predictions: predictions without a voxel on
+    cases with a tumour, over all seeds, whatever they earned; missing: cases that the method has no prediction for.
+    """
+
+    mean: float | None
     sd: float | None
     n: int
+    empty_predictions: int
+    missing: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,7 @@ class MethodRow:
     """One method: its cells by column key, and what was measured about it.
 
     seeds: averaged within each case; dsc_seed_sd: spread of the seeds' mean DSC (ddof 0), None for one seed;
-    empty_predictions: over all seeds; below_floor: mean DSC is below that of the best floor.
+    below_floor: mean DSC is below that of the best floor.
     """
 
     method: str
@@ -49,7 +60,6 @@ class MethodRow:
     below_floor: bool
     seeds: tuple[int, ...]
     dsc_seed_sd: float | None
-    empty_predictions: int
     cells: dict[str, Cell]
 
 
@@ -62,7 +72,7 @@ class ColumnTest:
     """
 
     column: str
-    best: str
+    best: str | None
     second: str | None
     tied: bool
     t: float | None
@@ -72,21 +82,74 @@ class ColumnTest:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseEntry:
+    """One case as one method did it, its seeds averaged; numbers are None where the method has no prediction.
+
+    hd95_mm is None also where the policy on empty masks leaves the case out.
+    """
+
+    label: str
+    case: str
+    group: str
+    tumour_ml: float
+    predicted_ml: float | None
+    dsc: float | None
+    hd95_mm: float | None
+    seeds: int
+    empty_predictions: int
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyCell:
+    """What a policy on empty masks makes of one method's HD95: mean in mm (mean rank for `rank`), cases in it, rank."""
+
+    mean: float | None
+    n: int
+    rank: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRow:
+    """One method's overall HD95 under every policy; rank_changes: its place is not the same under all of them."""
+
+    label: str
+    empty_predictions: int
+    cells: dict[str, PolicyCell]
+    rank_changes: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
-    """Everything a table shows; `to_json` is its lasting form."""
+    """Everything that a table, a figure or a page shows; `to_json` is its lasting form.
+
+    grouping: what the groups are made of ('tumour size', or a column of the cohort's table). empty: the policy of the
+    HD95 columns. missing: what was done with cases that not every method has.
+    """
 
     dataset: str
     split: str
     part: str
     evidence: bool
     scoring_rules: Mapping[str, str | float]
+    grouping: str
+    empty: str
+    missing: str
     cases: tuple[str, ...]
     alpha: float
     floor: str | None
     columns: tuple[Column, ...]
     rows: tuple[MethodRow, ...]
     tests: tuple[ColumnTest, ...]
+    policies: tuple[PolicyRow, ...]
+    entries: tuple[CaseEntry, ...]
+    statistics: Statistics | None
+    published: Published | None
     notes: tuple[str, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The methods' labels, in the order of the rows."""
+        return tuple(row.label for row in self.rows)
 
     def test(self, column: str) -> ColumnTest:
         """The test of a column. Raises: KeyError for a column that is not there."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from unseg_bench.errors import ScoreError
 from unseg_bench.score.record import SCORING_RULES, CaseScore
@@ -17,6 +18,7 @@ class RunScores:
     `label` names a method with its options in the table; runs that share it are seeds of one method. `label_free` is
     what was measured about labels (sealed, ledger, or which were read). `is_floor`: a rule that learns nothing, below
     which no method should fall. `evidence`: False where the data (the phantom) say nothing about the real methods.
+    `options`: the method's, flat ('amda.alpha'). `folder`: the run on disk, for its images and its record.
     """
 
     method: str
@@ -30,6 +32,9 @@ class RunScores:
     scores: Sequence[CaseScore]
     scoring_rules: Mapping[str, str | float] = field(default_factory=lambda: dict(SCORING_RULES))
     is_floor: bool = False
+    preset: str = ""
+    options: Mapping[str, object] = field(default_factory=lambda: {})
+    folder: Path | None = None
 
     @property
     def name(self) -> str:

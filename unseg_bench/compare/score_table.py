@@ -1,0 +1,35 @@
+"""The numbers that a comparison is computed from: one value a metric, method and case, seeds already averaged."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from unseg_bench.compare.comparison import Column, Metric
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreTable:
+    """Scores by metric, label and case (cases in order of tumour volume), and which cases each column holds.
+
+    A value is None where the method has no prediction, or where the policy on empty masks leaves the case out.
+    seed_means: mean over the cases of one seed, by metric, label and seed.
+    """
+
+    labels: tuple[str, ...]
+    cases: tuple[str, ...]
+    tumour_ml: Mapping[str, float]
+    columns: tuple[Column, ...]
+    members: Mapping[str, tuple[str, ...]]
+    values: Mapping[Metric, Mapping[str, Mapping[str, float | None]]]
+    seed_means: Mapping[Metric, Mapping[str, Mapping[int, float]]]
+
+    def column(self, key: str, label: str) -> dict[str, float | None]:
+        """One method's values in one column, by case. Raises: KeyError for a column or label that is not there."""
+        column = {column.key: column for column in self.columns}[key]
+        own = self.values[column.metric][label]
+        return {case: own[case] for case in self.members[key]}
+
+    def pairs(self, key: str, a: str, b: str) -> tuple[list[float], list[float]]:
+        """Values of two methods in one column, over the cases for which both have one, in the cases' order."""
+        ones, others = self.column(key, a), self.column(key, b)
+        both = [(x, y) for case in self.members[key] if (x := ones[case]) is not None and (y := others[case]) is not None]
+        return [x for x, _ in both], [y for _, y in both]
