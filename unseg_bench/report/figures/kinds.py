@@ -1,0 +1,49 @@
+"""What a kind of figure is, and what all kinds are drawn from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from unseg_bench.compare.comparison import Comparison
+from unseg_bench.compare.inputs import RunScores
+from unseg_bench.report.figures.style import DOUBLE_MM, SINGLE_MM, house_style
+
+
+@dataclass(frozen=True, slots=True)
+class FigureSettings:
+    """What a figure may need beside the comparison.
+
+    width_mm: printed width. runs: the scores behind the comparison, with folders (`examples`) and options (`sweep`).
+    case, slice_index: what `examples` shows instead of its own choice; the slice is axial, counted from 0 at the
+    bottom of the prepared volume. over: the option along the axis of `sweep`.
+    """
+
+    width_mm: float = DOUBLE_MM
+    runs: Sequence[RunScores] = ()
+    case: str | None = None
+    slice_index: int | None = None
+    over: str | None = None
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the figure is for one column of a journal."""
+        return self.width_mm < (SINGLE_MM + DOUBLE_MM) / 2
+
+
+Draw = Callable[[Comparison, FigureSettings], Figure]
+
+
+@dataclass(frozen=True, slots=True)
+class FigureKind:
+    """One kind of figure: its name on the command line, its title, the caption for a paper, and how it is drawn."""
+
+    name: str
+    title: str
+    caption: Callable[[Comparison], str]
+    function: Draw
+
+    def draw(self, comparison: Comparison, settings: FigureSettings | None = None) -> Figure:
+        """Draw it in the house's style. Raises: ScoreError saying why it cannot be drawn from this comparison."""
+        with house_style():
+            return self.function(comparison, settings or FigureSettings())
