@@ -9,6 +9,7 @@ from scipy import stats
 
 from unseg_bench.compare.compare import compare
 from unseg_bench.compare.inputs import RunScores
+from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.score.record import CaseScore, Flag
 
 VOLUMES_ML = {f"p{i:02d}": 1.5 * (i + 1) for i in range(10)}
@@ -18,7 +19,7 @@ def a_run(label, dsc, hd95_mm=None, *, volumes=VOLUMES_ML, **more):
     """A run with one DSC (and HD95) a case, in the order of the cases' names."""
     hd95_mm = hd95_mm or [10.0] * len(dsc)
     scores = [
-        CaseScore(case, ml, ml, own, mm, mm, mm, own, own, own)
+        CaseScore(case, ml, ml, own, mm, mm, mm, own, own, own, 90.0)
         for (case, ml), own, mm in zip(volumes.items(), dsc, hd95_mm, strict=True)
     ]
     facts = {"method": label, "seed": 0, "label_free": "sealed", "dataset": "d", "split": "s", "part": "test"}
@@ -34,7 +35,8 @@ def test_every_cell():
     found = compare([GOOD, FAIR, POOR])
     assert [row.label for row in found.rows] == ["good", "fair", "poor"]
     keys = ["dsc", "hd95_mm", "dsc:tiny", "dsc:small", "dsc:medium", "dsc:large", "dsc:huge"]
-    assert [column.key for column in found.columns] == keys
+    hd95_keys = [key.replace("dsc", "hd95_mm") for key in keys[2:]]
+    assert [column.key for column in found.columns] == keys + hd95_keys
     means = {row.label: [row.cells[key].mean for key in keys] for row in found.rows}
     assert means["good"] == pytest.approx([0.89, 5.5, 0.81, 0.85, 0.89, 0.93, 0.97])
     assert means["fair"] == pytest.approx([0.802, 5.25, 0.775, 0.77, 0.79, 0.845, 0.83])
@@ -69,7 +71,7 @@ def test_star_needs_p_below_alpha():
     assert compare([GOOD, close]).test("dsc").significant
     assert 0.0001 < compare([GOOD, FAIR]).test("dsc").p < 0.001
     assert compare([GOOD, FAIR]).test("dsc").significant
-    assert not compare([GOOD, FAIR], alpha=0.0001).test("dsc").significant
+    assert not compare([GOOD, FAIR], CompareSettings(alpha=0.0001)).test("dsc").significant
     assert not compare([GOOD, FAIR]).test("dsc:tiny").significant
 
 
@@ -102,7 +104,7 @@ def test_one_case_and_two_cases():
         volumes = dict(list(VOLUMES_ML.items())[:count])
         runs = [a_run(label, [dsc, 0.5][:count], volumes=volumes) for label, dsc in (("x", 0.9), ("y", 0.7))]
         found = compare(runs)
-        assert [column.group for column in found.columns[2:]] == [f"Size {i + 1}/{count}" for i in range(count)]
+        assert [column.group for column in found.columns[2:]] == [f"Size {i + 1}/{count}" for i in range(count)] * 2
         assert f"only {count} case{'s' * (count > 1)}: {count} size group" in found.notes[0]
         assert found.rows[0].cells["dsc:size-1/" + str(count)].sd is None
         assert found.test("dsc").p == (None if count == 1 else pytest.approx(0.5))
@@ -138,7 +140,7 @@ def test_methods_below_the_best_floor_are_marked():
 
 def test_empty_predictions_are_counted():
     missed = [replace(score, flags=(Flag.EMPTY_PREDICTION,)) for score in GOOD.scores[8:]]
-    assert compare([replace(GOOD, scores=[*GOOD.scores[:8], *missed])]).rows[0].empty_predictions == 2
+    assert compare([replace(GOOD, scores=[*GOOD.scores[:8], *missed])]).rows[0].cells["dsc"].empty_predictions == 2
 
 
 def test_label_free_tells_every_seeds_word():
@@ -149,14 +151,17 @@ def test_label_free_tells_every_seeds_word():
 def test_json_keeps_everything():
     found = compare([GOOD, FAIR, a_run("twin", [score.dsc for score in FAIR.scores])])
     read = json.loads(found.to_json())
-    assert read["schema"] == "unseg-bench/comparison/1"
+    assert read["schema"] == "unseg-bench/comparison/2"
     assert list(read) == [
-        *("schema", "dataset", "split", "part", "evidence", "scoring_rules", "cases", "alpha"),
-        *("floor", "columns", "rows", "tests", "notes"),
+        *("schema", "dataset", "split", "part", "evidence", "scoring_rules", "grouping", "empty", "missing", "cases"),
+        *("alpha", "floor", "columns", "rows", "tests", "policies", "entries", "statistics", "published", "notes"),
     ]
+    cell = found.rows[1].cells["dsc"]
     assert read["rows"][1]["cells"]["dsc"] == {
-        "mean": found.rows[1].cells["dsc"].mean,
-        "sd": found.rows[1].cells["dsc"].sd,
+        "mean": cell.mean,
+        "sd": cell.sd,
         "n": 10,
+        "empty_predictions": 0,
+        "missing": 0,
     }
     assert read["tests"][0]["p"] == found.tests[0].p

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unseg_bench.compare.groups import FIVE_NAMES, size_groups
+from unseg_bench.compare.groups import FIVE_NAMES, group_by_size
 from unseg_bench.errors import SettingsError
 
 
 def test_the_papers_five_groups_of_fifteen():
     volumes = {f"c{i:02d}": float((i * 37) % 75) for i in range(75)}
-    groups = size_groups(volumes, 5)
+    groups = group_by_size(volumes, 5).groups
     assert [group.name for group in groups] == list(FIVE_NAMES)
-    assert [(group.low_ml, group.high_ml, len(group.cases)) for group in groups] == [
+    assert [(group.low, group.high, len(group.cases)) for group in groups] == [
         (15.0 * i, 15.0 * i + 14, 15) for i in range(5)
     ]
     assert not any(group.few for group in groups)
@@ -27,26 +27,26 @@ def test_the_papers_five_groups_of_fifteen():
     st.integers(1, 9),
 )
 def test_any_cases_fall_into_even_ordered_groups(volumes, asked):
-    groups = size_groups(volumes, asked)
+    groups = group_by_size(volumes, asked).groups
     assert len(groups) == min(asked, len(volumes))
     sizes = [len(group.cases) for group in groups]
     assert max(sizes) - min(sizes) <= 1
     assert sorted(case for group in groups for case in group.cases) == sorted(volumes)
     for group in groups:
         own = [volumes[case] for case in group.cases]
-        assert (group.low_ml, group.high_ml) == (min(own), max(own))
+        assert (group.low, group.high) == (min(own), max(own))
         assert group.few == (len(own) < 5)
-    assert all(one.high_ml <= other.low_ml for one, other in pairwise(groups))
+    assert all(one.high <= other.low for one, other in pairwise(groups))
 
 
 def test_ties_are_settled_by_name_whatever_the_order():
     cases = [f"c{i}" for i in range(8)]
     random.Random(0).shuffle(cases)
-    groups = size_groups(dict.fromkeys(cases, 2.0), 4)
+    groups = group_by_size(dict.fromkeys(cases, 2.0), 4).groups
     assert [group.cases for group in groups] == [("c0", "c1"), ("c2", "c3"), ("c4", "c5"), ("c6", "c7")]
     assert [group.name for group in groups] == ["Size 1/4", "Size 2/4", "Size 3/4", "Size 4/4"]
 
 
 def test_no_groups_is_refused():
     with pytest.raises(SettingsError, match="--groups 0"):
-        size_groups({"c": 1.0}, 0)
+        group_by_size({"c": 1.0}, 0)

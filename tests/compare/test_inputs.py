@@ -9,7 +9,7 @@ from unseg_bench.compare.inputs import RunScores
 from unseg_bench.errors import ScoreError
 from unseg_bench.score.record import CaseScore, Hd95Definition, ScoringRules
 
-SCORES = [CaseScore(f"p{i}", 3.0 + i, 3.0, 0.5, 4.0, 4.0, 4.0, 0.5, 0.5, 0.5) for i in range(6)]
+SCORES = [CaseScore(f"p{i}", 3.0 + i, 3.0, 0.5, 4.0, 4.0, 4.0, 0.5, 0.5, 0.5, 90.0) for i in range(6)]
 RUN = RunScores("first", "first", 0, "sealed", "brats2020", "published", "test", True, SCORES)
 OTHER = replace(RUN, method="other", label="other", seed=3)
 

@@ -14,7 +14,7 @@ from unseg_bench.score.record import CaseScore, Flag
 
 def a_run(label, dsc, *, evidence=False, flags=(), **more):
     scores = [
-        CaseScore(f"p{i:02d}", 3.0 * 1.1**i, 4.0, dsc - 0.01 * (i % 7) * dsc, 6 + i % 4 - 3 * dsc, 9, 9, 1, 1, 1, flags)
+        CaseScore(f"p{i:02d}", 3.0 * 1.1**i, 4.0, dsc - 0.01 * (i % 7) * dsc, 6 + i % 4 - 3 * dsc, 9, 9, 1, 1, 1, 90, flags)
         for i in range(25)
     ]
     facts = {"method": label, "label_free": "sealed", "dataset": "phantom", "split": "default", "part": "test"}

@@ -10,12 +10,12 @@ from unseg_bench.errors import ScoreError
 from unseg_bench.score.record import CaseScore, Flag
 from unseg_bench.score.table import COLUMNS, read_scores, write_scores
 
-NUMBERS = [0.1 + 0.2, 1 / 3, 0.0, 373.12866413, 5e-324, 1.0, 0.25, 2 / 3, 1e9]
+NUMBERS = [0.1 + 0.2, 1 / 3, 0.0, 373.12866413, 5e-324, 1.0, 0.25, 2 / 3, 1e9, 17.3]
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(
-    numbers=st.lists(st.floats(0, 1e6), min_size=9, max_size=9),
+    numbers=st.lists(st.floats(0, 1e6), min_size=10, max_size=10),
     case=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1),
     flags=st.sets(st.sampled_from(list(Flag))),
 )

@@ -39,8 +39,9 @@ def compare(
     """
     from unseg_bench.compare.compare import compare as compare_runs
     from unseg_bench.compare.runs import collect
+    from unseg_bench.compare.settings import CompareSettings
 
-    comparison = compare_runs(collect(runs, selectors or ()), groups)
+    comparison = compare_runs(collect(runs, selectors or ()), CompareSettings(groups=groups))
     if as_json:
         typer.echo(comparison.to_json(), nl=False)
         return

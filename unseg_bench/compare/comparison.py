@@ -35,7 +35,7 @@ class Cell:
     """Mean and population standard deviation (ddof 0) over `n` cases, DSC 0-1 or mm.
 
     mean: None where no case is left; sd: None for fewer than two. empty_predictions: predictions without a voxel on
-    cases with a tumour, over all seeds, whatever they earned; missing: cases that the method has no prediction for.
+    cases with a tumour, over all seeds, whatever they earned; missing: cases without a prediction, over all seeds.
     """
 
     mean: float | None

@@ -33,7 +33,7 @@ class RunScores:
     scoring_rules: Mapping[str, str | float] = field(default_factory=lambda: dict(SCORING_RULES))
     is_floor: bool = False
     preset: str = ""
-    options: Mapping[str, object] = field(default_factory=lambda: {})
+    options: Mapping[str, object] = field(default_factory=dict[str, object])
     folder: Path | None = None
 
     @property
@@ -42,8 +42,8 @@ class RunScores:
         return f"{self.label} (seed {self.seed})"
 
 
-def check_runs(runs: Sequence[RunScores]) -> None:
-    """Refuse runs that do not belong in one table.
+def check_runs(runs: Sequence[RunScores], *, same_cases: bool = True) -> None:
+    """Refuse runs that do not belong in one table; `same_cases`: all of them must have the same cases.
 
     Raises: ScoreError naming two runs and what differs between them (data set, split, part, phantom and real, scoring
     rules, cases, a case's tumour volume), a run with no cases, the same case twice, a score that is no number, or a
@@ -57,7 +57,9 @@ def check_runs(runs: Sequence[RunScores]) -> None:
     for run in runs[1:]:
         _check_same_data(first, run)
         _check_same_rules(first, run)
-        _check_same_cases(first, run)
+        if same_cases:
+            _check_same_cases(first, run)
+    _check_same_references(runs)
     _check_seeds(runs)
 
 
@@ -70,7 +72,7 @@ def _check_one(run: RunScores) -> None:
         if score.case in seen:
             raise ScoreError(f"{run.name} has two scores for case {score.case}; score the run again")
         seen.add(score.case)
-        for column in ("tumour_ml", "dsc", "hd95_mm"):
+        for column in ("tumour_ml", "dsc", "hd95_mm", "diagonal_mm"):
             if not math.isfinite(getattr(score, column)):
                 raise ScoreError(
                     f"{run.name}: {column} of case {score.case} is {getattr(score, column)}, which no mean may include "
@@ -106,23 +108,27 @@ def _check_same_rules(first: RunScores, run: RunScores) -> None:
 
 
 def _check_same_cases(first: RunScores, run: RunScores) -> None:
-    """Refuse runs on different cases, or with different references for one case."""
-    ones = {score.case: score for score in first.scores}
-    others = {score.case: score for score in run.scores}
-    if ones.keys() != others.keys():
-        lacking, fuller, cases = (run, first, ones.keys() - others.keys())
-        if not cases:
-            lacking, fuller, cases = (first, run, others.keys() - ones.keys())
+    """Refuse runs on different cases."""
+    ones, others = ({score.case for score in one.scores} for one in (first, run))
+    lacking, fuller, cases = (run, first, ones - others) if ones - others else (first, run, others - ones)
+    if cases:
         raise ScoreError(
-            f"{lacking.name} lacks {len(cases)} of the cases of {fuller.name}: {_some(cases)}; "
-            "compare runs on the same cases"
+            f"{lacking.name} lacks {len(cases)} of the cases of {fuller.name}: {some_names(cases)}; "
+            "--missing common compares the cases that all have, --missing worst gives a missing case the worst scores"
         )
-    for case, score in ones.items():
-        if abs(score.tumour_ml - others[case].tumour_ml) > _VOLUME_TOLERANCE_ML:
-            raise ScoreError(
-                f"case {case}: the reference has {score.tumour_ml:.6g} ml for {first.name} and "
-                f"{others[case].tumour_ml:.6g} ml for {run.name}; score both against the same references"
-            )
+
+
+def _check_same_references(runs: Sequence[RunScores]) -> None:
+    """Refuse different references for one case."""
+    known: dict[str, tuple[RunScores, float]] = {}
+    for run in runs:
+        for score in run.scores:
+            first, volume_ml = known.setdefault(score.case, (run, score.tumour_ml))
+            if abs(score.tumour_ml - volume_ml) > _VOLUME_TOLERANCE_ML:
+                raise ScoreError(
+                    f"case {score.case}: the reference has {volume_ml:.6g} ml for {first.name} and "
+                    f"{score.tumour_ml:.6g} ml for {run.name}; score both against the same references"
+                )
 
 
 def _check_seeds(runs: Sequence[RunScores]) -> None:
@@ -139,7 +145,7 @@ def _check_seeds(runs: Sequence[RunScores]) -> None:
         seeds.add((run.label, run.seed))
 
 
-def _some(cases: Iterable[str], most: int = 3) -> str:
+def some_names(cases: Iterable[str], most: int = 3) -> str:
     """The first few names, and how many more."""
     names = sorted(cases)
     more = len(names) - most

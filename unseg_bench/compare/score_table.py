@@ -10,8 +10,8 @@ from unseg_bench.compare.comparison import Column, Metric
 class ScoreTable:
     """Scores by metric, label and case (cases in order of tumour volume), and which cases each column holds.
 
-    A value is None where the method has no prediction, or where the policy on empty masks leaves the case out.
-    seed_means: mean over the cases of one seed, by metric, label and seed.
+    A value is None where the policy on empty masks leaves the case out; a case without a prediction has the worst
+    value. seed_means: mean over the cases of one seed, by metric, label and seed; a seed without a value is not there.
     """
 
     labels: tuple[str, ...]
@@ -31,5 +31,7 @@ class ScoreTable:
     def pairs(self, key: str, a: str, b: str) -> tuple[list[float], list[float]]:
         """Values of two methods in one column, over the cases for which both have one, in the cases' order."""
         ones, others = self.column(key, a), self.column(key, b)
-        both = [(x, y) for case in self.members[key] if (x := ones[case]) is not None and (y := others[case]) is not None]
+        both = [
+            (x, y) for case in self.members[key] if (x := ones[case]) is not None and (y := others[case]) is not None
+        ]
         return [x for x, _ in both], [y for _, y in both]

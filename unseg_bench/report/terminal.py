@@ -17,7 +17,8 @@ _DIGITS = 2
 def print_comparison(comparison: Comparison, console: Console, *, by_size: bool = False) -> None:
     """Print the table with its footnotes; `by_size` adds DSC by groups of tumour size, below where width is short."""
     overall = [column for column in comparison.columns if column.group is None]
-    by_group = [column for column in comparison.columns if column.group is not None] if by_size else []
+    groups = [column for column in comparison.columns if column.group is not None and column.metric == "dsc"]
+    by_group = groups if by_size else []
     shown = [*overall, *by_group]
     wide = _table(comparison, shown, labels=True)
     parts: list[RenderableType] = [wide]
@@ -153,9 +154,10 @@ def _rows(comparison: Comparison) -> list[str]:
     if below:
         lines.append(f"{BELOW} below the floor {comparison.floor} in mean DSC: {', '.join(below)}")
     for row in comparison.rows:
-        if row.empty_predictions:
+        empty = row.cells["dsc"].empty_predictions
+        if empty:
             total = len(comparison.cases) * len(row.seeds)
-            lines.append(f"{row.label}: {row.empty_predictions} of {total} predictions are empty")
+            lines.append(f"{row.label}: {empty} of {total} predictions are empty")
         if row.dsc_seed_sd is not None:
             lines.append(
                 f"{row.label}: mean of {len(row.seeds)} seeds within each case; "

@@ -65,6 +65,7 @@ def _score_full(pair: MaskPair, case: str, rules: ScoringRules) -> CaseScore:
         surface_dsc=distances.surface_dsc(pair, rules.surface_tolerance_mm),
         precision=pair.common_count / pair.prediction_count,
         recall=pair.common_count / pair.reference_count,
+        diagonal_mm=pair.grid_diagonal_mm,
         flags=() if pair.common_count else (Flag.NO_OVERLAP,),
     )
 
@@ -94,5 +95,6 @@ def _score_empty(pair: MaskPair, case: str, rules: ScoringRules) -> CaseScore:
         surface_dsc=earned.surface_dsc,
         precision=earned.precision,
         recall=earned.recall,
+        diagonal_mm=pair.grid_diagonal_mm,
         flags=tuple(flag for flag, on in zip((Flag.EMPTY_PREDICTION, Flag.EMPTY_REFERENCE), empty, strict=True) if on),
     )

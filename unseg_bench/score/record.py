@@ -54,7 +54,10 @@ SCORING_RULES: dict[str, str | float] = ScoringRules().as_dict()
 
 @dataclass(frozen=True, slots=True)
 class CaseScore:
-    """How one predicted mask agrees with its reference; volumes in ml, distances in mm, the others 0-1."""
+    """How one predicted mask agrees with its reference; volumes in ml, distances in mm, the others 0-1.
+
+    diagonal_mm: of the case's whole grid, the worst distance that there can be.
+    """
 
     case: str
     tumour_ml: float
@@ -66,4 +69,5 @@ class CaseScore:
     surface_dsc: float
     precision: float
     recall: float
+    diagonal_mm: float
     flags: tuple[Flag, ...] = ()

@@ -17,16 +17,17 @@ from unseg_bench.run.progress import Reporter
 from unseg_bench.run.settings import make_dataset
 from unseg_bench.score.record import SCORING_RULES, CaseScore
 from unseg_bench.score.run_scores import ReferenceOf, score_predictions
-from unseg_bench.score.table import read_scores, write_scores
+from unseg_bench.score.table import has_all_columns, read_scores, write_scores
 
 
 def score_run(run: RunFolder, plugins: Plugins, reporter: Reporter) -> list[CaseScore]:
-    """Score a run's predictions and write scores.csv; a run that is scored by the same rules is only read.
+    """Score a run's predictions and write scores.csv; one that has all scores by the same rules is only read.
 
     Raises ScoreError when the run has no predictions yet, DataError when a reference is missing or on another grid.
     """
     record = run.record
-    if record.get("state") == "complete" and record.get("scoring_rules") == SCORING_RULES and run.scores.is_file():
+    same_rules = record.get("state") == "complete" and record.get("scoring_rules") == SCORING_RULES
+    if same_rules and has_all_columns(run.scores):
         return read_scores(run.scores)
     if record.get("state") not in {"predicted", "complete"}:
         raise ScoreError(f"{run.path}: not all cases are segmented; run the same command again, then score")

@@ -26,6 +26,15 @@ def write_scores(path: Path, scores: Iterable[CaseScore]) -> None:
     write_text(path, text.getvalue())
 
 
+def has_all_columns(path: Path) -> bool:
+    """Whether a table is there with today's columns; one of an earlier version may lack some."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return tuple(next(csv.reader(file), ())) == COLUMNS
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return False
+
+
 def read_scores(path: Path) -> list[CaseScore]:
     """Read what `write_scores` wrote. Raises: ScoreError naming the file, the line and the cell at fault."""
     try:
@@ -36,7 +45,10 @@ def read_scores(path: Path) -> list[CaseScore]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ScoreError(f"{path} cannot be read as a table of scores ({error}); score the run again") from error
     if not rows or tuple(rows[0]) != COLUMNS:
-        raise ScoreError(f"{path} does not begin with the columns {','.join(COLUMNS)}; score the run again")
+        raise ScoreError(
+            f"{path} does not begin with the columns {','.join(COLUMNS)}; score the run again "
+            "(the same `ubench run` command does, and computes nothing else)"
+        )
     scores = [_parse(row, path, line) for line, row in enumerate(rows[1:], start=2)]
     cases = [score.case for score in scores]
     if len(set(cases)) != len(cases):

@@ -1,0 +1,152 @@
+"""From the scores of runs to one value a metric, method and case: seeds, missing cases, empty masks."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+
+from unseg_bench.compare.comparison import METRICS, Column, Metric
+from unseg_bench.compare.groups import FEW_CASES, Grouping
+from unseg_bench.compare.inputs import RunScores
+from unseg_bench.compare.score_table import ScoreTable
+from unseg_bench.compare.settings import RANK_POLICY
+from unseg_bench.errors import ScoreError
+from unseg_bench.score.record import CaseScore, Flag
+
+Scored = Mapping[str, Mapping[int, Mapping[str, CaseScore]]]
+"""label -> seed -> case -> score; labels in the order in which they first come, seeds in rising order."""
+Values = dict[str, float | None]
+"""case -> value; None where the policy on empty masks leaves the case out."""
+
+
+def by_label(runs: Sequence[RunScores]) -> Scored:
+    """Sort scores by label, seed and case."""
+    labels = dict.fromkeys(run.label for run in runs)
+    ordered = sorted(runs, key=lambda run: run.seed)
+    return {
+        label: {run.seed: {score.case: score for score in run.scores} for run in ordered if run.label == label}
+        for label in labels
+    }
+
+
+def chosen_cases(scored: Scored, missing: str) -> tuple[str, ...]:
+    """The cases to compare, in order of (tumour volume, name): those that all runs have for `common`, else all.
+
+    Raises: ScoreError where no case is left.
+    """
+    sets = [set(scores) for seeds in scored.values() for scores in seeds.values()]
+    cases = set.intersection(*sets) if missing == "common" else set.union(*sets)
+    if not cases:
+        raise ScoreError("no case is in every run; leave out the run that has other cases, or use --missing worst")
+    volumes_ml = tumour_volumes_ml(scored)
+    return tuple(sorted(cases, key=lambda case: (volumes_ml[case], case)))
+
+
+def tumour_volumes_ml(scored: Scored) -> dict[str, float]:
+    """Volume of the reference of every case, in ml."""
+    return {case: score.tumour_ml for case, score in _any_score(scored).items()}
+
+
+def score_table(scored: Scored, cases: tuple[str, ...], grouping: Grouping, empty: str) -> ScoreTable:
+    """The table that a comparison is computed from; `empty` is the policy on empty masks (see `value_of`)."""
+    volumes_ml = tumour_volumes_ml(scored)
+    members = {"": cases}
+    for key, group in group_keys(grouping).items():
+        of_group = set(grouping.groups[group].cases)
+        members[key] = tuple(case for case in cases if case in of_group)
+    columns = [_column(metric, key, grouping, members[key], volumes_ml) for metric in METRICS for key in ("",)]
+    columns += [
+        _column(metric, key, grouping, members[key], volumes_ml) for metric in METRICS for key in members if key
+    ]
+    seeds = {metric: seed_values(scored, cases, metric, empty) for metric in METRICS}
+    return ScoreTable(
+        labels=tuple(scored),
+        cases=cases,
+        tumour_ml={case: volumes_ml[case] for case in cases},
+        columns=tuple(columns),
+        members={column.key: members[column.key.removeprefix(column.metric).removeprefix(":")] for column in columns},
+        values={
+            metric: {label: mean_of_seeds(own.values(), cases) for label, own in seeds[metric].items()}
+            for metric in METRICS
+        },
+        seed_means={metric: {label: _seed_means(own) for label, own in seeds[metric].items()} for metric in METRICS},
+    )
+
+
+def group_keys(grouping: Grouping) -> dict[str, int]:
+    """The part of a column's key after 'dsc:' -> index of its group; no two are alike."""
+    keys: dict[str, int] = {}
+    for index, group in enumerate(grouping.groups):
+        plain = "-".join(group.name.lower().split())
+        keys[plain if plain not in keys else f"{plain}-{index + 1}"] = index
+    return keys
+
+
+def seed_values(scored: Scored, cases: Sequence[str], metric: Metric, empty: str) -> dict[str, dict[int, Values]]:
+    """Value of every case by label and seed; a case that the seed has no prediction for takes the worst value."""
+    diagonals_mm = {case: score.diagonal_mm for case, score in _any_score(scored).items()}
+    return {
+        label: {
+            seed: {case: value_of(scores.get(case), metric, empty, diagonals_mm[case]) for case in cases}
+            for seed, scores in seeds.items()
+        }
+        for label, seeds in scored.items()
+    }
+
+
+def value_of(score: CaseScore | None, metric: Metric, empty: str, diagonal_mm: float) -> float | None:
+    """What a case is worth. No score: there is no prediction, so DSC 0 and the grid's diagonal.
+
+    `empty` rules the HD95 of a case of which one mask is empty and the other is not: 'diagonal' as scored, 'exclude'
+    None, 'zero' 0 mm, 'rank' infinite (as a missing case then is).
+    """
+    if metric == "dsc":
+        return score.dsc if score is not None else 0.0
+    if score is None:
+        return math.inf if empty == RANK_POLICY else diagonal_mm
+    if (Flag.EMPTY_PREDICTION in score.flags) == (Flag.EMPTY_REFERENCE in score.flags):
+        return score.hd95_mm
+    return {"diagonal": score.hd95_mm, "exclude": None, "zero": 0.0, RANK_POLICY: math.inf}[empty]
+
+
+def missed_tumour(score: CaseScore) -> bool:
+    """Whether the prediction has no voxel though there is a tumour."""
+    return Flag.EMPTY_PREDICTION in score.flags and Flag.EMPTY_REFERENCE not in score.flags
+
+
+def mean_of(values: Iterable[float | None]) -> float | None:
+    """Mean of the values that are there, None without any."""
+    present = [value for value in values if value is not None]
+    return fmean(present) if present else None
+
+
+def mean_of_seeds(seeds: Iterable[Values], cases: Sequence[str]) -> Values:
+    """Mean over seeds within each case."""
+    own = list(seeds)
+    return {case: mean_of(seed[case] for seed in own) for case in cases}
+
+
+def _seed_means(seeds: Mapping[int, Values]) -> dict[int, float]:
+    means = {seed: mean_of(values.values()) for seed, values in seeds.items()}
+    return {seed: mean for seed, mean in means.items() if mean is not None}
+
+
+def _any_score(scored: Scored) -> dict[str, CaseScore]:
+    """A score of every case, for what all runs agree on."""
+    return {case: score for seeds in scored.values() for scores in seeds.values() for case, score in scores.items()}
+
+
+def _column(
+    metric: Metric, key: str, grouping: Grouping, cases: Sequence[str], volumes_ml: Mapping[str, float]
+) -> Column:
+    own = [volumes_ml[case] for case in cases]
+    return Column(
+        key=f"{metric}:{key}" if key else metric,
+        metric=metric,
+        group=grouping.groups[group_keys(grouping)[key]].name if key else None,
+        higher_is_better=metric == "dsc",
+        n=len(own),
+        low_ml=min(own),
+        high_ml=max(own),
+        few=len(own) < FEW_CASES,
+        empty_references=own.count(0.0),
+    )
