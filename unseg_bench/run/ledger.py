@@ -36,6 +36,8 @@ class Ledger:
 
 def label_free(record: Mapping[str, Any]) -> str:
     """Say from a run's record what was measured: 'yes' when no label was granted, else which and how many."""
+    if record.get("made_elsewhere"):
+        return "unknown (made elsewhere)"
     reads = cast("list[dict[str, Any]]", record.get("label_reads", []))
     if not reads:
         return "yes"
