@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from unseg_bench.compare.cohort_table import read_column
-from unseg_bench.compare.comparison import Comparison
+from unseg_bench.compare.comparison import Comparison, MethodRow
 from unseg_bench.compare.groups import Grouping, group_by_column, group_by_size
 from unseg_bench.compare.inputs import RunScores, check_runs
 from unseg_bench.compare.notes import comparison_notes
 from unseg_bench.compare.policies import policy_rows
+from unseg_bench.compare.published import Published
+from unseg_bench.compare.published_table import published_table
 from unseg_bench.compare.rows import case_entries, column_test, method_rows
 from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.settings import CompareSettings
@@ -47,7 +49,7 @@ def compare(runs: Sequence[RunScores], settings: CompareSettings = DEFAULTS) -> 
         policies=policy_rows(scored, cases),
         entries=case_entries(scored, table, settings.empty),
         statistics=_statistics(table, settings.statistics),
-        published=None,
+        published=_published(first, rows, len(cases), settings),
         notes=comparison_notes(runs, scored, table, grouping, settings),
     )
 
@@ -58,6 +60,13 @@ def _grouping(scored: Scored, cases: Sequence[str], settings: CompareSettings) -
         return group_by_column(settings.group_by.column, texts, settings.groups)
     volumes_ml = tumour_volumes_ml(scored)
     return group_by_size({case: volumes_ml[case] for case in cases}, settings.groups)
+
+
+def _published(run: RunScores, rows: Sequence[MethodRow], cases: int, settings: CompareSettings) -> Published | None:
+    if not settings.published:
+        return None
+    reference = settings.statistics.reference if settings.statistics is not None else None
+    return published_table(run, rows, cases, reference)
 
 
 def _statistics(table: ScoreTable, settings: StatisticsSettings | None) -> Statistics | None:

@@ -36,9 +36,9 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True)
 class FalseClaim:
-    """Probability that 'better beats worse' is false, from means and deviations alone, for assumed correlations.
+    """Probability that 'better beats worse' is false, by assumed correlation ('0.0' ... '0.9').
 
-    measured: whether `better` is a row measured here. n: cases behind each mean.
+    Known from means and deviations alone. measured: whether `better` is a row measured here. n: cases behind each mean.
     """
 
     better: str

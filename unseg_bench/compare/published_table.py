@@ -1,0 +1,108 @@
+"""The paper's printed table, its audit, and how sure its claims are from means and deviations alone."""
+
+import csv
+import math
+from collections.abc import Sequence
+from importlib.resources import files
+from statistics import fmean
+
+from unseg_bench.compare.comparison import MethodRow
+from unseg_bench.compare.groups import FIVE_NAMES
+from unseg_bench.compare.inputs import RunScores
+from unseg_bench.compare.paired import t_tail
+from unseg_bench.compare.published import AuditRow, FalseClaim, Published, PublishedCell, PublishedRow
+
+SOURCE = "CLISC, Ma et al., ISBI 2025, Table 1"
+THEIR_METHOD = "CLISC"
+"""The row that the paper speaks for."""
+CASES = 75
+SAME_DATA = ("brats2020", "published-257-37-75", "test")
+"""Data set, split and part of the printed table."""
+CORRELATIONS = tuple(tenth / 10 for tenth in range(10))
+_GROUPS = tuple(name.lower() for name in FIVE_NAMES)
+_DSC_KEYS = ("dsc", *(f"dsc:{group}" for group in _GROUPS))
+
+
+def published_table(run: RunScores, rows: Sequence[MethodRow], cases: int, reference: str | None) -> Published:
+    """The printed rows beside a comparison of `cases` cases.
+
+    run: any of the comparison's, for its data; rows: those measured here; reference: label of the row that is set
+    against each printed one where the cases are the paper's, None: the one with the best mean DSC.
+    """
+    printed = read_published()
+    same_cases = (run.dataset, run.split, run.part) == SAME_DATA and cases == CASES
+    claims = [claim for key in _DSC_KEYS for claim in _printed_claims(printed, key)]
+    if same_cases:
+        ours = next((row for row in rows if row.label == reference), None) or max(rows, key=_mean_dsc)
+        claims += [claim for key in _DSC_KEYS for claim in _measured_claims(ours, printed, key)]
+    return Published(SOURCE, same_cases, printed, tuple(map(_audit, printed)), tuple(claims))
+
+
+def read_published() -> tuple[PublishedRow, ...]:
+    """The printed rows in the paper's order; DSC as 0-1."""
+    text = (files("unseg_bench.compare") / "published_table1.csv").read_text(encoding="utf-8")
+    return tuple(_row(row) for row in csv.DictReader(text.splitlines()))
+
+
+def probability_false(better: PublishedCell, worse: PublishedCell, n: int, correlation: float) -> float:
+    """Probability that the mean of `better` is not above that of `worse`, n cases each, known by mean and sd only.
+
+    t_{n-1}(sqrt(n) (mean_w - mean_b) / sqrt(sd_b^2 + sd_w^2 - 2 sd_b sd_w r)), t_{n-1}(x) being Student's distribution
+    function and r the assumed correlation of the two methods over cases.
+    """
+    spread = math.sqrt(better.sd**2 + worse.sd**2 - 2.0 * correlation * better.sd * worse.sd)
+    lead = better.mean - worse.mean
+    if not spread:
+        return 0.5 if not lead else float(lead < 0.0)
+    tail = t_tail(math.sqrt(n) * lead / spread, n - 1) / 2.0
+    return tail if lead > 0.0 else 1.0 - tail
+
+
+def _row(cells: dict[str, str]) -> PublishedRow:
+    def cell(name: str, scale: float) -> PublishedCell:
+        return PublishedCell(float(cells[f"{name}_mean"]) / scale, float(cells[f"{name}_std"]) / scale)
+
+    dsc = {key: cell(key.replace(":", "_"), 100.0) for key in _DSC_KEYS}
+    hd95 = {"hd95_mm": cell("hd95", 1.0)}
+    return PublishedRow(cells["method"], cells["label_free"], {"dsc": dsc.pop("dsc"), **hd95, **dsc})
+
+
+def _audit(row: PublishedRow) -> AuditRow:
+    overall = row.cells["dsc"].mean
+    groups = fmean(row.cells[f"dsc:{group}"].mean for group in _GROUPS)
+    return AuditRow(row.label, overall, groups, overall - groups)
+
+
+def _printed_claims(printed: Sequence[PublishedRow], key: str) -> list[FalseClaim]:
+    """The column's best row against all others, and the paper's own where it is not best against those below it."""
+    best = max(printed, key=lambda row: row.cells[key].mean)
+    theirs = next(row for row in printed if row.label == THEIR_METHOD)
+    claims = [_claim(best, row, key) for row in printed if row is not best]
+    if theirs is not best:
+        claims += [_claim(theirs, row, key) for row in printed if row.cells[key].mean < theirs.cells[key].mean]
+    return claims
+
+
+def _claim(better: PublishedRow, worse: PublishedRow, key: str) -> FalseClaim:
+    n = CASES if key == "dsc" else CASES // len(_GROUPS)
+    return _false_claim(better.label, worse.label, key, n, better.cells[key], worse.cells[key], measured=False)
+
+
+def _measured_claims(ours: MethodRow, printed: Sequence[PublishedRow], key: str) -> list[FalseClaim]:
+    """Our row against every printed one; nothing for a column that the comparison does not have."""
+    cell = ours.cells.get(key)
+    if cell is None or cell.mean is None or cell.sd is None:
+        return []
+    own = PublishedCell(cell.mean, cell.sd)
+    return [_false_claim(ours.label, row.label, key, cell.n, own, row.cells[key], measured=True) for row in printed]
+
+
+def _false_claim(
+    better: str, worse: str, key: str, n: int, one: PublishedCell, other: PublishedCell, *, measured: bool
+) -> FalseClaim:
+    by_correlation = {f"{r:.1f}": probability_false(one, other, n, r) for r in CORRELATIONS}
+    return FalseClaim(better, worse, key, n, measured, by_correlation)
+
+
+def _mean_dsc(row: MethodRow) -> float:
+    return row.cells["dsc"].mean or 0.0
