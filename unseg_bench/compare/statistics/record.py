@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from unseg_bench.errors import SettingsError
+from unseg_bench.plugins.names import did_you_mean
+
 HYPOTHESES: dict[str, str] = {
     "t": "paired t-test: the mean difference is 0 (differences near enough to normal for their mean)",
     "sign_flip": "sign-flip test: the differences are symmetric about a mean of 0 (exact in that case)",
@@ -10,6 +13,8 @@ HYPOTHESES: dict[str, str] = {
     "it can reject when the means are equal",
 }
 """The null hypothesis of each test in words; asymmetric differences break the last one first."""
+CORRECTIONS = ("holm", "fdr_by")
+"""Corrections within a family, by statsmodels' names: Holm; Benjamini and Yekutieli's false discovery rate."""
 PRIMARY_TEST = "sign_flip"
 """The test whose adjusted p a claim rests on; fixed here, not chosen by its outcome."""
 
@@ -29,6 +34,22 @@ class StatisticsSettings:
     resamples: int = 9_999
     bootstraps: int = 1_000
     seed: int = 2025
+
+    def __post_init__(self) -> None:
+        """Raises: SettingsError for a number out of range or an unknown correction."""
+        if self.margin <= 0.0:
+            raise SettingsError(
+                f"--margin {self.margin:g}: equivalence needs a margin above 0, such as 0.02 (2 points)"
+            )
+        if self.correction not in CORRECTIONS:
+            raise SettingsError(
+                f"--correction {self.correction}: there is no such one.{did_you_mean(self.correction, CORRECTIONS)}"
+            )
+        for option, number in (("--resamples", self.resamples), ("--bootstraps", self.bootstraps)):
+            if number < 1:
+                raise SettingsError(f"{option} {number}: at least one is needed")
+        if self.seed < 0:
+            raise SettingsError(f"--seed {self.seed}: a seed is 0 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +116,10 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Tests that are corrected together. exploratory: its p values suggest, they do not confirm."""
+    """Tests that are corrected together. exploratory: its p values suggest, they do not confirm.
+
+    A method that has no case in common with the reference is in no pair.
+    """
 
     key: str
     title: str
@@ -158,9 +182,10 @@ class Ranking:
 class Interaction:
     """Whether DSC of a over b depends on tumour size: d against log2 of the reference's volume.
 
-    spearman: rank correlation of d with volume. slope: DSC of d per doubling of the volume, from a mixed model of both
-    methods' DSC (method x log2 volume, cases as groups), with its 95 % interval. cases_needed: cases for 80 % power
-    (two-sided .05) if the slope is what was seen; None where it cannot be told.
+    spearman: rank correlation of d with volume. slope: DSC of d per doubling of the volume, the method x log2 volume
+    term of the mixed model of both methods' DSC with cases as groups, with its 95 % interval. cases_needed: cases for
+    80 % power (two-sided .05) if the slope is what was seen; None where it cannot be told. p_adjusted: corrected over
+    the interactions of the reference with all others. reason: why there are no numbers, or which cases are left out.
     """
 
     a: str
@@ -172,6 +197,7 @@ class Interaction:
     p: float | None
     cases_needed: int | None
     reason: str | None = None
+    p_adjusted: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,101 @@
+"""Pairs of methods in a column, and the named families that they are corrected in."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from unseg_bench.compare.comparison import Column
+from unseg_bench.compare.score_table import ScoreTable
+from unseg_bench.compare.statistics.draws import generator, oriented
+from unseg_bench.compare.statistics.effects import dz, hodges_lehmann, rank_biserial, wins_ties_losses
+from unseg_bench.compare.statistics.intervals import bca_interval, mirrored, t_interval
+from unseg_bench.compare.statistics.record import Family, Pair, StatisticsSettings, TestResult
+from unseg_bench.compare.statistics.significance import equivalence, sign_flip, t_test, wilcoxon
+
+TESTS = ("t", "sign_flip", "wilcoxon")
+
+
+def families(table: ScoreTable, reference: str, named: bool, settings: StatisticsSettings) -> tuple[Family, ...]:
+    """The three families that are fixed beforehand: overall DSC, overall HD95, DSC of the groups.
+
+    The reference stands against each other method, in the order of labels. Groups are exploratory always, the overall
+    families where the data chose the reference (`named` False).
+    """
+    chosen = "" if named else ", which has the best mean DSC here"
+    against = f"{reference}{chosen} against each other method"
+    overall = [column for column in table.columns if column.group is None]
+    wanted = (
+        ("overall-dsc", f"DSC over all cases: {against}", [c for c in overall if c.metric == "dsc"], not named),
+        ("overall-hd95", f"HD95 over all cases: {against}", [c for c in overall if c.metric == "hd95_mm"], not named),
+        (
+            "groups",
+            f"DSC in each group: {against}",
+            [c for c in table.columns if c.group is not None and c.metric == "dsc"],
+            True,
+        ),
+    )
+    return tuple(
+        Family(key, title, settings.correction, exploratory, _pairs(table, columns, reference, settings))
+        for key, title, columns, exploratory in wanted
+    )
+
+
+def adjusted(p_values: Sequence[float | None], correction: str) -> list[float | None]:
+    """P values corrected together: `multipletests(p, method=correction)`; those without a number do not count."""
+    from statsmodels.stats.multitest import multipletests
+
+    given = [p for p in p_values if p is not None]
+    corrected = iter(np.asarray(multipletests(given, method=correction)[1], dtype=float).tolist() if given else ())
+    return [None if p is None else next(corrected) for p in p_values]
+
+
+def _pairs(
+    table: ScoreTable, columns: Sequence[Column], reference: str, settings: StatisticsSettings
+) -> tuple[Pair, ...]:
+    """The reference against each other method in each column, every test corrected over all of them."""
+    rivals = [label for label in table.labels if label != reference]
+    found = [_pair(table, column, reference, rival, settings) for column in columns for rival in rivals]
+    pairs = [pair for pair in found if pair is not None]
+    for test in TESTS:
+        results: list[TestResult] = [getattr(pair, test) for pair in pairs]
+        corrected = adjusted([result.p for result in results], settings.correction)
+        pairs = [
+            replace(pair, **{test: replace(result, p_adjusted=p)})
+            for pair, result, p in zip(pairs, results, corrected, strict=True)
+        ]
+    return tuple(pairs)
+
+
+def _pair(table: ScoreTable, column: Column, a: str, b: str, settings: StatisticsSettings) -> Pair | None:
+    """Method a against b in a column, p values not corrected yet; None where they have no case in common."""
+    ones, others = (np.array(values) for values in table.pairs(column.key, a, b))
+    if len(ones) == 0:
+        return None
+    d = ones - others
+    canonical, sign = oriented(d, a, b)
+    key = (column.key, *sorted((a, b)))
+    flipped, exact = sign_flip(canonical, settings.resamples, generator(settings.seed, "sign-flip", *key))
+    bca = bca_interval(canonical, settings.resamples, generator(settings.seed, "bca", *key))
+    mean = float(d.mean())
+    wins, ties, losses = wins_ties_losses(d, column.higher_is_better)
+    return Pair(
+        column=column.key,
+        a=a,
+        b=b,
+        n=len(d),
+        mean_difference=mean,
+        t_interval=t_interval(d),
+        bca_interval=mirrored(bca, sign),
+        t=t_test(d),
+        sign_flip=flipped if flipped.p is None else replace(flipped, statistic=mean),
+        sign_flip_exact=exact,
+        wilcoxon=wilcoxon(d),
+        dz=dz(d),
+        rank_biserial=rank_biserial(d),
+        hodges_lehmann=hodges_lehmann(d),
+        wins=wins,
+        ties=ties,
+        losses=losses,
+        equivalence=equivalence(ones, others, settings.margin) if column.metric == "dsc" else None,
+    )

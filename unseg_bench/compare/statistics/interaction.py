@@ -1,0 +1,110 @@
+"""Whether the difference between two methods depends on how large the tumour is."""
+
+from dataclasses import replace
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unseg_bench.compare.comparison import Column
+from unseg_bench.compare.score_table import ScoreTable
+from unseg_bench.compare.statistics.families import adjusted
+from unseg_bench.compare.statistics.intervals import LEVEL
+from unseg_bench.compare.statistics.record import Interaction, Interval, StatisticsSettings, TestResult
+from unseg_bench.compare.statistics.samples import snapped
+
+POWER = 0.8
+ALPHA = 0.05
+_MOST_CASES = 100_000
+
+
+def interactions(
+    table: ScoreTable, column: Column, reference: str, settings: StatisticsSettings
+) -> tuple[Interaction, ...]:
+    """Method x size for the reference against each other method, p corrected over them."""
+    found = [interaction(table, column, reference, rival) for rival in table.labels if rival != reference]
+    corrected = adjusted([one.p for one in found], settings.correction)
+    return tuple(replace(one, p_adjusted=p) for one, p in zip(found, corrected, strict=True))
+
+
+def interaction(table: ScoreTable, column: Column, a: str, b: str) -> Interaction:
+    """Slope of d = a - b on log2 of the tumour volume, with Spearman's correlation beside it.
+
+    The slope is the method x log2(volume) term of the mixed model of both methods' scores (random intercept a case,
+    each case seen with both methods): there the generalised least squares estimate does not depend on the variance
+    between cases and equals ordinary least squares of d, standard error included where that variance is not estimated
+    as 0. So it is computed as that (`scipy.stats.linregress`): it cannot fail to converge, and has t with n - 2 degrees
+    of freedom in place of the mixed model's normal approximation. Cases without a tumour have no logarithm and are left
+    out, as are those that either method has no value for.
+    """
+    from scipy.stats import linregress, t
+
+    d, volumes, healthy = _differences(table, column, a, b)
+    left_out = f"{healthy} case{'s' * (healthy != 1)} without a tumour left out" if healthy else None
+    if reason := _why_not(d, volumes):
+        nothing = Interval(None, None, reason)
+        return Interaction(a, b, len(d), TestResult(None, None, None, reason), None, nothing, None, None, reason)
+    slope, _, _, p, error = np.asarray(linregress(np.log2(volumes), d), dtype=float).tolist()
+    reach = float(t.ppf(0.5 + LEVEL / 2, len(d) - 2)) * error
+    return Interaction(
+        a=a,
+        b=b,
+        n=len(d),
+        spearman=_spearman(d, volumes),
+        slope=slope,
+        slope_interval=Interval(slope - reach, slope + reach),
+        p=p,
+        cases_needed=cases_needed(slope / error, len(d)) if error > 0 else None,
+        reason=left_out,
+    )
+
+
+def cases_needed(t_seen: float, n: int) -> int | None:
+    """Cases for 80 % power of the slope's two-sided t-test (.05), if slope, noise and spread of sizes are as seen.
+
+    `t_seen` with n cases; with m it is centred at t_seen * sqrt(m / n). None beyond 100,000.
+    """
+    from scipy.stats import nct, norm, t
+
+    if t_seen == 0.0:
+        return None
+    floor = n * ((norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER)) / t_seen) ** 2
+    if floor > _MOST_CASES:
+        return None
+    for m in count(max(3, int(floor))):
+        limit, centre = t.ppf(1 - ALPHA / 2, m - 2), abs(t_seen) * np.sqrt(m / n)
+        if nct.sf(limit, m - 2, centre) + nct.cdf(-limit, m - 2, centre) >= POWER:
+            return m
+    return None
+
+
+def _differences(
+    table: ScoreTable, column: Column, a: str, b: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    """Differences d and the volume (ml) of each case with a tumour and both values, and how many have no tumour."""
+    ones, others = table.column(column.key, a), table.column(column.key, b)
+    rows = [
+        (x - y, table.tumour_ml[case]) for case, x in ones.items() if x is not None and (y := others[case]) is not None
+    ]
+    kept = [row for row in rows if row[1] > 0.0]
+    d, volumes = np.array(kept, dtype=float).reshape(-1, 2).T
+    return d, volumes, len(rows) - len(kept)
+
+
+def _why_not(d: NDArray[np.float64], volumes: NDArray[np.float64]) -> str | None:
+    if len(d) < 3:
+        return "fewer than three cases with a tumour"
+    if np.ptp(volumes) == 0.0:
+        return "every tumour has the same volume"
+    own = snapped(d)
+    if not own.any():
+        return "equal in every case"
+    return "the same difference in every case" if np.ptp(own) == 0.0 else None
+
+
+def _spearman(d: NDArray[np.float64], volumes: NDArray[np.float64]) -> TestResult:
+    """Rank correlation of d with the volume: `scipy.stats.spearmanr`; beside the slope, so not corrected."""
+    from scipy.stats import spearmanr
+
+    statistic, p = np.asarray(spearmanr(snapped(d), volumes), dtype=float).tolist()
+    return TestResult(statistic, p, None)
