@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from matplotlib.figure import Figure
 
@@ -15,12 +16,13 @@ class FigureSettings:
     """What a figure may need beside the comparison.
 
     width_mm: printed width. runs: the scores behind the comparison, with folders (`examples`) and options (`sweep`).
-    case, slice_index: what `examples` shows instead of its own choice; the slice is axial, counted from 0 at the
-    bottom of the prepared volume. over: the option along the axis of `sweep`.
+    data: where the runs' data folder is now, if it has moved. case, slice_index: what `examples` shows instead of its
+    own choice; slices are axial, counted from 0 at the lowest of the file. over: the option along the axis of `sweep`.
     """
 
     width_mm: float = DOUBLE_MM
     runs: Sequence[RunScores] = ()
+    data: Path | None = None
     case: str | None = None
     slice_index: int | None = None
     over: str | None = None

@@ -2,8 +2,18 @@
 
 from types import MappingProxyType
 
-from unseg_bench.report.figures import dsc_by_size
+from unseg_bench.report.figures import (
+    critical_difference,
+    dsc_by_size,
+    examples,
+    paired_differences,
+    ranking_stability,
+    sweep,
+    volumes,
+)
 from unseg_bench.report.figures.kinds import FigureKind
 
-FIGURES = MappingProxyType[str, FigureKind]({kind.name: kind for kind in (dsc_by_size.KIND,)})
+_MODULES = (dsc_by_size, paired_differences, critical_difference, ranking_stability, volumes, examples, sweep)
+
+FIGURES = MappingProxyType[str, FigureKind]({module.KIND.name: module.KIND for module in _MODULES})
 """Every kind by its name."""

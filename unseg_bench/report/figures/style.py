@@ -127,13 +127,23 @@ def wrapped(text: str, width_mm: float, size: float = SMALL) -> str:
 
 def add_footer(figure: Figure, comparison: Comparison, *notes: str) -> None:
     """Write the notes below the figure, in room of their own, with the warning that a phantom is no evidence."""
-    sentences = [*(note for note in notes if note), *([] if comparison.evidence else ["phantom: no evidence"])]
     width_mm, height_mm = (MM_PER_INCH * float(inches) for inches in figure.get_size_inches())
-    text = wrapped("; ".join(sentences), width_mm - 4)
-    height = (len(text.splitlines()) * LINE_MM + 2.0) / height_mm
+    text = footer_text(comparison, width_mm, *notes)
     figure.text(2 / width_mm, 1 / height_mm, text, fontsize=SMALL, color=EDGE, va="bottom", ha="left")
-    engine = figure.get_layout_engine()
-    engine.set(rect=(0.0, height, 1.0, 1.0 - height))  # pyright: ignore[reportOptionalMemberAccess, reportCallIssue]
+    if (engine := figure.get_layout_engine()) is not None:
+        height = footer_height_mm(text) / height_mm
+        engine.set(rect=(0.0, height, 1.0, 1.0 - height))  # pyright: ignore[reportCallIssue]
+
+
+def footer_text(comparison: Comparison, width_mm: float, *notes: str) -> str:
+    """Return the notes as the lines that stand below a figure of this width."""
+    sentences = [*(note for note in notes if note), *([] if comparison.evidence else ["phantom: no evidence"])]
+    return wrapped("; ".join(sentences), width_mm - 4)
+
+
+def footer_height_mm(text: str) -> float:
+    """Return the room that the lines below a figure take."""
+    return len(text.splitlines()) * LINE_MM + 2.0
 
 
 def cases_text(count: int) -> str:

@@ -1,0 +1,86 @@
+"""Figures as files: the same bytes for the same comparison, whenever and wherever they are written."""
+
+import io
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from unseg_bench.compare.comparison import Comparison
+from unseg_bench.data.atomic import make_folder, whole_file
+from unseg_bench.errors import DataError, ScoreError, SettingsError
+from unseg_bench.plugins.names import did_you_mean
+from unseg_bench.report.figures.kinds import FigureKind, FigureSettings
+from unseg_bench.report.figures.registry import FIGURES
+from unseg_bench.report.figures.style import house_style
+from unseg_bench.report.figures.svg import NO_METADATA
+
+METADATA: dict[str, dict[str, Any]] = {
+    "svg": NO_METADATA,
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+}
+"""The formats, and what of their metadata would change with the day or matplotlib's version: None leaves it out."""
+
+
+@dataclass(slots=True)
+class Written:
+    """What was written: (figure, its files), and why the others could not be drawn."""
+
+    figures: list[tuple[FigureKind, list[Path]]] = field(default_factory=list[tuple[FigureKind, list[Path]]])
+    not_drawn: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def figure_bytes(figure: Figure, file_format: str) -> bytes:
+    """Return a figure as a file of one of the formats in METADATA."""
+    buffer = io.BytesIO()
+    with house_style():
+        figure.savefig(buffer, format=file_format, metadata=METADATA[file_format])
+    return buffer.getvalue()
+
+
+def write_figures(
+    comparison: Comparison,
+    settings: FigureSettings,
+    folder: Path,
+    names: Sequence[str] = (),
+    formats: Sequence[str] = ("svg", "pdf"),
+) -> Written:
+    """Write NAME.FORMAT into the folder for the named figures, without names for all that can be drawn.
+
+    Raises: SettingsError for an unknown name or format; for a named figure ScoreError or DataError saying why it cannot
+    be drawn.
+    """
+    _check("only", "figure", names, FIGURES)
+    _check("format", "format", formats, METADATA)
+    written = Written()
+    for name in dict.fromkeys(names) or FIGURES:
+        try:
+            figure = FIGURES[name].draw(comparison, settings)
+        except (ScoreError, DataError) as error:
+            if names:
+                raise
+            written.not_drawn[name] = str(error)
+            continue
+        written.figures.append((FIGURES[name], _write(figure, folder, name, formats)))
+    return written
+
+
+def _write(figure: Figure, folder: Path, name: str, formats: Sequence[str]) -> list[Path]:
+    paths = [folder / f"{name}.{file_format}" for file_format in dict.fromkeys(formats)]
+    try:
+        make_folder(folder)
+        for path in paths:
+            with whole_file(path) as temporary:
+                temporary.write_bytes(figure_bytes(figure, path.suffix[1:]))
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({error.strerror}); choose another folder with --out") from None
+    return paths
+
+
+def _check(option: str, what: str, given: Sequence[str], known: Collection[str]) -> None:
+    for word in given:
+        if word not in known:
+            raise SettingsError(f"--{option} {word}: there is no such {what}.{did_you_mean(word, known)}")
