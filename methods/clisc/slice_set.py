@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseg_bench.blocks.slices import Pictures, Scaling, eight_bit, resize
+from unseg_bench.data.atomic import reserve
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Volume
 from unseg_bench.plugins.context import Artifact
@@ -36,6 +37,7 @@ def gather_slices(
     """Write every labelled slice, altered if asked and resized to (size, size), to the .npy file `path`."""
     tumour = np.concatenate([labelled_slices(labels, case_id)[1] for case_id in cohort.case_ids])
     pictures = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(tumour), size, size))
+    reserve(path)
     start = 0
     for volume in cohort:
         slices, labelled = labelled_slices(labels, volume.case_id)

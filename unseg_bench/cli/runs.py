@@ -143,13 +143,8 @@ def _print_record(run: "RunFolder", scores: "Sequence[CaseScore]") -> None:
 
 def _print_stages(run: "RunFolder") -> None:
     """Print every stage with the time that it took when it was computed in this run."""
-    import json
-
-    if not run.log_file.is_file():
-        return
     stages: dict[str, str] = {}
-    for line in run.log_file.read_text(encoding="utf-8").splitlines():
-        event = json.loads(line)
+    for event in run.events():
         if event["event"] == "stage" and not (event["cached"] and event["stage"] in stages):
             stages[event["stage"]] = "kept from before" if event["cached"] else seconds_text(event["seconds"])
     for number, (stage, text) in enumerate(stages.items()):

@@ -1,12 +1,19 @@
-"""Files appear whole or not at all: written beside, flushed to disk, renamed."""
+"""Files appear whole or not at all: written beside, flushed to disk, renamed. A full disk is said in one line."""
 
+import errno
 import json
 import os
+import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Any
+
+from unseg_bench.errors import RunError, UbenchError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_NO_ROOM_BYTES = 64 * 1024
 
 
 def sync_folder(folder: Path) -> None:
@@ -20,23 +27,49 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def sync_tree(folder: Path) -> None:
+    """Flush every file below `folder`, and the folders that name them, to disk: it may get its final name then."""
+    for parent, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            with Path(parent, name).open("rb") as written:
+                os.fsync(written.fileno())
+        sync_folder(Path(parent))
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and its parents; the new ones survive a power loss."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in reversed(new):
+        sync_folder(path.parent)
+
+
 @contextmanager
 def whole_file(path: Path) -> Generator[Path]:
-    """Yield a temporary path beside `path`; on success it replaces `path`, on any error it is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Yield a temporary path beside `path`; on success it replaces `path`, on any error it is removed.
+
+    Raises RunError naming the folder when its disk is full.
+    """
+    with room_on_disk(path.parent):
+        temporary = _empty_file_beside(path)
+    try:
+        with room_on_disk(path.parent):
+            yield temporary
+            with temporary.open("rb+") as written:
+                os.fsync(written.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+            sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _empty_file_beside(path: Path) -> Path:
+    make_folder(path.parent)
     suffix = "".join(path.suffixes[-2:])
     descriptor, name = mkstemp(prefix=f".{path.name}.", suffix=f".part{suffix}", dir=path.parent)
     os.close(descriptor)
-    temporary = Path(name)
-    try:
-        yield temporary
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-        sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    return Path(name)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -48,3 +81,44 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - whatever json can hold
     """Write `value` as indented JSON to `path`, whole or not at all."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def reserve(path: Path) -> None:
+    """Give a sparse file its blocks now: a write into a memory map of it would kill the process on a full disk.
+
+    Raises RunError when there is no room. No effect where the system cannot do it (macOS).
+    """
+    if hasattr(os, "posix_fallocate"):
+        with room_on_disk(path.parent), path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
+@contextmanager
+def room_on_disk(folder: Path) -> Generator[None]:
+    """Turn whatever fails inside into a RunError that says so when the cause is that the disk of `folder` is full."""
+    try:
+        yield
+    except UbenchError:
+        raise
+    except Exception as error:
+        if (full := full_disk(error, folder)) is not None:
+            raise full from error
+        raise
+
+
+def full_disk(error: Exception, folder: Path) -> RunError | None:
+    """Return the error to raise when `error` came of a full disk under `folder`, else None.
+
+    Libraries tell it in many ways: by number, in words alone (safetensors), or neither (numpy: '100 requested and 50
+    written'), so the room that is left is looked at too.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    said = getattr(error, "errno", None) in _FULL or any(os.strerror(code) in str(error) for code in _FULL)
+    if not said and shutil.disk_usage(folder).free >= _NO_ROOM_BYTES:
+        return None
+    return RunError(
+        f"{folder}: no space left on its disk ({type(error).__name__}: {error}). Free some (`ubench clean` shows what "
+        "the cache holds), or have the cache elsewhere (UBENCH_CACHE) or the runs (--runs); the same command then goes "
+        "on where it stood"
+    )

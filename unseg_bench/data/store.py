@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unseg_bench.data.atomic import sync_folder
+from unseg_bench.data.atomic import make_folder, room_on_disk, sync_folder
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.nifti import NiftiGrid, grid_from_header, header_bytes, read_image, write_mask
 from unseg_bench.data.prepare import PREPARATION_VERSION, Placement, prepare
@@ -93,11 +93,13 @@ class PreparedStore:
             "spacing_mm": [image.spacing_mm[axis] for axis in placement.axes],
             "header": base64.b64encode(header_bytes(image)).decode(),
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = Path(mkdtemp(prefix=".part-", dir=self.folder))
+        with room_on_disk(self.folder):
+            make_folder(self.folder)
+            temporary = Path(mkdtemp(prefix=".part-", dir=self.folder))
         try:
-            _write_files(temporary, prepared, brain, facts)
-            _rename(temporary, folder)
+            with room_on_disk(self.folder):
+                _write_files(temporary, prepared, brain, facts)
+                _rename(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 

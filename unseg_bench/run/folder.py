@@ -1,13 +1,15 @@
 """The run folder: run.json, predictions/, scores.csv, log.jsonl. It is the single truth about a run."""
 
 import json
+import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
-from unseg_bench.data.atomic import write_json
+from unseg_bench.data.atomic import make_folder, room_on_disk, write_json
 from unseg_bench.data.paths import check_case_id
 from unseg_bench.errors import DataError, UbenchError
 
@@ -60,9 +62,28 @@ class RunFolder:
     def log(self, event: str, values: Mapping[str, Any]) -> None:
         """Append one line to log.jsonl."""
         line = {"time": time.strftime("%Y-%m-%dT%H:%M:%S"), "event": event, **values}
-        self.path.mkdir(parents=True, exist_ok=True)
-        with self.log_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        text = json.dumps(line, ensure_ascii=False) + "\n"
+        with room_on_disk(self.path):
+            make_folder(self.path)
+            with self.log_file.open("ab+") as file:
+                file.write(b"\n" * _ends_in_mid_line(file) + text.encode())
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the lines of log.jsonl, without those that a crash cut short."""
+        if not self.log_file.is_file():
+            return []
+        events: list[dict[str, Any]] = []
+        for line in self.log_file.read_text(encoding="utf-8", errors="replace").splitlines():
+            with suppress(json.JSONDecodeError):
+                events.append(json.loads(line))
+        return events
+
+
+def _ends_in_mid_line(file: BinaryIO) -> bool:
+    if file.seek(0, os.SEEK_END) == 0:
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"
 
 
 def find_runs(folder: Path) -> list[RunFolder]:

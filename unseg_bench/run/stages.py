@@ -1,7 +1,6 @@
 """The stage cache: a stage's result lies in a folder named by the digest of all that it depends on."""
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -11,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from unseg_bench.data.atomic import sync_folder, write_json
+from unseg_bench.data.atomic import full_disk, make_folder, room_on_disk, sync_folder, sync_tree, write_json
 from unseg_bench.errors import RunError, UbenchError
 from unseg_bench.plugins.context import Artifact, Input, Stage
 from unseg_bench.run.digests import code_digest, digest_of
@@ -88,21 +87,21 @@ class StageCache:
         """
         digest = digest_of(call.key)
         final = self._folder(call.stage.name, digest)
-        final.parent.mkdir(parents=True, exist_ok=True)
         with hold(final.with_name(final.name + ".lock"), on_wait):
             if (found := self.find(call)) is not None and not refresh:
                 return found
             partial = final.with_name(final.name + ".partial")
             work = StageWork(partial / "result", partial / "scratch", _stage_seed(call), device, report)
             shutil.rmtree(work.folder, ignore_errors=True)
-            work.folder.mkdir(parents=True)
-            work.scratch.mkdir(exist_ok=True)
+            with room_on_disk(final.parent):
+                make_folder(work.folder)
+                work.scratch.mkdir(exist_ok=True)
             started = time.monotonic()
             _call_function(call, work, extras or {})
             seconds = round(time.monotonic() - started, 3)
             record = {"key": call.key, "seconds": seconds, "device": device, "label_reads": label_reads()}
             write_json(work.folder / RECORD, record)
-            _sync_files(work.folder)
+            sync_tree(work.folder)
             shutil.rmtree(final, ignore_errors=True)
             work.folder.replace(final)
             sync_folder(final.parent)
@@ -143,12 +142,5 @@ def _call_function(call: Call, work: StageWork, extras: Mapping[str, Any]) -> No
     except UbenchError:
         raise
     except Exception as error:
-        raise RunError(f"stage '{call.stage.name}' failed: {type(error).__name__}: {error}") from error
-
-
-def _sync_files(folder: Path) -> None:
-    """Flush every file of a result to disk before its folder gets its final name."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as written:
-                os.fsync(written.fileno())
+        failed = RunError(f"stage '{call.stage.name}' failed: {type(error).__name__}: {error}")
+        raise full_disk(error, work.folder) or failed from error
