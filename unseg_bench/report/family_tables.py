@@ -1,0 +1,167 @@
+"""One family of tests as two tables of words: how large the differences are, and what each test says of them."""
+
+from collections.abc import Iterable
+
+from unseg_bench.compare.comparison import Column, Comparison
+from unseg_bench.compare.statistics.record import Family, Pair, Statistics, TestResult
+from unseg_bench.report.notes import column_name, name_cell, warnings
+from unseg_bench.report.numbers import amount, difference_unit, fixed, interval_text, p_value, signed
+from unseg_bench.report.text_table import TextCell, TextSection, TextTable, plain_columns
+
+_CORRECTIONS = {"holm": "Holm", "fdr_by": "Benjamini-Yekutieli"}
+
+
+def family_tables(comparison: Comparison, statistics: Statistics, family: Family) -> tuple[TextTable, ...]:
+    """The differences and the tests of one family; nothing for a family without pairs."""
+    if not family.pairs:
+        return ()
+    return (_differences(comparison, statistics, family), _tests(comparison, statistics, family))
+
+
+def correction_name(correction: str) -> str:
+    """Return a correction as a paper names it."""
+    return _CORRECTIONS.get(correction, correction)
+
+
+def reasons(found: Iterable[tuple[str, str | None]]) -> tuple[str, ...]:
+    """Return notes on numbers that there are not, from (whose, why or None): 'no number (one case only): a, b'."""
+    by_reason: dict[str, list[str]] = {}
+    for whose, why in found:
+        if why and whose not in by_reason.setdefault(why, []):
+            by_reason[why].append(whose)
+    return tuple(f"{why}: {', '.join(names)}" for why, names in by_reason.items())
+
+
+def _differences(comparison: Comparison, statistics: Statistics, family: Family) -> TextTable:
+    """Mean difference with its intervals, effect sizes, wins, equivalence."""
+    columns = {column.key: column for column in comparison.columns}
+    margin = amount(statistics.settings.margin, "dsc", 1)
+    equivalence = any(pair.equivalence is not None for pair in family.pairs)
+    rows = tuple(
+        (
+            *_who(comparison, family, pair, columns[pair.column]),
+            *map(TextCell, _effects(pair, columns[pair.column].metric)),
+            *([_equivalence(pair)] if equivalence else []),
+        )
+        for pair in family.pairs
+    )
+    unit = "/".join(dict.fromkeys(difference_unit(columns[pair.column].metric) for pair in family.pairs))
+    headings = ("n", f"mean d\n{unit}", "95 %\nt", "95 %\nBCa", "dz", "rank-\nbiserial", "HL", "won/tied/\nlost")
+    return TextTable(
+        key=f"{family.key}-differences",
+        title=f"{_title(family)}: differences",
+        columns=plain_columns(
+            *_who_headings(family),
+            *headings,
+            *([f"within\n±{margin}"] if equivalence else []),
+            words=(*_who_headings(family), f"within\n±{margin}"),
+        ),
+        sections=(TextSection(rows),),
+        notes=(
+            f"d: {_subject(family)} of the same case; dz: mean(d)/sd(d); rank-biserial: of matched pairs; "
+            "HL: Hodges-Lehmann, the median of the means of pairs of d",
+            *(["within: two one-sided t-tests that the mean d lies inside the margin, p < .05"] * equivalence),
+            *_missing_numbers(family, columns),
+        ),
+        warnings=warnings(comparison),
+        lead=len(_who_headings(family)),
+    )
+
+
+def _tests(comparison: Comparison, statistics: Statistics, family: Family) -> TextTable:
+    """The p of each test, as it is and corrected within the family, the hypotheses in words below."""
+    columns = {column.key: column for column in comparison.columns}
+    by = correction_name(family.correction)
+    headings = [f"{test}\n{what}" for test in ("sign-flip", "t-test", "Wilcoxon") for what in ("p", by)]
+    rows = tuple(
+        (
+            *_who(comparison, family, pair, columns[pair.column]),
+            *(TextCell(text) for test in (pair.sign_flip, pair.t, pair.wilcoxon) for text in _p_texts(test)),
+        )
+        for pair in family.pairs
+    )
+    exact = all(pair.sign_flip_exact for pair in family.pairs)
+    drawn = f"{statistics.settings.resamples} draws of signs where n is above 15"
+    return TextTable(
+        key=f"{family.key}-tests",
+        title=f"{_title(family)}: tests",
+        columns=plain_columns(*_who_headings(family), *headings, words=_who_headings(family)),
+        sections=(TextSection(rows),),
+        notes=(
+            f"{by}: corrected over the {len(family.pairs)} comparisons of this family; "
+            f"claims rest on the corrected sign-flip test ({'all signs' if exact else drawn})",
+            *(["exploratory: these p values suggest, they do not confirm"] * family.exploratory),
+            *statistics.hypotheses.values(),
+            *_missing_numbers(family, columns),
+        ),
+        warnings=warnings(comparison),
+        lead=len(_who_headings(family)),
+    )
+
+
+def _title(family: Family) -> str:
+    return f"{family.title}{' (exploratory)' if family.exploratory else ''}"
+
+
+def _one_reference(family: Family) -> bool:
+    return len({pair.a for pair in family.pairs}) == 1
+
+
+def _subject(family: Family) -> str:
+    """What is subtracted from what."""
+    return f"{family.pairs[0].a} less the method named" if _one_reference(family) else "a less b"
+
+
+def _who_headings(family: Family) -> tuple[str, ...]:
+    grouped = len({pair.column for pair in family.pairs}) > 1
+    return (*(["group"] * grouped), *(["method"] if _one_reference(family) else ["a", "b"]))
+
+
+def _who(comparison: Comparison, family: Family, pair: Pair, column: Column) -> list[TextCell]:
+    """The cells that name a row: group, method a unless it is the same in all rows, method b."""
+    grouped = len({one.column for one in family.pairs}) > 1
+    labels = [pair.b] if _one_reference(family) else [pair.a, pair.b]
+    metrics = len({one.column.partition(":")[0] for one in family.pairs})
+    group = column_name(column) if metrics > 1 else column.group or "all cases"
+    return [*([TextCell(group)] if grouped else []), *(name_cell(comparison, label) for label in labels)]
+
+
+def _effects(pair: Pair, metric: str) -> tuple[str, ...]:
+    return (
+        str(pair.n),
+        signed(pair.mean_difference, metric),
+        interval_text(pair.t_interval, metric),
+        interval_text(pair.bca_interval, metric),
+        fixed(pair.dz, 2),
+        fixed(pair.rank_biserial, 2),
+        signed(pair.hodges_lehmann, metric),
+        f"{pair.wins}/{pair.ties}/{pair.losses}",
+    )
+
+
+def _equivalence(pair: Pair) -> TextCell:
+    found = pair.equivalence
+    if found is None or found.p is None:
+        return TextCell(p_value(None))
+    return TextCell(f"{'yes' if found.equivalent else 'no'} (p={p_value(found.p)})".replace("=<", "<"))
+
+
+def _p_texts(test: TestResult) -> tuple[str, str]:
+    return p_value(test.p), p_value(test.p_adjusted)
+
+
+def _missing_numbers(family: Family, columns: dict[str, Column]) -> tuple[str, ...]:
+    """Why a test, an interval or an equivalence has no number."""
+    grouped = len({pair.column for pair in family.pairs}) > 1
+    return reasons(
+        (f"{column_name(columns[pair.column])} {pair.b}" if grouped else pair.b, why)
+        for pair in family.pairs
+        for why in (
+            pair.t_interval.reason,
+            pair.bca_interval.reason,
+            pair.t.reason,
+            pair.sign_flip.reason,
+            pair.wilcoxon.reason,
+            pair.equivalence.reason if pair.equivalence is not None else None,
+        )
+    )

@@ -1,0 +1,129 @@
+"""What must be said below a table: how to read it, what its means hide, what it is no evidence of."""
+
+from collections.abc import Callable, Sequence
+
+from unseg_bench.compare.comparison import Cell, Column, Comparison, MethodRow
+from unseg_bench.compare.published import Published
+from unseg_bench.report.numbers import count, fixed, metric_heading, signed
+from unseg_bench.report.text_table import TextCell
+
+BELOW_FLOOR = "†"
+"""After the name of a learned method whose mean DSC is below that of the best floor."""
+STAR = "*"
+"""After the best mean of a column that is significantly better than the second best."""
+NO_EVIDENCE = "phantom figures are no evidence about the real methods"
+
+
+def comparison_title(comparison: Comparison) -> str:
+    """Return 'brats2020, split default, test: 75 cases'."""
+    cases = count(len(comparison.cases), "case")
+    return f"{comparison.dataset}, split {comparison.split}, {comparison.part}: {cases}"
+
+
+def name_cell(comparison: Comparison, label: str) -> TextCell:
+    """Return a method's name with its mark where it is below the floor; any other text as it is."""
+    below = any(row.below_floor for row in comparison.rows if row.label == label)
+    return TextCell(label, marks=(BELOW_FLOOR,) if below else ())
+
+
+def warnings(comparison: Comparison) -> tuple[str, ...]:
+    """Return what a reader must not miss: methods below the floor, and that a phantom is no evidence."""
+    below = [row.label for row in comparison.rows if row.below_floor]
+    return (
+        *([f"{BELOW_FLOOR} below the floor {comparison.floor} in mean DSC: {', '.join(below)}"] if below else []),
+        *([] if comparison.evidence else [NO_EVIDENCE]),
+    )
+
+
+def score_notes(comparison: Comparison, columns: Sequence[Column]) -> tuple[str, ...]:
+    """Return the notes below a table of means in these columns."""
+    return (
+        "mean±sd over cases (sd: n in the denominator)",
+        *_star(comparison, columns),
+        *_groups(comparison, columns),
+        *_rules(comparison),
+        *_counts(comparison),
+        *_untested(comparison, columns),
+        *_seeds(comparison),
+        *comparison.notes,
+        *_published(comparison.published, columns),
+    )
+
+
+def _star(comparison: Comparison, columns: Sequence[Column]) -> list[str]:
+    if all(comparison.test(column.key).second is None for column in columns):
+        return []
+    return [f"{STAR} best against second best, paired t-test, p < {comparison.alpha:g}, per column, uncorrected"]
+
+
+def _groups(comparison: Comparison, columns: Sequence[Column]) -> list[str]:
+    if all(column.group is None for column in columns):
+        return []
+    if comparison.grouping == "tumour size":
+        return ["size groups: equal numbers of cases in order of the reference's tumour volume; ranges in ml"]
+    return [f"groups: {comparison.grouping} of the cohort's table; ranges are of the reference's tumour volume"]
+
+
+def _rules(comparison: Comparison) -> list[str]:
+    return [f"HD95: {comparison.scoring_rules.get('hd95', '?')}; one empty mask: {comparison.empty}"]
+
+
+def _counts(comparison: Comparison) -> list[str]:
+    """What '2e', '1m' and 'n=13' mean, with every method's counts over all cases."""
+    empty = _of_methods(comparison, lambda cell: cell.empty_predictions)
+    missing = _of_methods(comparison, lambda cell: cell.missing)
+    fewer = any(row.cells[column.key].n != column.n for row in comparison.rows for column in comparison.columns)
+    return [
+        *([f"e: predictions without a voxel on a case with a tumour: {empty}"] if empty else []),
+        *([f"m: cases without a prediction: {missing}"] if missing else []),
+        *(["n: cases in the mean, where it is not over all"] if fewer else []),
+    ]
+
+
+def _of_methods(comparison: Comparison, number: Callable[[Cell], int]) -> str:
+    counts = [(row, number(row.cells["dsc"])) for row in comparison.rows]
+    return ", ".join(f"{row.label} {found} of {_predictions(comparison, row)}" for row, found in counts if found)
+
+
+def _predictions(comparison: Comparison, row: MethodRow) -> int:
+    return len(comparison.cases) * len(row.seeds)
+
+
+def _untested(comparison: Comparison, columns: Sequence[Column]) -> list[str]:
+    """The columns in which best and second best could not be tested, or have one mean."""
+    lines: dict[str, list[str]] = {}
+    for column in columns:
+        test = comparison.test(column.key)
+        if test.second is None:
+            continue
+        name = column_name(column)
+        if test.reason:
+            lines.setdefault(f"no p ({test.reason})", []).append(name)
+        if test.tied:
+            lines.setdefault("best and second best have the same mean", []).append(name)
+    return [f"{what}: {', '.join(names)}" for what, names in lines.items()]
+
+
+def column_name(column: Column) -> str:
+    """Return a column in a sentence: 'DSC %', 'Tiny DSC %'."""
+    return " ".join(filter(None, (column.group, metric_heading(column.metric))))
+
+
+def _seeds(comparison: Comparison) -> list[str]:
+    return [
+        f"{row.label}: mean of {len(row.seeds)} seeds within each case; "
+        f"their mean DSC spread by {fixed(100 * row.dsc_seed_sd, 2)} points (sd)"
+        for row in comparison.rows
+        if row.dsc_seed_sd is not None
+    ]
+
+
+def _published(published: Published | None, columns: Sequence[Column]) -> list[str]:
+    """Whether the printed rows agree with themselves."""
+    if published is None or not any(column.key == "dsc" for column in columns):
+        return []
+    differences = ", ".join(f"{row.label} {signed(row.difference, 'dsc')}" for row in published.audit)
+    return [
+        "published rows are as printed, neither measured nor tested here",
+        f"published overall DSC less the mean of its five groups, which is 0 where groups are equal: {differences}",
+    ]

@@ -1,0 +1,95 @@
+"""Numbers as a paper prints them; every export takes them from here. None, an undefined number, is a dash."""
+
+from collections.abc import Mapping
+
+from unseg_bench.compare.statistics.record import Interval
+
+DASH = "–"
+"""What stands for a number that there is not."""
+UNITS: Mapping[str, str] = {"dsc": "%", "hd95_mm": "mm"}
+"""Unit of a mean of each metric, as printed."""
+NAMES: Mapping[str, str] = {"dsc": "DSC", "hd95_mm": "HD95"}
+"""Name of each metric, as printed."""
+
+
+def metric_heading(metric: str) -> str:
+    """Return 'DSC %' or 'HD95 mm'."""
+    return f"{NAMES[metric]} {UNITS[metric]}"
+
+
+def difference_unit(metric: str) -> str:
+    """Return 'points' (of DSC in %) or 'mm'."""
+    return "points" if metric == "dsc" else "mm"
+
+
+def fixed(value: float | None, digits: int) -> str:
+    """Return a number with so many decimals, never '-0.00'."""
+    if value is None:
+        return DASH
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if not text.strip("-0.") else text
+
+
+def amount(value: float | None, metric: str, digits: int = 2) -> str:
+    """Return a score or a difference of scores as printed: DSC (0-1) in points, HD95 in mm."""
+    return fixed(value if value is None or metric != "dsc" else 100.0 * value, digits)
+
+
+def signed(value: float | None, metric: str, digits: int = 2) -> str:
+    """Return a difference of scores with its sign: '+1.20', '-3.00', '0.00'."""
+    text = amount(value, metric, digits)
+    return text if text[0] in f"-{DASH}" or not text.strip("0.") else f"+{text}"
+
+
+def mean_and_spread(mean: float | None, sd: float | None, metric: str, digits: int = 2) -> str:
+    """Return '85.60±9.26'."""
+    return DASH if mean is None else f"{amount(mean, metric, digits)}±{amount(sd, metric, digits)}"
+
+
+def p_value(p: float | None) -> str:
+    """Return '<.001', '.023' or '1.00'; three decimals, never rounded to 0 or, from below, to 1."""
+    if p is None:
+        return DASH
+    if p >= 1.0:
+        return "1.00"
+    return "<.001" if p < 0.001 else f"{min(p, 0.999):.3f}".removeprefix("0")
+
+
+def share(value: float | None) -> str:
+    """Return a probability with two decimals, '<.01' and '>.99' near its ends: '.23', '0', '1'."""
+    if value is None:
+        return DASH
+    if value in {0.0, 1.0}:
+        return f"{value:.0f}"
+    if value < 0.01:
+        return "<.01"
+    return ">.99" if value > 0.99 else f"{value:.2f}".removeprefix("0")
+
+
+def interval_text(interval: Interval, metric: str, digits: int = 2) -> str:
+    """Return '-1.20 to 3.40', a dash where the interval is undefined."""
+    if interval.low is None or interval.high is None:
+        return DASH
+    return f"{amount(interval.low, metric, digits)} to {amount(interval.high, metric, digits)}"
+
+
+def rank(value: float | None) -> str:
+    """Return a rank: '2', or '2.5' where it is shared."""
+    return DASH if value is None else f"{value:g}" if float(value).is_integer() else fixed(value, 1)
+
+
+def volume(ml: float) -> str:
+    """Return a volume in ml with three digits that count, never as a power of ten: '0.53', '12.4', '1204'."""
+    if 0.0 < ml < 0.01:
+        return "<0.01"
+    return f"{ml:.0f}" if ml >= 999.5 else f"{ml:.3g}"
+
+
+def volume_range(low_ml: float, high_ml: float) -> str:
+    """Return '0.53–2.1', one volume where both ends are printed alike."""
+    return "–".join(dict.fromkeys((volume(low_ml), volume(high_ml))))
+
+
+def count(number: int, noun: str) -> str:
+    """Return '1 case' or '3 cases'."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

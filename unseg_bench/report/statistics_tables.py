@@ -1,0 +1,233 @@
+"""A comparison's statistics as tables of words: families of tests, intervals, ranks, tumour size, seeds."""
+
+from collections.abc import Callable, Mapping
+from string import ascii_uppercase
+
+from unseg_bench.compare.comparison import METRICS, Column, Comparison, Metric
+from unseg_bench.compare.statistics.record import Friedman, Interval, MeanInterval, Ranking, Statistics
+from unseg_bench.report.family_tables import correction_name, family_tables, reasons
+from unseg_bench.report.notes import name_cell, warnings
+from unseg_bench.report.numbers import (
+    NAMES,
+    amount,
+    fixed,
+    interval_text,
+    metric_heading,
+    p_value,
+    rank,
+    share,
+    signed,
+    volume_range,
+)
+from unseg_bench.report.text_table import TextCell, TextColumn, TextSection, TextTable, plain_columns
+
+_INTERVALS: Mapping[str, Callable[[MeanInterval], Interval]] = {
+    "t": lambda found: found.t_interval,
+    "BCa": lambda found: found.bca_interval,
+}
+
+
+def statistics_tables(comparison: Comparison) -> tuple[TextTable, ...]:
+    """All tables of the statistics, in the order of reading; none where there are no statistics."""
+    found = comparison.statistics
+    if found is None:
+        return ()
+    families = [table for family in found.families for table in family_tables(comparison, found, family)]
+    intervals = [
+        interval_table(comparison, found, metric, kind)
+        for metric in METRICS
+        for kind in _INTERVALS
+        if any(one.column.partition(":")[0] == metric for one in found.mean_intervals)
+    ]
+    return (
+        *families,
+        *intervals,
+        *([friedman_table(comparison, found)] if found.friedman else []),
+        *(ranking_table(comparison, ranking) for ranking in found.rankings),
+        *([interactions_table(comparison, found)] if found.interactions else []),
+        *([seeds_table(comparison, found)] if any(len(spread.means) > 1 for spread in found.seeds) else []),
+    )
+
+
+def interval_table(comparison: Comparison, statistics: Statistics, metric: Metric, kind: str) -> TextTable:
+    """95 % intervals of one metric's means, of one kind ('t', 'BCa'): a row a method, a column a group."""
+    columns = [column for column in comparison.columns if column.metric == metric]
+    found = {(one.label, one.column): _INTERVALS[kind](one) for one in statistics.mean_intervals}
+    columns = [column for column in columns if any(key == column.key for _, key in found)]
+    nothing = Interval(None, None)
+    rows = tuple(
+        (
+            name_cell(comparison, label),
+            *(TextCell(interval_text(found.get((label, column.key), nothing), metric)) for column in columns),
+        )
+        for label in comparison.labels
+    )
+    why = reasons(
+        (f"{column.group or 'all cases'} {label}", found.get((label, column.key), nothing).reason)
+        for column in columns
+        for label in comparison.labels
+    )
+    how = (
+        "Student's t" if kind == "t" else f"bias-corrected bootstrap of patients, {statistics.settings.resamples} draws"
+    )
+    return TextTable(
+        key=f"intervals-{metric}-{kind.lower()}",
+        title=f"{metric_heading(metric)}: 95 % intervals of the means ({kind})",
+        columns=(TextColumn(("method",), number=False), *map(_interval_heading, columns)),
+        sections=(TextSection(rows),),
+        notes=(how, *why),
+        warnings=warnings(comparison),
+    )
+
+
+def friedman_table(comparison: Comparison, statistics: Statistics) -> TextTable:
+    """Mean ranks of all methods at once, and the sets that Nemenyi's critical difference does not tell apart."""
+    tests = statistics.friedman
+    first = tests[0].mean_ranks
+    letters = [_letters(test) for test in tests]
+    rows = tuple(
+        (
+            name_cell(comparison, label),
+            *(
+                TextCell(text)
+                for test, letter in zip(tests, letters, strict=True)
+                for text in (fixed(test.mean_ranks.get(label), 2), letter.get(label, ""))
+            ),
+        )
+        for label in sorted(comparison.labels, key=lambda label: first.get(label, float("inf")))
+    )
+    headings = [f"{NAMES[test.metric]}\n{what}" for test in tests for what in ("mean rank", "set")]
+    return TextTable(
+        key="friedman",
+        title="All methods at once: Friedman's test, Nemenyi's critical difference",
+        columns=plain_columns("method", *headings, words=("method", *headings[1::2])),
+        sections=(TextSection(rows),),
+        notes=(
+            *map(_friedman_note, tests),
+            "methods that share a letter are not told apart at .05; rank 1 is the best, within each case",
+        ),
+        warnings=warnings(comparison),
+    )
+
+
+def ranking_table(comparison: Comparison, ranking: Ranking) -> TextTable:
+    """Ranks on one metric both ways, and how stable the first way is."""
+    rows = tuple(
+        (
+            name_cell(comparison, label),
+            TextCell(rank(ranking.mean_then_rank[label])),
+            TextCell(fixed(ranking.rank_then_mean[label], 2)),
+            TextCell(share(ranking.first[label])),
+            TextCell("–".join(dict.fromkeys((rank(ranking.rank_low[label]), rank(ranking.rank_high[label]))))),
+        )
+        for label in sorted(comparison.labels, key=lambda label: ranking.mean_then_rank[label])
+    )
+    tau = ranking.kendall_tau
+    agreement = f"; Kendall's tau of their rankings to this one: median {fixed(tau, 2)}" if tau is not None else ""
+    return TextTable(
+        key=f"ranking-{ranking.metric}",
+        title=f"{NAMES[ranking.metric]}: ranks and how stable they are",
+        columns=plain_columns(
+            "method", "rank of\nthe mean", "mean rank\nwithin cases", "P(first)", "95 %\nranks", words=("method",)
+        ),
+        sections=(TextSection(rows),),
+        notes=(
+            f"P(first), 95 % ranks: {ranking.bootstraps} bootstraps over patients of the rank of the mean{agreement}",
+        ),
+        warnings=warnings(comparison),
+    )
+
+
+def interactions_table(comparison: Comparison, statistics: Statistics) -> TextTable:
+    """Whether a difference in DSC depends on tumour size; 'better on tiny tumours' needs this."""
+    found = statistics.interactions
+    by = correction_name(statistics.settings.correction)
+    rows = tuple(
+        (
+            name_cell(comparison, one.a),
+            name_cell(comparison, one.b),
+            TextCell(str(one.n)),
+            TextCell(signed(one.slope, "dsc")),
+            TextCell(interval_text(one.slope_interval, "dsc")),
+            TextCell(p_value(one.p)),
+            TextCell(p_value(one.p_adjusted)),
+            TextCell(fixed(one.spearman.statistic, 2)),
+            TextCell(p_value(one.spearman.p)),
+            TextCell("–" if one.cases_needed is None else str(one.cases_needed)),
+        )
+        for one in found
+    )
+    headings = ("n", "points per\ndoubling", "95 %", "p", by, "Spearman", "p of\nSpearman", "cases for\n80 % power")
+    return TextTable(
+        key="interactions",
+        title="DSC of a less DSC of b against tumour size (method x log2 volume)",
+        columns=plain_columns("a", "b", *headings, words=("a", "b")),
+        sections=(TextSection(rows),),
+        notes=(
+            "points per doubling: how far the difference moves when the tumour's volume doubles; a claim about small "
+            "or large tumours rests on its corrected p, not on two p values of groups",
+            *reasons((f"{one.a} and {one.b}", one.reason) for one in found),
+        ),
+        warnings=warnings(comparison),
+        lead=2,
+    )
+
+
+def seeds_table(comparison: Comparison, statistics: Statistics) -> TextTable:
+    """Mean of every seed, and how far the means lie apart; methods with one seed are left out."""
+    spreads = {(one.label, one.metric): one for one in statistics.seeds if len(one.means) > 1}
+    labels = [label for label in comparison.labels if any(label == own for own, _ in spreads)]
+    rows = tuple(
+        (
+            name_cell(comparison, label),
+            TextCell(metric_heading(metric)),
+            TextCell(", ".join(map(str, spreads[label, metric].means))),
+            TextCell(", ".join(amount(mean, metric) for mean in spreads[label, metric].means.values())),
+            TextCell(amount(spreads[label, metric].sd, metric)),
+        )
+        for label in labels
+        for metric in METRICS
+        if (label, metric) in spreads
+    )
+    return TextTable(
+        key="seeds",
+        title="Seeds of one method",
+        columns=plain_columns("method", "metric", "seeds", "means", "sd", words=("method", "metric", "seeds", "means")),
+        sections=(TextSection(rows),),
+        notes=("sd: of the seeds' means (n - 1 in the denominator); the tests see the mean of the seeds in each case",),
+        warnings=warnings(comparison),
+        lead=2,
+    )
+
+
+def _interval_heading(column: Column) -> TextColumn:
+    if column.group is None:
+        return TextColumn(("all cases", f"n={column.n}"))
+    return TextColumn((column.group, f"{volume_range(column.low_ml, column.high_ml)} ml", f"n={column.n}"))
+
+
+def _letters(test: Friedman) -> dict[str, str]:
+    """The letters of every method's sets, best set first; a method in no set has one of its own."""
+    ordered = sorted(test.mean_ranks, key=lambda label: test.mean_ranks[label])
+    if test.critical_difference is None:
+        return {}
+    alone = [(label,) for label in ordered if not any(label in clique for clique in test.cliques)]
+    sets = sorted((*test.cliques, *alone), key=lambda clique: min(ordered.index(label) for label in clique))
+    return {label: "".join(_letter(index) for index, clique in enumerate(sets) if label in clique) for label in ordered}
+
+
+def _letter(index: int) -> str:
+    """A, B, ... Z, A1, B1, ..."""
+    more, at = divmod(index, len(ascii_uppercase))
+    return ascii_uppercase[at] + (str(more) if more else "")
+
+
+def _friedman_note(test: Friedman) -> str:
+    name = NAMES[test.metric]
+    if test.reason:
+        return f"{name}: no test ({test.reason}), n={test.n}"
+    p = f"p={p_value(test.p)}".replace("=<", "<")
+    return (
+        f"{name}: Friedman's chi-square {fixed(test.statistic, 2)}, {p}, n={test.n}; "
+        f"critical difference of mean ranks {fixed(test.critical_difference, 2)}"
+    )

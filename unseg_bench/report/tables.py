@@ -1,0 +1,214 @@
+"""A comparison's tables of scores as words and marks: the main table, by group, policies, published claims."""
+
+from collections.abc import Mapping, Sequence
+
+from unseg_bench.compare.comparison import Cell, Column, Comparison, Metric, PolicyCell, PolicyRow
+from unseg_bench.compare.published import FalseClaim, Published, PublishedRow
+from unseg_bench.report.notes import comparison_title, name_cell, score_notes, warnings
+from unseg_bench.report.numbers import (
+    DASH,
+    amount,
+    mean_and_spread,
+    metric_heading,
+    rank,
+    share,
+    volume_range,
+)
+from unseg_bench.report.text_table import Emphasis, TextCell, TextColumn, TextSection, TextTable, plain_columns
+
+POLICY_MARK = "‡"
+"""After the name of a method whose place is not the same under every policy on empty masks."""
+_CORRELATIONS = ("0.0", "0.5", "0.9")
+_POLICY_HEADINGS: Mapping[str, str] = {
+    "diagonal": "diagonal\nmean mm (place)",
+    "exclude": "exclude\nmean mm (place)",
+    "zero": "zero\nmean mm (place)",
+    "rank": "rank\nmean rank (place)",
+}
+
+
+def main_table(comparison: Comparison, metrics: Sequence[Metric] = (), digits: int = 2) -> TextTable:
+    """The paper's Table 1: DSC and HD95 over all cases, then the groups' columns of `metrics`; a row a method."""
+    columns = [column for column in comparison.columns if column.group is None]
+    columns += [column for metric in metrics for column in _groups(comparison, metric)]
+    return _scores(comparison, "main", comparison_title(comparison), columns, digits, main=True)
+
+
+def group_table(comparison: Comparison, metric: Metric, digits: int = 2) -> TextTable:
+    """One metric by group, without the overall columns: what a page or a terminal is wide enough for."""
+    title = f"{comparison_title(comparison)}; {metric_heading(metric)} by {comparison.grouping}"
+    return _scores(comparison, f"{metric}-by-group", title, _groups(comparison, metric), digits, main=False)
+
+
+def policies_table(comparison: Comparison) -> TextTable:
+    """Overall HD95 under every policy on empty masks, side by side; the policy in use is said in the notes."""
+    policies = list(dict.fromkeys(policy for row in comparison.policies for policy in row.cells))
+    rows = tuple(
+        (
+            _policy_name(comparison, row),
+            TextCell(str(row.empty_predictions)),
+            *(_policy_cell(comparison, policy, row.cells[policy]) for policy in policies),
+        )
+        for row in comparison.policies
+    )
+    notes = [
+        f"HD95 of a case with one empty mask, under every policy; the table above has '{comparison.empty}'",
+        "diagonal: of the image; exclude: left out, n is said where cases lack; zero: 0 mm, as in the authors' code, "
+        "which rewards finding nothing; rank: the worst rank within the case, means of ranks",
+    ]
+    changed = any(row.rank_changes for row in comparison.policies)
+    notes += [f"{POLICY_MARK} its place changes with the policy"] if changed else ["no place changes with the policy"]
+    return TextTable(
+        key="policies",
+        title="HD95 over all cases under each policy on empty masks",
+        columns=plain_columns(
+            "method", "empty\npredictions", *(_POLICY_HEADINGS.get(name, name) for name in policies), words=("method",)
+        ),
+        sections=(TextSection(rows),),
+        notes=tuple(notes),
+        warnings=warnings(comparison),
+    )
+
+
+def false_claims_table(comparison: Comparison, published: Published) -> TextTable:
+    """How sure the printed table's claims are, from printed means and deviations alone: a row a claim."""
+    keys = list(dict.fromkeys(claim.column for claim in published.false_claims))
+    claims: dict[tuple[bool, str, str], dict[str, FalseClaim]] = {}
+    for claim in published.false_claims:
+        claims.setdefault((claim.measured, claim.better, claim.worse), {})[claim.column] = claim
+    headings = {column.key: column.group for column in comparison.columns}
+    named = [headings.get(key) or ("all cases" if ":" not in key else key.partition(":")[2].title()) for key in keys]
+    sections = [
+        TextSection(
+            tuple(
+                (TextCell(better), TextCell(worse), *(_claim_cell(found.get(key)) for key in keys))
+                for (measured, better, worse), found in claims.items()
+                if measured is wanted
+            ),
+            title,
+        )
+        for wanted, title in ((False, "as printed"), (True, "measured here against printed"))
+    ]
+    return TextTable(
+        key="false-claims",
+        title="Probability that a higher mean DSC is no higher, from means and deviations alone",
+        columns=plain_columns("better", "worse", *named, words=("better", "worse")),
+        sections=tuple(section for section in sections if section.rows),
+        notes=(f"for correlations of the two methods over cases of {' / '.join(map(_bare, _CORRELATIONS))}, assumed",),
+        warnings=warnings(comparison),
+        lead=2,
+    )
+
+
+def score_tables(comparison: Comparison) -> tuple[TextTable, ...]:
+    """The main table with DSC by group, HD95 by group, the policies, and the false claims where there are any."""
+    tables = [main_table(comparison, ("dsc",))]
+    if _groups(comparison, "hd95_mm"):
+        tables.append(group_table(comparison, "hd95_mm"))
+    return (*tables, *further_tables(comparison))
+
+
+def further_tables(comparison: Comparison) -> tuple[TextTable, ...]:
+    """What stands after the scores: the policies, and the false claims where there are published rows."""
+    published = comparison.published
+    return (
+        policies_table(comparison),
+        *([false_claims_table(comparison, published)] if published is not None else []),
+    )
+
+
+def _groups(comparison: Comparison, metric: Metric) -> list[Column]:
+    return [column for column in comparison.columns if column.group is not None and column.metric == metric]
+
+
+def _scores(
+    comparison: Comparison, key: str, title: str, columns: Sequence[Column], digits: int, *, main: bool
+) -> TextTable:
+    """Rows of means; `main`: with the column on labels, and the metric in every heading."""
+    heads = [TextColumn(("method",), number=False), *([TextColumn(("label-free",), number=False)] if main else [])]
+    rows = tuple(
+        (
+            name_cell(comparison, row.label),
+            *([TextCell(row.label_free)] if main else []),
+            *(_score_cell(comparison, column, row.label, row.cells[column.key], digits) for column in columns),
+        )
+        for row in comparison.rows
+    )
+    return TextTable(
+        key=key,
+        title=title,
+        columns=(*heads, *(_heading(column, with_metric=main) for column in columns)),
+        sections=(TextSection(rows), *_published(comparison.published, columns, digits, main=main)),
+        notes=score_notes(comparison, columns),
+        warnings=warnings(comparison),
+        ranked=any(comparison.test(column.key).second is not None for column in columns),
+    )
+
+
+def _heading(column: Column, *, with_metric: bool) -> TextColumn:
+    """Name of a column, of a group also the volumes in ml; the number of cases, and those without a tumour."""
+    metric = metric_heading(column.metric)
+    lines = [metric] if column.group is None else [column.group, *([metric] if with_metric else [])]
+    if column.group is not None:
+        lines.append(f"{volume_range(column.low_ml, column.high_ml)} ml")
+    lines.append(f"n={column.n}")
+    if column.empty_references:
+        lines.append(f"{column.empty_references} no tumour")
+    return TextColumn(tuple(lines))
+
+
+def _score_cell(comparison: Comparison, column: Column, label: str, cell: Cell, digits: int) -> TextCell:
+    """Mean and spread; best and second best; what the mean hides: '2e' empty predictions, '1m' missing, 'n=13'."""
+    test = comparison.test(column.key)
+    ranks: dict[str | None, Emphasis] = {test.second: "second", test.best: "best"} if test.second is not None else {}
+    emphasis = ranks.get(label, "")
+    marks = (
+        *([f"{cell.empty_predictions}e"] if cell.empty_predictions else []),
+        *([f"{cell.missing}m"] if cell.missing else []),
+        *([f"n={cell.n}"] if cell.n != column.n else []),
+    )
+    text = mean_and_spread(cell.mean, cell.sd, column.metric, digits)
+    return TextCell(text, emphasis, star=emphasis == "best" and test.significant, marks=marks)
+
+
+def _published(
+    published: Published | None, columns: Sequence[Column], digits: int, *, main: bool
+) -> tuple[TextSection, ...]:
+    """The printed rows below a rule; nothing where they have none of the columns."""
+    if published is None or not any(column.key in row.cells for row in published.rows for column in columns):
+        return ()
+    data = "the same cases" if published.same_cases else "other data"
+    return (
+        TextSection(
+            tuple(_published_row(row, columns, digits, main=main) for row in published.rows),
+            f"published, {data}: {published.source}",
+        ),
+    )
+
+
+def _published_row(row: PublishedRow, columns: Sequence[Column], digits: int, *, main: bool) -> tuple[TextCell, ...]:
+    cells = [(row.cells.get(column.key), column.metric) for column in columns]
+    numbers = [DASH if cell is None else mean_and_spread(cell.mean, cell.sd, metric, digits) for cell, metric in cells]
+    return tuple(map(TextCell, (f"{row.label} (published)", *([row.label_free] if main else []), *numbers)))
+
+
+def _policy_name(comparison: Comparison, row: PolicyRow) -> TextCell:
+    name = name_cell(comparison, row.label)
+    return TextCell(name.text, marks=(*name.marks, *([POLICY_MARK] if row.rank_changes else [])))
+
+
+def _policy_cell(comparison: Comparison, policy: str, cell: PolicyCell) -> TextCell:
+    """'33.17 (3)', with n where the policy leaves cases out."""
+    mean = amount(cell.mean, "hd95_mm") if cell.mean is not None else DASH
+    text = mean if cell.rank is None else f"{mean} ({rank(cell.rank)})"
+    return TextCell(text, marks=(f"n={cell.n}",) if cell.n != len(comparison.cases) else ())
+
+
+def _claim_cell(claim: FalseClaim | None) -> TextCell:
+    if claim is None:
+        return TextCell(DASH)
+    return TextCell(" / ".join(share(claim.by_correlation.get(r)) for r in _CORRELATIONS))
+
+
+def _bare(correlation: str) -> str:
+    return f"{float(correlation):g}".removeprefix("0") or "0"
