@@ -15,6 +15,8 @@ DEBUG = "--debug"
 MODULES = (
     "run",
     "compare",
+    "figures",
+    "report",
     "runs",
     "new_method",
     "check",

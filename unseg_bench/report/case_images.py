@@ -37,7 +37,8 @@ class CasePicture:
     """One case, all arrays (X, Y, Z) on one grid: x to the left, y to the back, z to the top (LPS).
 
     image: float32, z-scored inside the brain; outside it holds the brain's lowest value, so that it is black.
-    predictions: by label, without the methods that have none for this case.
+    predictions: by label, without the methods that have none for this case. start: where the first voxel lies on the
+    whole file's LPS grid.
     """
 
     case: str
@@ -45,6 +46,7 @@ class CasePicture:
     spacing_mm: tuple[float, float, float]
     reference: Mask
     predictions: Mapping[str, Mask]
+    start: tuple[int, int, int]
 
     def grey(self) -> NDArray[np.uint8]:
         """The image as grey levels 0-255, (X, Y, Z): black to white from the 0.5th to the 99.7th percentile."""
@@ -106,6 +108,7 @@ class CaseImages:
             spacing_mm=prepared.spacing_mm,
             reference=np.ascontiguousarray(reference[box]),
             predictions={label: np.ascontiguousarray(mask[box]) for label, mask in masks.items()},
+            start=(box[0].start, box[1].start, box[2].start),
         )
 
     def _prediction(self, folder: RunFolder, case: str, prepared: PreparedCase) -> Mask:

@@ -1,0 +1,180 @@
+"""Puts the page together and writes it as one file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from unseg_bench import __version__
+from unseg_bench.data.atomic import write_text
+from unseg_bench.report.notes import NO_EVIDENCE
+from unseg_bench.report.page.case_table import MEAN_COLUMN, case_scores, case_table
+from unseg_bench.report.page.parts import drawn_figures, leading_parts
+from unseg_bench.report.page.pictures import QUALITY, SLICE_MM, encode_case
+from unseg_bench.report.page.provenance import provenance
+from unseg_bench.report.text_table import rank_legend
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from unseg_bench.compare.comparison import Comparison
+    from unseg_bench.compare.inputs import RunScores
+    from unseg_bench.data.files import Progress
+    from unseg_bench.report.case_images import CaseImages
+    from unseg_bench.report.text_table import TextTable
+
+TEMPLATES = Path(__file__).parent / "templates"
+WORKERS = 2
+"""Threads that read and encode cases; unpacking and encoding release the interpreter lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """What can be chosen: title (None: data and counts), WebP quality of the pictures (1-100), and `data`.
+
+    data: where the runs' data folder is now, if it has moved.
+    """
+
+    title: str | None = None
+    quality: int = QUALITY
+    data: Path | None = None
+
+
+def write_page(
+    comparison: Comparison,
+    path: Path,
+    *,
+    browser: CaseImages | None = None,
+    runs: Sequence[RunScores] = (),
+    settings: PageSettings | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Write the page to `path`, whole or not at all; it asks for nothing from anywhere.
+
+    browser: gives the pictures of the cases; None leaves them out. runs: the scores behind the comparison, for figures
+    and provenance. progress: called as (done, total, case) while pictures are made. Raises: DataError where `browser`
+    cannot open a case.
+    """
+    chosen = settings or PageSettings()
+    pictures = [] if browser is None else _pictures(comparison, browser, chosen.quality, progress)
+    write_text(path, _html(comparison, pictures, browser, runs, chosen))
+
+
+def _pictures(
+    comparison: Comparison, browser: CaseImages, quality: int, progress: Progress | None
+) -> list[dict[str, Any]]:
+    """Encode every case, with the words below its panels."""
+    scores = case_scores(comparison)
+
+    def encode(case: str) -> dict[str, Any]:
+        encoded = encode_case(browser.load(case), quality)
+        return {**encoded, "scores": scores[case], "labels": comparison.labels}
+
+    pictures: list[dict[str, Any]] = []
+    with ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="picture") as pool:
+        try:
+            for picture in pool.map(encode, comparison.cases):
+                pictures.append(picture)
+                if progress is not None:
+                    progress(len(pictures), len(comparison.cases), str(picture["case"]))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return pictures
+
+
+def _html(
+    comparison: Comparison,
+    pictures: Sequence[dict[str, Any]],
+    browser: CaseImages | None,
+    runs: Sequence[RunScores],
+    settings: PageSettings,
+) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    cast("dict[str, object]", environment.filters)["all_notes"] = _all_notes
+    script, style = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
+    parts = leading_parts(comparison)
+    figures, undrawn = drawn_figures(comparison, runs, settings.data)
+    records = [provenance(run) for run in runs]
+    contents = [(part.key, part.heading) for part in parts]
+    contents += [("figures", "Figures")] if figures or undrawn else []
+    contents += [("cases", "Cases"), *([("provenance", "Provenance")] if records else [])]
+    return environment.get_template("page.html.j2").render(
+        title=settings.title or _title(comparison),
+        lead=_lead(comparison, runs),
+        version=__version__,
+        style=Markup(style),  # noqa: S704 - our own files
+        script=Markup(script),  # noqa: S704
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        comparison=comparison,
+        no_evidence=NO_EVIDENCE,
+        contents=contents,
+        parts=parts,
+        figures=figures,
+        undrawn=undrawn,
+        case_table=case_table(comparison),
+        worst_first_column=MEAN_COLUMN,
+        openable={picture["case"] for picture in pictures},
+        pictures=pictures,
+        picture_words=_picture_words(browser, comparison),
+        records=records,
+    )
+
+
+def _all_notes(table: TextTable) -> list[str]:
+    """Return what stands below a table; that a phantom is no evidence is said once, at the top of the page."""
+    legend = [rank_legend("bold", "underlined")] if table.ranked else []
+    return [*(line for line in table.warnings if line != NO_EVIDENCE), *legend, *table.notes]
+
+
+def _title(comparison: Comparison) -> str:
+    return f"{comparison.dataset}, {comparison.part}: {_counts(comparison)}"
+
+
+def _counts(comparison: Comparison) -> str:
+    methods, cases = len(comparison.rows), len(comparison.cases)
+    return f"{methods} method{'s' * (methods != 1)} on {cases} case{'s' * (cases != 1)}"
+
+
+def _lead(comparison: Comparison, runs: Sequence[RunScores]) -> str:
+    """Return what the page shows and when it was made."""
+    seeds = sum(len(row.seeds) for row in comparison.rows)
+    made = f"Made on {datetime.now(UTC):%d %B %Y} by unseg-bench {__version__}"
+    return (
+        f"{_counts(comparison).capitalize()} of the data set {comparison.dataset} (split {comparison.split}, part "
+        f"{comparison.part}), {seeds} run{'s' * (seeds != 1)} in all. Each predicted whole tumour is scored against "
+        f"its reference mask by the Dice similarity coefficient (DSC, %) and the 95th percentile of the Hausdorff "
+        f"distance (HD95, mm). {made}; every number is in this one file, which loads nothing."
+    )
+
+
+def _picture_words(browser: CaseImages | None, comparison: Comparison) -> str:
+    """Return how the pictures are to be read, and which seed they show of a method that has several."""
+    if browser is None:
+        return ""
+    several = [row for row in comparison.rows if len(row.seeds) > 1 and row.label in browser.seeds]
+    seeds = ", ".join(f"{row.label}: seed {browser.seeds[row.label]}" for row in several)
+    absent = [label for label in comparison.labels if label not in browser.seeds]
+    return " ".join(
+        [
+            "The patient's left is on the right of the picture; front is at the top.",
+            f"Slices are about {SLICE_MM:g} mm apart, or as far as those of the file; z counts the file's slices "
+            "from the lowest, which is 0. Arrow keys move through them.",
+            *([f"Scores are means over seeds, contours are of one: {seeds}."] if seeds else []),
+            *([f"No predictions at hand: {', '.join(absent)}."] if absent else []),
+        ]
+    )
