@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,12 @@ from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.plugins.manager import Plugins
 from unseg_bench.plugins.method import Method, MethodOptions
 from unseg_bench.run.context import RunContext
-from unseg_bench.run.device import machine, package_versions
 from unseg_bench.run.digests import code_digest, digest_of
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.ledger import Ledger
 from unseg_bench.run.locks import hold
 from unseg_bench.run.progress import Reporter
+from unseg_bench.run.record import first_facts, utc_now
 from unseg_bench.run.settings import RunSettings, flatten_options, make_dataset, resolve_methods
 from unseg_bench.run.stages import StageCache
 
@@ -115,7 +114,7 @@ def execute(plan: RunPlan, reporter: Reporter, *, force: bool = False) -> RunFol
         except UbenchError as error:
             plan.folder.update({"state": "failed", "error": str(error)})
             raise
-        plan.folder.update({"state": "predicted", "ended": _now()})
+        plan.folder.update({"state": "predicted", "ended": utc_now()})
     return plan.folder
 
 
@@ -202,12 +201,7 @@ def _checked(mask: Mask, volume: Volume, name: str) -> Mask:
 def _begin(plan: RunPlan) -> None:
     record = plan.folder.record
     settings = plan.settings.model_copy(
-        update={
-            "methods": (plan.written,),
-            "dataset_options": plan.dataset.options.model_dump(mode="json"),
-            "set": flatten_options(plan.options),
-            "seeds": (plan.seed,),
-        }
+        update={"methods": (plan.written,), "set": flatten_options(plan.options), "seeds": (plan.seed,)}
     )
     plan.folder.update(
         {
@@ -217,16 +211,8 @@ def _begin(plan: RunPlan) -> None:
             "supervision": str(plan.method(plan.options).supervision),
             "preset": plan.preset,
             "seed": plan.seed,
-            "dataset": plan.dataset.name,
-            "dataset_identity": plan.dataset.identity(),
-            "evidence": plan.dataset.evidence,
-            "split": plan.split.name,
-            "part": plan.settings.part,
-            "cases": list(plan.case_ids),
-            "settings": settings.model_dump(mode="json"),
-            "versions": package_versions(),
-            "machine": machine(),
-            "started": record.get("started", _now()),
+            **first_facts(plan.dataset, plan.split, settings, plan.case_ids),
+            "started": record.get("started", utc_now()),
             "label_reads": record.get("label_reads", []),
             "error": None,
         }
@@ -261,7 +247,3 @@ def _run_name(
         "limit": settings.limit,
     }
     return f"{method.name}-{preset}-seed{seed}-{digest_of(key)[:8]}"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
