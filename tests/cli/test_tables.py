@@ -1,5 +1,6 @@
 """`compare`, `runs`, `show`: what was run."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,20 @@ def test_compare_takes_selectors_and_another_folder(ubench: Ubench, two_runs: Re
     Path("runs").rename("elsewhere")
     rows = ubench("compare", "tiny", "--runs", "elsewhere", "--json").json["rows"]
     assert [row["label"] for row in rows] == ["tiny"]
+
+
+def test_scores_of_an_earlier_version_are_made_again(
+    ubench: Ubench, two_runs: Result, tiny: Path, data: list[str]
+) -> None:
+    path = Path(two_runs.json["runs"][0]["run"]) / "scores.csv"
+    whole = path.read_text()
+    rows = list(csv.reader(whole.splitlines()))
+    lacking = rows[0].index("diagonal_mm")
+    path.write_text("\n".join(",".join(row[:lacking] + row[lacking + 1 :]) for row in rows) + "\n")
+    assert "the same `ubench run` command does" in ubench("compare").err
+    assert ubench("run", tiny, "threshold", *data).code == 0
+    assert path.read_text() == whole
+    assert ubench("compare", "--json").code == 0
 
 
 def test_runs_lists_what_was_run(ubench: Ubench, two_runs: Result) -> None:

@@ -64,7 +64,8 @@ def column_test(table: ScoreTable, column: Column, alpha: float) -> ColumnTest:
     sign = -1.0 if column.higher_is_better else 1.0
     best, second, *_ = [*sorted(means, key=lambda label: sign * means[label]), None, None]
     if best is None or second is None:
-        reason = "one method only" if len(found) == 1 or best is not None else "no case is left"
+        reason = "one method only" if len(found) == 1 else "no other method has a case left"
+        reason = "no case is left" if best is None else reason
         return ColumnTest(column.key, best, None, False, None, None, reason, False)
     tied = means[best] == means[second]
     ones, others = table.pairs(column.key, best, second)

@@ -1,0 +1,105 @@
+"""Cases that one method lacks: refused, left out, or the worst that there is."""
+
+import statistics
+from dataclasses import replace
+
+import pytest
+
+from unseg_bench.compare.compare import compare
+from unseg_bench.compare.settings import CompareSettings
+from unseg_bench.errors import ScoreError, SettingsError
+
+COMMON = CompareSettings(missing="common")
+WORST = CompareSettings(missing="worst")
+
+
+@pytest.fixture
+def full(make_run):
+    return make_run("full", [0.6, 0.7, 0.8, 0.9], [4.0, 3.0, 2.0, 1.0])
+
+
+@pytest.fixture
+def short(make_run):
+    """Lacks the first and the last case."""
+    run = make_run("short", [0.5, 0.9, 0.9, 0.5])
+    return replace(run, scores=run.scores[1:3])
+
+
+def test_refused_with_both_remedies(full, short):
+    for runs in ([full, short], [short, full]):
+        message = r"short \(seed 0\) lacks 2 of the cases of full .*: p00, p03; --missing common .* --missing worst"
+        with pytest.raises(ScoreError, match=message):
+            compare(runs)
+
+
+def test_common_cases_only(full, short):
+    found = compare([full, short], COMMON)
+    assert found.missing == "common"
+    assert found.cases == ("p01", "p02")
+    assert [row.cells["dsc"].mean for row in found.rows] == pytest.approx([0.75, 0.9])
+    assert all(row.cells["dsc"].missing == 0 for row in found.rows)
+    assert [entry.case for entry in found.entries] == ["p01", "p02"] * 2
+    assert "2 of 4 cases are left out, since not every run has them: short (seed 0) lacks 2 (p00, p03)" in found.notes
+
+
+def test_common_is_the_comparison_of_the_common_cases(full, short):
+    alone = compare([replace(full, scores=full.scores[1:3]), short])
+    found = compare([full, short], COMMON)
+    assert (found.rows, found.tests, found.columns) == (alone.rows, alone.tests, alone.columns)
+
+
+def test_the_worst_for_a_missing_case(full, short):
+    found = compare([full, short], WORST)
+    row = found.rows[1]
+    assert found.cases == ("p00", "p01", "p02", "p03")
+    assert row.cells["dsc"].mean == pytest.approx((0 + 0.9 + 0.9 + 0) / 4)
+    assert row.cells["hd95_mm"].mean == pytest.approx((90 + 10 + 10 + 90) / 4)
+    assert [row.cells[key].missing for key in ("dsc", "hd95_mm", "dsc:size-1/4", "dsc:size-2/4")] == [2, 2, 1, 0]
+    assert found.rows[0].cells["dsc"].missing == 0
+    assert found.test("dsc").best == "full"
+    first = next(entry for entry in found.entries if (entry.label, entry.case) == ("short", "p00"))
+    assert (first.dsc, first.hd95_mm, first.predicted_ml, first.seeds) == (None, None, None, 0)
+    assert first.tumour_ml == 1.5
+    (note,) = [note for note in found.notes if "missing" in note]
+    assert note.endswith("DSC 0 and an HD95 of its grid's diagonal: short (seed 0) lacks 2 (p00, p03)")
+
+
+def test_a_case_that_one_seed_of_two_lacks(full, short):
+    again = replace(full, label="short", method="short", seed=1)
+    found = compare([short, again], WORST)
+    (row,) = found.rows
+    assert row.cells["dsc"].mean == pytest.approx(statistics.fmean([0.3, 0.8, 0.85, 0.45]))
+    assert row.cells["dsc"].missing == 2
+    assert row.dsc_seed_sd == pytest.approx((0.75 - 0.45) / 2)
+    entry = found.entries[0]
+    assert (entry.case, entry.dsc, entry.seeds) == ("p00", 0.6, 1)
+
+
+def test_a_missing_case_ranks_last_under_every_policy(full, short):
+    policies = compare([full, short], WORST).policies
+    assert policies[1].cells["exclude"].mean == pytest.approx(50.0)
+    assert policies[1].cells["zero"].mean == pytest.approx(50.0)
+    assert policies[1].cells["rank"].mean == pytest.approx(2.0)
+
+
+def test_nothing_in_common(full, make_run):
+    other = make_run("other", [0.5], volumes={"q": 3.0})
+    with pytest.raises(ScoreError, match="no case is in every run"):
+        compare([full, other], COMMON)
+    assert len(compare([full, other], WORST).cases) == 5
+
+
+@pytest.mark.parametrize("missing", ["common", "worst"])
+def test_another_reference_is_still_refused(full, short, missing):
+    odd = replace(short, scores=[replace(score, tumour_ml=9.9) for score in short.scores])
+    with pytest.raises(ScoreError, match="case p01: the reference has 3 ml"):
+        compare([full, odd], CompareSettings(missing=missing))
+
+
+def test_unknown_words_are_refused():
+    with pytest.raises(SettingsError, match=r"--missing comon: .* Did you mean 'common'"):
+        CompareSettings(missing="comon")
+    with pytest.raises(SettingsError, match=r"--empty rank: .* Known: diagonal, exclude, zero"):
+        CompareSettings(empty="rank")
+    with pytest.raises(SettingsError, match="--alpha 5"):
+        CompareSettings(alpha=5.0)
