@@ -10,10 +10,11 @@ from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.statistics.draws import generator, oriented
 from unseg_bench.compare.statistics.effects import dz, hodges_lehmann, rank_biserial, wins_ties_losses
 from unseg_bench.compare.statistics.intervals import bca_interval, mirrored, t_interval
-from unseg_bench.compare.statistics.record import Family, Pair, StatisticsSettings, TestResult
+from unseg_bench.compare.statistics.record import Equivalence, Family, Pair, StatisticsSettings, TestResult
 from unseg_bench.compare.statistics.significance import equivalence, sign_flip, t_test, wilcoxon
 
-TESTS = ("t", "sign_flip", "wilcoxon")
+TESTS = ("t", "sign_flip", "wilcoxon", "equivalence")
+"""Fields of a pair that hold a p value; each is corrected on its own."""
 
 
 def families(table: ScoreTable, reference: str, named: bool, settings: StatisticsSettings) -> tuple[Family, ...]:
@@ -58,10 +59,10 @@ def _pairs(
     found = [_pair(table, column, reference, rival, settings) for column in columns for rival in rivals]
     pairs = [pair for pair in found if pair is not None]
     for test in TESTS:
-        results: list[TestResult] = [getattr(pair, test) for pair in pairs]
-        corrected = adjusted([result.p for result in results], settings.correction)
+        results: list[TestResult | Equivalence | None] = [getattr(pair, test) for pair in pairs]
+        corrected = adjusted([result.p if result else None for result in results], settings.correction)
         pairs = [
-            replace(pair, **{test: replace(result, p_adjusted=p)})
+            replace(pair, **{test: replace(result, p_adjusted=p)}) if result else pair
             for pair, result, p in zip(pairs, results, corrected, strict=True)
         ]
     return tuple(pairs)

@@ -73,12 +73,16 @@ class TestResult:
 
 @dataclass(frozen=True, slots=True)
 class Equivalence:
-    """Two one-sided t-tests that mean(d) lies within -margin to margin; equivalent: p below .05."""
+    """Two one-sided t-tests that mean(d) lies within -margin to margin; equivalent: p below .05, not corrected.
+
+    p_adjusted: corrected within the family; a claim of equivalence rests on it.
+    """
 
     margin: float
     p: float | None
     equivalent: bool
     reason: str | None = None
+    p_adjusted: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
