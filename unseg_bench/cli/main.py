@@ -14,6 +14,7 @@ from unseg_bench.errors import UbenchError
 DEBUG = "--debug"
 MODULES = (
     "run",
+    "score",
     "compare",
     "figures",
     "report",

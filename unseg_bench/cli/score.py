@@ -1,0 +1,190 @@
+"""`ubench score`: predictions made elsewhere become a run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unseg_bench.cli.app import app, examples
+from unseg_bench.cli.data_options import (
+    Channel,
+    DataDir,
+    DatasetName,
+    HealthyGlob,
+    ImageGlob,
+    MoreOptions,
+    ReferenceGlob,
+    SplitText,
+    TumourLabels,
+    dataset_options,
+)
+from unseg_bench.cli.run_options import Part
+from unseg_bench.cli.text import AsJson, RunsFolder, count_text, new_table, path_text, print_json, say, stdout, warn
+
+if TYPE_CHECKING:
+    from unseg_bench.score.elsewhere import ScoredElsewhere
+
+FILES = "Predictions"
+
+Name = Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the row in tables.", rich_help_panel=FILES)]
+NamePattern = Annotated[
+    str | None,
+    typer.Option(
+        metavar="GLOB", help="File names, where '*' or '{case}' is the case id: 'pred_*.nii.gz'.", rich_help_panel=FILES
+    ),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="1,2,4",
+        help="Values in the predictions that are tumour. Default: all above 0.",
+        rich_help_panel=FILES,
+    ),
+]
+Threshold = Annotated[
+    float | None, typer.Option(metavar="P", help="For probabilities: tumour is above it.", rich_help_panel=FILES)
+]
+AllowMissing = Annotated[
+    bool, typer.Option("--allow-missing", help="Score what there is; the run says what is not.", rich_help_panel=FILES)
+]
+Seed = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Seed they were made with; seeds are averaged.", rich_help_panel=FILES)
+]
+LabelUse = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="What the makers say of labels; kept in the record, never in the measured column.",
+        rich_help_panel=FILES,
+    ),
+]
+
+
+@app.command(
+    rich_help_panel="Run and compare",
+    epilog=examples(
+        ("ubench score nnunet_out --as nnunet -d brats2020 --data DIR", "Masks named by case, on BraTS2020."),
+        ("ubench score out --as mine --pattern 'pred_*.nii.gz' --labels 1,2,4", "Names and labels of your own."),
+    ),
+)
+def score(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Masks as .nii or .nii.gz, one a case.", show_default=False)
+    ],
+    name: Name,
+    pattern: NamePattern = None,
+    labels: Labels = None,
+    threshold: Threshold = None,
+    allow_missing: AllowMissing = False,
+    seed: Seed = 0,
+    label_use: LabelUse = None,
+    dataset: DatasetName = None,
+    data: DataDir = None,
+    image: ImageGlob = None,
+    reference: ReferenceGlob = None,
+    tumour_labels: TumourLabels = None,
+    healthy: HealthyGlob = None,
+    channel: Channel = None,
+    split: SplitText = None,
+    dataset_option: MoreOptions = None,
+    part: Part = None,
+    runs: RunsFolder = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Score predictions that were made elsewhere; they then stand in every table.
+
+    Files are <case>.nii.gz, <case>_anything, anything_<case>, or one in a folder <case>.
+    """
+    from unseg_bench.cli.plugins import plugins_with_warnings
+    from unseg_bench.cli.reporters import make_reporter
+    from unseg_bench.cli.run_settings import settings_of
+    from unseg_bench.score.elsewhere import Elsewhere, score_elsewhere
+
+    settings = settings_of(
+        None,
+        methods=[name],
+        dataset=dataset,
+        dataset_options=dataset_options(
+            dataset_option,
+            data=data,
+            image=image,
+            reference=reference,
+            tumour_labels=tumour_labels,
+            healthy=healthy,
+            channel=channel,
+            split=split,
+        ),
+        assignments=[],
+        seed=str(seed),
+        part=part,
+    )
+    asked = Elsewhere(folder, name, pattern, _numbers(labels), threshold, allow_missing, label_use)
+    with make_reporter() as reporter:
+        scored = score_elsewhere(asked, settings, plugins_with_warnings(), runs, reporter)
+    _print_notes(scored)
+    if as_json:
+        print_json(_facts(scored))
+    else:
+        _print(scored, runs)
+
+
+def _numbers(text: str | None) -> tuple[int, ...] | None:
+    from unseg_bench.errors import SettingsError
+
+    if text is None:
+        return None
+    try:
+        numbers = tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError:
+        numbers = ()
+    if not numbers or min(numbers) < 1:
+        raise SettingsError(f"--labels {text}: expected whole numbers above 0 with commas, e.g. --labels 1,2,4")
+    return numbers
+
+
+def _print_notes(scored: "ScoredElsewhere") -> None:
+    """Say on stderr what was not scored, and whether anything was."""
+    from unseg_bench.score.foreign_mask import list_briefly
+
+    if scored.known:
+        warn("  these files were scored under this name before; nothing is computed again")
+    matching = scored.matching
+    if matching.missing:
+        warn(f"  missing: {count_text(len(matching.missing), 'case')} ({list_briefly(matching.missing)})")
+    for paths, what in ((matching.strangers, "fit no case"), (matching.other_parts, "belong to other parts")):
+        if paths:
+            names = list_briefly([path_text(path) for path in paths])
+            warn(f"  left out: {count_text(len(paths), 'file')} that {what} ({names})")
+
+
+def _facts(scored: "ScoredElsewhere") -> dict[str, Any]:
+    from statistics import fmean
+
+    run, record = scored.run, scored.run.record
+    return {
+        "run": str(run.path),
+        **{name: record[name] for name in ("state", "method", "seed", "dataset", "split", "part", "evidence")},
+        "made_elsewhere": True,
+        "scored_before": scored.known,
+        "cases": len(scored.scores),
+        "missing": list(scored.matching.missing),
+        "left_out": [str(path) for path in (*scored.matching.strangers, *scored.matching.other_parts)],
+        "dsc": fmean(score.dsc for score in scored.scores),
+        "hd95_mm": fmean(score.hd95_mm for score in scored.scores),
+        "scores": str(run.scores),
+    }
+
+
+def _print(scored: "ScoredElsewhere", runs: Path) -> None:
+    from unseg_bench.cli.summary import score_texts
+
+    record = scored.run.record
+    table = new_table("method", "seed", "cases", "DSC %", "HD95 mm", right=("seed", "cases"))
+    row = (str(record["seed"]), str(len(scored.scores)), *score_texts(scored.scores))
+    table.add_row(f"{record['method']} [dim](made elsewhere)[/dim]", *row)
+    say()
+    stdout().print(f"[bold]{record['dataset']}, split {record['split']}, {record['part']}[/bold]")
+    stdout().print(table)
+    say()
+    say(f"scores  {path_text(scored.run.scores)}")
+    say(f"next    ubench compare{'' if runs == Path('runs') else f' --runs {path_text(runs)}'}")

@@ -1,0 +1,281 @@
+"""Predictions made elsewhere: masks in a folder in, a run like any other out, of whose labels nothing is known."""
+
+import hashlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from unseg_bench.data.atomic import make_folder, room_on_disk, sync_folder
+from unseg_bench.data.labels import read_reference
+from unseg_bench.data.nifti import NiftiGrid, write_mask
+from unseg_bench.data.paths import cache_dir
+from unseg_bench.data.splits import PARTS, Split
+from unseg_bench.data.store import PreparedStore, build_cohort
+from unseg_bench.errors import DataError, RunError, SettingsError, UbenchError
+from unseg_bench.plugins.dataset import Dataset
+from unseg_bench.plugins.manager import Plugins
+from unseg_bench.run.digests import digest_of
+from unseg_bench.run.folder import RunFolder, find_runs
+from unseg_bench.run.progress import Reporter
+from unseg_bench.run.record import first_facts, utc_now
+from unseg_bench.run.settings import RunSettings, make_dataset
+from unseg_bench.score.foreign_mask import MaskReader, list_briefly
+from unseg_bench.score.matching import Matching, match_files
+from unseg_bench.score.record import SCORING_RULES, CaseScore
+from unseg_bench.score.run import score_run
+from unseg_bench.score.run_scores import score_predictions
+from unseg_bench.score.table import write_scores
+
+UNKNOWN = "unknown"
+"""The supervision of predictions made elsewhere."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What is known of predictions made elsewhere.
+
+    name: the row in tables; pattern: where the case id stands in file names (`match_files`); labels: the values that
+    are tumour (None: all above 0); threshold: of probabilities, tumour is above it; label_use: what the makers say.
+    """
+
+    folder: Path
+    name: str
+    pattern: str | None = None
+    labels: tuple[int, ...] | None = None
+    threshold: float | None = None
+    allow_missing: bool = False
+    label_use: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredElsewhere:
+    """The run that came of it; `known`: the very same files were scored under this name before."""
+
+    run: RunFolder
+    scores: list[CaseScore]
+    matching: Matching
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Checked names: which files become which run of which data."""
+
+    asked: Elsewhere
+    settings: RunSettings
+    dataset: Dataset
+    split: Split
+    matching: Matching
+    sources: dict[str, dict[str, str]]
+    run: RunFolder
+
+    @property
+    def case_ids(self) -> tuple[str, ...]:
+        return self.split.part(self.settings.part)
+
+
+def score_elsewhere(
+    asked: Elsewhere, settings: RunSettings, plugins: Plugins, runs_folder: Path, reporter: Reporter
+) -> ScoredElsewhere:
+    """Check all files, write them as uint8 masks on their images' grids, score them; a complete run or nothing at all.
+
+    `settings` names data set, part and seed. Raises a UbenchError naming the files and the remedy: a name that is taken
+    or unsafe, files that fit no case or two, cases without a file, masks on another grid or without clear labels.
+    """
+    plan = _plan(asked, settings, plugins, runs_folder)
+    reporter.run_begins(f"{asked.name} (made elsewhere), seed {settings.seeds[0]}")
+    if known := plan.run.state == "complete":
+        if asked.label_use is not None:
+            plan.run.update({"label_use": asked.label_use})
+        scores = score_run(plan.run, plugins, reporter)
+    else:
+        scores = _make_run(plan, reporter)
+    return ScoredElsewhere(plan.run, scores, plan.matching, known)
+
+
+def _plan(asked: Elsewhere, settings: RunSettings, plugins: Plugins, runs_folder: Path) -> _Plan:
+    _check_name(asked.name, plugins, runs_folder)
+    if asked.labels is not None and asked.threshold is not None:
+        raise SettingsError("--labels is for label maps, --threshold for probabilities; give one of them")
+    dataset = make_dataset(plugins.dataset(settings.dataset), settings.dataset_options)
+    split = dataset.split()
+    case_ids = split.part(settings.part)
+    if not case_ids:
+        raise DataError(f"data set '{dataset.name}': the part '{settings.part}' of its split has no cases")
+    matching = match_files(asked.folder, case_ids, (*split.case_ids, *dataset.healthy()), asked.pattern)
+    _check_missing(matching, asked, settings.part)
+    sources = {case: _source(asked.folder, path) for case, path in matching.files.items()}
+    key = {
+        "files": {case: source["sha256"] for case, source in sources.items()},
+        "labels": asked.labels,
+        "threshold": asked.threshold,
+        "dataset": dataset.identity(),
+        "split": [list(split.part(part)) for part in PARTS],
+        "part": settings.part,
+    }
+    name = f"{asked.name}-seed{settings.seeds[0]}-{digest_of(key)[:8]}"
+    return _Plan(asked, settings, dataset, split, matching, sources, RunFolder(runs_folder / dataset.name / name))
+
+
+def _make_run(plan: _Plan, reporter: Reporter) -> list[CaseScore]:
+    """Build the run beside its place and move it there when it is whole."""
+    started = utc_now()
+    with _folder_beside(plan.run.path) as folder:
+        partial = RunFolder(folder)
+        with _stage("check", reporter):
+            store = PreparedStore(cache_dir() / "prepared")
+            cohort = build_cohort(plan.settings.part, plan.case_ids, plan.dataset, store, reporter.step)
+            grids = {case: store.prepare(case, plan.dataset.image(case)).grid for case in plan.matching.files}
+            _take_over(plan, grids, partial, reporter)
+        with _stage("score", reporter):
+            scores = _score(plan, grids, partial, reporter)
+        write_scores(partial.scores, scores)
+        partial.update({**_record(plan), "started": started, "images": {"test": cohort.digest}, "ended": utc_now()})
+        _move(folder, plan.run)
+    return scores
+
+
+@contextmanager
+def _stage(name: str, reporter: Reporter) -> Generator[None]:
+    reporter.stage_begins(name)
+    started = time.monotonic()
+    yield
+    reporter.stage_ends(name, time.monotonic() - started, cached=False)
+
+
+def _take_over(plan: _Plan, grids: dict[str, NiftiGrid], run: RunFolder, reporter: Reporter) -> None:
+    """Write every file's tumour as a mask of the run; raises DataError for the first bad file and counts the others."""
+    reader = MaskReader(plan.asked.labels, plan.asked.threshold)
+    refused: list[UbenchError] = []
+    files = plan.matching.files
+    for done, (case, path) in enumerate(files.items()):
+        reporter.step(done, len(files), case)
+        try:
+            write_mask(run.prediction(case), reader.read(path, grids[case]), grids[case])
+        except DataError as error:
+            refused.append(error)
+    if refused:
+        more = f" ({len(refused)} of {len(files)} files are refused; this is the first)" if len(files) > 1 else ""
+        raise DataError(f"{refused[0]}{more}")
+    reader.check_labels_seen()
+
+
+def _score(plan: _Plan, grids: dict[str, NiftiGrid], run: RunFolder, reporter: Reporter) -> list[CaseScore]:
+    total = len(grids)
+    done = 0
+
+    def step(score: CaseScore) -> None:
+        nonlocal done
+        done += 1
+        reporter.step(done, total, score.case)
+
+    return score_predictions(
+        {case: run.prediction(case) for case in grids},
+        lambda case: read_reference(plan.dataset, case, grids[case]),
+        workers=os.cpu_count() or 1,
+        progress=step,
+    )
+
+
+def _record(plan: _Plan) -> dict[str, Any]:
+    """The run's record, of the same form as that of a run made here."""
+    asked = plan.asked
+    return {
+        "state": "complete",
+        "method": asked.name,
+        "floor": False,
+        "supervision": UNKNOWN,
+        "made_elsewhere": True,
+        "label_use": asked.label_use,
+        "preset": "",
+        "seed": plan.settings.seeds[0],
+        **first_facts(plan.dataset, plan.split, plan.settings, tuple(plan.matching.files)),
+        "missing_cases": list(plan.matching.missing),
+        "source": {
+            "folder": str(asked.folder.resolve()),
+            "pattern": asked.pattern,
+            "labels": None if asked.labels is None else list(asked.labels),
+            "threshold": asked.threshold,
+            "files": plan.sources,
+        },
+        "label_reads": [],
+        "failed_cases": {},
+        "error": None,
+        "scoring_rules": SCORING_RULES,
+    }
+
+
+def _check_name(name: str, plugins: Plugins, runs_folder: Path) -> None:
+    """Refuse a name that cannot be a file name, or by which a method that runs here is known."""
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise SettingsError(
+            f"--as {name!r}: cannot be used as a file name; letters, digits, '.', '_', '+' and '-' only, starting with "
+            "a letter or digit, at most 64"
+        )
+    own = {str(run.record["method"]) for run in find_runs(runs_folder) if not run.record.get("made_elsewhere")}
+    if name.casefold() in {method.casefold() for method in own | set(plugins.methods)}:
+        raise SettingsError(
+            f"--as {name}: a method that runs here has this name, so the table would mix the two; "
+            f"choose another, such as {name}-elsewhere"
+        )
+
+
+def _check_missing(matching: Matching, asked: Elsewhere, part: str) -> None:
+    """Refuse cases without a file, unless that is allowed and there are others."""
+    if not matching.missing or (matching.files and asked.allow_missing):
+        return
+    total = len(matching.files) + len(matching.missing)
+    text = (
+        f"{asked.folder}: {len(matching.missing)} of {total} cases of the part '{part}' have no file: "
+        f"{list_briefly(matching.missing)}"
+    )
+    if matching.strangers:
+        names = [path.relative_to(asked.folder).as_posix() for path in matching.strangers]
+        text += (
+            f". Files that fit no case: {list_briefly(names)}; say where the case id stands in their names: "
+            "--pattern 'pred_*.nii.gz'"
+        )
+    if matching.files:
+        text += ". --allow-missing scores the others, and the run says which are missing"
+    raise DataError(text)
+
+
+def _source(folder: Path, path: Path) -> dict[str, str]:
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); make it readable") from None
+    return {"name": path.relative_to(folder).as_posix(), "sha256": digest}
+
+
+@contextmanager
+def _folder_beside(final: Path) -> Generator[Path]:
+    """Yield a hidden folder beside `final`, which is gone afterwards, whatever happens."""
+    with room_on_disk(final.parent):
+        make_folder(final.parent)
+        folder = Path(mkdtemp(prefix=".part-", dir=final.parent))
+    try:
+        folder.chmod(0o755)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move(folder: Path, run: RunFolder) -> None:
+    """Give a finished folder its name, unless another process was first with the same files."""
+    try:
+        folder.rename(run.path)
+    except OSError:
+        if run.state != "complete":
+            raise RunError(f"{run.path}: is there and holds no complete run; remove it and score again") from None
+        return
+    sync_folder(run.path.parent)
