@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from unseg_bench.compare.statistics.record import StatisticsSettings
 
 TABLE, STATISTICS, OUTPUT = "Table", "Statistics", "Output"
+GROUPS = 5
+"""How many groups the paper's table has."""
 
 
 class Empty(StrEnum):
@@ -120,7 +122,7 @@ def statistics_settings(
 
 def compare_settings(
     *,
-    groups: int = 5,
+    groups: int = GROUPS,
     group_by: str | None = None,
     table: Path | None = None,
     empty: str = Empty.DIAGONAL,

@@ -3,19 +3,21 @@
 from collections.abc import Iterable
 
 from unseg_bench.compare.comparison import Column, Comparison
-from unseg_bench.compare.statistics.record import Family, Pair, Statistics, TestResult
+from unseg_bench.compare.statistics.record import Family, Pair, Statistics
 from unseg_bench.report.notes import column_name, name_cell, warnings
-from unseg_bench.report.numbers import amount, difference_unit, fixed, interval_text, p_value, signed
+from unseg_bench.report.numbers import amount, difference_unit, fixed, interval_text, p_values, signed
 from unseg_bench.report.text_table import TextCell, TextSection, TextTable, plain_columns
 
 _CORRECTIONS = {"holm": "Holm", "fdr_by": "Benjamini-Yekutieli"}
 
 
-def family_tables(comparison: Comparison, statistics: Statistics, family: Family) -> tuple[TextTable, ...]:
+def family_tables(
+    comparison: Comparison, statistics: Statistics, family: Family, digits: int = 2
+) -> tuple[TextTable, ...]:
     """The differences and the tests of one family; nothing for a family without pairs."""
     if not family.pairs:
         return ()
-    return (_differences(comparison, statistics, family), _tests(comparison, statistics, family))
+    return (_differences(comparison, family, digits), _tests(comparison, statistics, family))
 
 
 def correction_name(correction: str) -> str:
@@ -32,35 +34,27 @@ def reasons(found: Iterable[tuple[str, str | None]]) -> tuple[str, ...]:
     return tuple(f"{why}: {', '.join(names)}" for why, names in by_reason.items())
 
 
-def _differences(comparison: Comparison, statistics: Statistics, family: Family) -> TextTable:
-    """Mean difference with its intervals, effect sizes, wins, equivalence."""
+def _differences(comparison: Comparison, family: Family, digits: int) -> TextTable:
+    """Mean difference with its intervals, effect sizes, wins."""
     columns = {column.key: column for column in comparison.columns}
-    margin = amount(statistics.settings.margin, "dsc", 1)
-    equivalence = any(pair.equivalence is not None for pair in family.pairs)
     rows = tuple(
         (
             *_who(comparison, family, pair, columns[pair.column]),
-            *map(TextCell, _effects(pair, columns[pair.column].metric)),
-            *([_equivalence(pair)] if equivalence else []),
+            *map(TextCell, _effects(pair, columns[pair.column].metric, digits)),
         )
         for pair in family.pairs
     )
     unit = "/".join(dict.fromkeys(difference_unit(columns[pair.column].metric) for pair in family.pairs))
-    headings = ("n", f"mean d\n{unit}", "95 %\nt", "95 %\nBCa", "dz", "rank-\nbiserial", "HL", "won/tied/\nlost")
+    headings = ("n", f"mean d\n{unit}", "95 %\nt", "95 %\nBCa", "dz", "rank-\nbis.", "HL", "W/T/L")
     return TextTable(
         key=f"{family.key}-differences",
         title=f"{_title(family)}: differences",
-        columns=plain_columns(
-            *_who_headings(family),
-            *headings,
-            *([f"within\n±{margin}"] if equivalence else []),
-            words=(*_who_headings(family), f"within\n±{margin}"),
-        ),
+        columns=plain_columns(*_who_headings(family), *headings, words=_who_headings(family)),
         sections=(TextSection(rows),),
         notes=(
-            f"d: {_subject(family)} of the same case; dz: mean(d)/sd(d); rank-biserial: of matched pairs; "
-            "HL: Hodges-Lehmann, the median of the means of pairs of d",
-            *(["within: two one-sided t-tests that the mean d lies inside the margin, p < .05"] * equivalence),
+            f"d: {_subject(family)} of the same case; dz: mean(d)/sd(d); rank-bis.: rank-biserial "
+            "correlation of matched pairs; HL: Hodges-Lehmann, the median of the means of pairs of d; W/T/L: cases in "
+            f"which {'it' if _one_reference(family) else 'a'} is better, equal, worse",
             *_missing_numbers(family, columns),
         ),
         warnings=warnings(comparison),
@@ -72,11 +66,16 @@ def _tests(comparison: Comparison, statistics: Statistics, family: Family) -> Te
     """The p of each test, as it is and corrected within the family, the hypotheses in words below."""
     columns = {column.key: column for column in comparison.columns}
     by = correction_name(family.correction)
-    headings = [f"{test}\n{what}" for test in ("sign-flip", "t-test", "Wilcoxon") for what in ("p", by)]
+    margin = amount(statistics.settings.margin, "dsc", 1)
+    equivalence = any(pair.equivalence is not None for pair in family.pairs)
+    tests = ("sign-flip", "t-test", "Wilcoxon", *([f"TOST ±{margin}"] * equivalence))
     rows = tuple(
         (
             *_who(comparison, family, pair, columns[pair.column]),
-            *(TextCell(text) for test in (pair.sign_flip, pair.t, pair.wilcoxon) for text in _p_texts(test)),
+            *(
+                TextCell(p_values(None, None) if test is None else p_values(test.p, test.p_adjusted))
+                for test in (pair.sign_flip, pair.t, pair.wilcoxon, pair.equivalence)[: len(tests)]
+            ),
         )
         for pair in family.pairs
     )
@@ -85,13 +84,21 @@ def _tests(comparison: Comparison, statistics: Statistics, family: Family) -> Te
     return TextTable(
         key=f"{family.key}-tests",
         title=f"{_title(family)}: tests",
-        columns=plain_columns(*_who_headings(family), *headings, words=_who_headings(family)),
+        columns=plain_columns(
+            *_who_headings(family),
+            *(f"{test}\np ({by})" for test in tests),
+            words=_who_headings(family),
+        ),
         sections=(TextSection(rows),),
         notes=(
             f"{by}: corrected over the {len(family.pairs)} comparisons of this family; "
             f"claims rest on the corrected sign-flip test ({'all signs' if exact else drawn})",
             *(["exploratory: these p values suggest, they do not confirm"] * family.exploratory),
             *statistics.hypotheses.values(),
+            *(
+                [f"TOST ±{margin}: two one-sided t-tests: the mean difference lies beyond the margin (points)"]
+                * equivalence
+            ),
             *_missing_numbers(family, columns),
         ),
         warnings=warnings(comparison),
@@ -126,28 +133,17 @@ def _who(comparison: Comparison, family: Family, pair: Pair, column: Column) -> 
     return [*([TextCell(group)] if grouped else []), *(name_cell(comparison, label) for label in labels)]
 
 
-def _effects(pair: Pair, metric: str) -> tuple[str, ...]:
+def _effects(pair: Pair, metric: str, digits: int) -> tuple[str, ...]:
     return (
         str(pair.n),
-        signed(pair.mean_difference, metric),
-        interval_text(pair.t_interval, metric),
-        interval_text(pair.bca_interval, metric),
+        signed(pair.mean_difference, metric, digits),
+        interval_text(pair.t_interval, metric, digits),
+        interval_text(pair.bca_interval, metric, digits),
         fixed(pair.dz, 2),
         fixed(pair.rank_biserial, 2),
-        signed(pair.hodges_lehmann, metric),
+        signed(pair.hodges_lehmann, metric, digits),
         f"{pair.wins}/{pair.ties}/{pair.losses}",
     )
-
-
-def _equivalence(pair: Pair) -> TextCell:
-    found = pair.equivalence
-    if found is None or found.p is None:
-        return TextCell(p_value(None))
-    return TextCell(f"{'yes' if found.equivalent else 'no'} (p={p_value(found.p)})".replace("=<", "<"))
-
-
-def _p_texts(test: TestResult) -> tuple[str, str]:
-    return p_value(test.p), p_value(test.p_adjusted)
 
 
 def _missing_numbers(family: Family, columns: dict[str, Column]) -> tuple[str, ...]:

@@ -13,6 +13,9 @@ STAR = "*"
 """After the best mean of a column that is significantly better than the second best."""
 NO_EVIDENCE = "phantom figures are no evidence about the real methods"
 
+CLAIMS_TITLE = "What these figures carry, and what they do not"
+"""Above the sentences of `compare.claims`."""
+
 
 def comparison_title(comparison: Comparison) -> str:
     """Return 'brats2020, split default, test: 75 cases'."""

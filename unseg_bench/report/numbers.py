@@ -55,6 +55,11 @@ def p_value(p: float | None) -> str:
     return "<.001" if p < 0.001 else f"{min(p, 0.999):.3f}".removeprefix("0")
 
 
+def p_values(p: float | None, adjusted: float | None) -> str:
+    """Return p and in brackets the corrected p: '.023 (.069)'."""
+    return DASH if p is None else f"{p_value(p)} ({p_value(adjusted)})"
+
+
 def share(value: float | None) -> str:
     """Return a probability with two decimals, '<.01' and '>.99' near its ends: '.23', '0', '1'."""
     if value is None:

@@ -8,12 +8,14 @@ from unseg_bench.compare.statistics.record import Friedman, Interval, MeanInterv
 from unseg_bench.report.family_tables import correction_name, family_tables, reasons
 from unseg_bench.report.notes import name_cell, warnings
 from unseg_bench.report.numbers import (
+    DASH,
     NAMES,
     amount,
     fixed,
     interval_text,
     metric_heading,
     p_value,
+    p_values,
     rank,
     share,
     signed,
@@ -22,19 +24,22 @@ from unseg_bench.report.numbers import (
 from unseg_bench.report.text_table import TextCell, TextColumn, TextSection, TextTable, plain_columns
 
 _INTERVALS: Mapping[str, Callable[[MeanInterval], Interval]] = {
-    "t": lambda found: found.t_interval,
+    "Student's t": lambda found: found.t_interval,
     "BCa": lambda found: found.bca_interval,
 }
 
 
-def statistics_tables(comparison: Comparison) -> tuple[TextTable, ...]:
-    """All tables of the statistics, in the order of reading; none where there are no statistics."""
+def statistics_tables(comparison: Comparison, digits: int = 2) -> tuple[TextTable, ...]:
+    """All tables of the statistics, in the order of reading; none where there are no statistics.
+
+    digits: decimals of points and mm.
+    """
     found = comparison.statistics
     if found is None:
         return ()
-    families = [table for family in found.families for table in family_tables(comparison, found, family)]
+    families = [table for family in found.families for table in family_tables(comparison, found, family, digits)]
     intervals = [
-        interval_table(comparison, found, metric, kind)
+        interval_table(comparison, found, metric, kind, digits)
         for metric in METRICS
         for kind in _INTERVALS
         if any(one.column.partition(":")[0] == metric for one in found.mean_intervals)
@@ -44,13 +49,15 @@ def statistics_tables(comparison: Comparison) -> tuple[TextTable, ...]:
         *intervals,
         *([friedman_table(comparison, found)] if found.friedman else []),
         *(ranking_table(comparison, ranking) for ranking in found.rankings),
-        *([interactions_table(comparison, found)] if found.interactions else []),
+        *([interactions_table(comparison, found, digits)] if found.interactions else []),
         *([seeds_table(comparison, found)] if any(len(spread.means) > 1 for spread in found.seeds) else []),
     )
 
 
-def interval_table(comparison: Comparison, statistics: Statistics, metric: Metric, kind: str) -> TextTable:
-    """95 % intervals of one metric's means, of one kind ('t', 'BCa'): a row a method, a column a group."""
+def interval_table(
+    comparison: Comparison, statistics: Statistics, metric: Metric, kind: str, digits: int = 2
+) -> TextTable:
+    """95 % intervals of one metric's means, of one kind ('Student's t', 'BCa'): a row a method, a column a group."""
     columns = [column for column in comparison.columns if column.metric == metric]
     found = {(one.label, one.column): _INTERVALS[kind](one) for one in statistics.mean_intervals}
     columns = [column for column in columns if any(key == column.key for _, key in found)]
@@ -58,7 +65,7 @@ def interval_table(comparison: Comparison, statistics: Statistics, metric: Metri
     rows = tuple(
         (
             name_cell(comparison, label),
-            *(TextCell(interval_text(found.get((label, column.key), nothing), metric)) for column in columns),
+            *(TextCell(interval_text(found.get((label, column.key), nothing), metric, digits)) for column in columns),
         )
         for label in comparison.labels
     )
@@ -71,11 +78,11 @@ def interval_table(comparison: Comparison, statistics: Statistics, metric: Metri
         "Student's t" if kind == "t" else f"bias-corrected bootstrap of patients, {statistics.settings.resamples} draws"
     )
     return TextTable(
-        key=f"intervals-{metric}-{kind.lower()}",
+        key=f"intervals-{metric}-{kind.rsplit(maxsplit=1)[-1].lower()}",
         title=f"{metric_heading(metric)}: 95 % intervals of the means ({kind})",
         columns=(TextColumn(("method",), number=False), *map(_interval_heading, columns)),
         sections=(TextSection(rows),),
-        notes=(how, *why),
+        notes=(*([how] if kind == "BCa" else []), *why),
         warnings=warnings(comparison),
     )
 
@@ -138,38 +145,34 @@ def ranking_table(comparison: Comparison, ranking: Ranking) -> TextTable:
     )
 
 
-def interactions_table(comparison: Comparison, statistics: Statistics) -> TextTable:
-    """Whether a difference in DSC depends on tumour size; 'better on tiny tumours' needs this."""
+def interactions_table(comparison: Comparison, statistics: Statistics, digits: int = 2) -> TextTable:
+    """Whether the reference's lead in DSC depends on tumour size; 'better on tiny tumours' needs this."""
     found = statistics.interactions
     by = correction_name(statistics.settings.correction)
     rows = tuple(
         (
-            name_cell(comparison, one.a),
             name_cell(comparison, one.b),
             TextCell(str(one.n)),
-            TextCell(signed(one.slope, "dsc")),
-            TextCell(interval_text(one.slope_interval, "dsc")),
-            TextCell(p_value(one.p)),
-            TextCell(p_value(one.p_adjusted)),
-            TextCell(fixed(one.spearman.statistic, 2)),
-            TextCell(p_value(one.spearman.p)),
-            TextCell("–" if one.cases_needed is None else str(one.cases_needed)),
+            TextCell(signed(one.slope, "dsc", digits)),
+            TextCell(interval_text(one.slope_interval, "dsc", digits)),
+            TextCell(p_values(one.p, one.p_adjusted)),
+            TextCell(f"{fixed(one.spearman.statistic, 2)} ({p_value(one.spearman.p)})"),
+            TextCell(DASH if one.cases_needed is None else str(one.cases_needed)),
         )
         for one in found
     )
-    headings = ("n", "points per\ndoubling", "95 %", "p", by, "Spearman", "p of\nSpearman", "cases for\n80 % power")
+    headings = ("n", "points per\ndoubling", "95 %", f"p ({by})", "Spearman\n(p)", "cases for\n80 % power")
     return TextTable(
         key="interactions",
-        title="DSC of a less DSC of b against tumour size (method x log2 volume)",
-        columns=plain_columns("a", "b", *headings, words=("a", "b")),
+        title=f"DSC of {found[0].a} less that of each method, against tumour size (method x log2 volume; exploratory)",
+        columns=plain_columns("method", *headings, words=("method",)),
         sections=(TextSection(rows),),
         notes=(
             "points per doubling: how far the difference moves when the tumour's volume doubles; a claim about small "
             "or large tumours rests on its corrected p, not on two p values of groups",
-            *reasons((f"{one.a} and {one.b}", one.reason) for one in found),
+            *reasons((one.b, one.reason) for one in found),
         ),
         warnings=warnings(comparison),
-        lead=2,
     )
 
 
@@ -203,7 +206,7 @@ def seeds_table(comparison: Comparison, statistics: Statistics) -> TextTable:
 def _interval_heading(column: Column) -> TextColumn:
     if column.group is None:
         return TextColumn(("all cases", f"n={column.n}"))
-    return TextColumn((column.group, f"{volume_range(column.low_ml, column.high_ml)} ml", f"n={column.n}"))
+    return TextColumn((column.group, volume_range(column.low_ml, column.high_ml), f"ml, n={column.n}"))
 
 
 def _letters(test: Friedman) -> dict[str, str]:

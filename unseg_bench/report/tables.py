@@ -20,10 +20,10 @@ POLICY_MARK = "‡"
 """After the name of a method whose place is not the same under every policy on empty masks."""
 _CORRELATIONS = ("0.0", "0.5", "0.9")
 _POLICY_HEADINGS: Mapping[str, str] = {
-    "diagonal": "diagonal\nmean mm (place)",
-    "exclude": "exclude\nmean mm (place)",
-    "zero": "zero\nmean mm (place)",
-    "rank": "rank\nmean rank (place)",
+    "diagonal": "diagonal\nmm (place)",
+    "exclude": "exclude\nmm (place)",
+    "zero": "zero\nmm (place)",
+    "rank": "rank\nmean (place)",
 }
 
 
@@ -36,7 +36,7 @@ def main_table(comparison: Comparison, metrics: Sequence[Metric] = (), digits: i
 
 def group_table(comparison: Comparison, metric: Metric, digits: int = 2) -> TextTable:
     """One metric by group, without the overall columns: what a page or a terminal is wide enough for."""
-    title = f"{comparison_title(comparison)}; {metric_heading(metric)} by {comparison.grouping}"
+    title = f"{metric_heading(metric)} by {comparison.grouping}"
     return _scores(comparison, f"{metric}-by-group", title, _groups(comparison, metric), digits, main=False)
 
 
@@ -52,9 +52,9 @@ def policies_table(comparison: Comparison) -> TextTable:
         for row in comparison.policies
     )
     notes = [
-        f"HD95 of a case with one empty mask, under every policy; the table above has '{comparison.empty}'",
-        "diagonal: of the image; exclude: left out, n is said where cases lack; zero: 0 mm, as in the authors' code, "
-        "which rewards finding nothing; rank: the worst rank within the case, means of ranks",
+        f"mean HD95 under each policy on cases with one empty mask; all other tables have '{comparison.empty}'",
+        "diagonal: the image's; exclude: left out, n says where that leaves fewer; zero: 0 mm, as in the authors' code, "
+        "which rewards finding nothing; rank: the worst rank within the case, and the mean of the ranks",
     ]
     changed = any(row.rank_changes for row in comparison.policies)
     notes += [f"{POLICY_MARK} its place changes with the policy"] if changed else ["no place changes with the policy"]
@@ -91,10 +91,10 @@ def false_claims_table(comparison: Comparison, published: Published) -> TextTabl
     ]
     return TextTable(
         key="false-claims",
-        title="Probability that a higher mean DSC is no higher, from means and deviations alone",
+        title="Probability that 'better beats worse' in mean DSC is false, from means and deviations alone",
         columns=plain_columns("better", "worse", *named, words=("better", "worse")),
         sections=tuple(section for section in sections if section.rows),
-        notes=(f"for correlations of the two methods over cases of {' / '.join(map(_bare, _CORRELATIONS))}, assumed",),
+        notes=(f"for correlations of the two methods over cases of {'/'.join(map(_bare, _CORRELATIONS))}, assumed",),
         warnings=warnings(comparison),
         lead=2,
     )
@@ -150,8 +150,8 @@ def _heading(column: Column, *, with_metric: bool) -> TextColumn:
     metric = metric_heading(column.metric)
     lines = [metric] if column.group is None else [column.group, *([metric] if with_metric else [])]
     if column.group is not None:
-        lines.append(f"{volume_range(column.low_ml, column.high_ml)} ml")
-    lines.append(f"n={column.n}")
+        lines.append(volume_range(column.low_ml, column.high_ml))
+    lines.append(f"{'ml, ' if column.group is not None else ''}n={column.n}")
     if column.empty_references:
         lines.append(f"{column.empty_references} no tumour")
     return TextColumn(tuple(lines))
@@ -207,7 +207,7 @@ def _policy_cell(comparison: Comparison, policy: str, cell: PolicyCell) -> TextC
 def _claim_cell(claim: FalseClaim | None) -> TextCell:
     if claim is None:
         return TextCell(DASH)
-    return TextCell(" / ".join(share(claim.by_correlation.get(r)) for r in _CORRELATIONS))
+    return TextCell("/".join(share(claim.by_correlation.get(r)) for r in _CORRELATIONS))
 
 
 def _bare(correlation: str) -> str:

@@ -1,0 +1,104 @@
+"""A comparison in long form, a row a case and method: for pandas, R and spreadsheets."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from unseg_bench.compare.comparison import METRICS, CaseEntry, Comparison
+from unseg_bench.data.atomic import whole_file
+from unseg_bench.report.notes import NO_EVIDENCE
+
+COLUMNS = (
+    *("dataset", "split", "part", "evidence", "method", "label", "label_free", "is_floor", "below_floor"),
+    *("case", "group", "tumour_ml", "predicted_ml", "dsc", "hd95_mm", "seeds", "empty_predictions"),
+)
+"""Columns of the long form, in order. dsc 0-1; predicted_ml, dsc and hd95_mm are empty where there is no prediction.
+
+evidence: false for a phantom, whose figures say nothing about the real methods. below_floor: of the method, over all
+cases. seeds: how many the values are the mean of. empty_predictions: of them, without a voxel though there is a tumour.
+"""
+CHALLENGER_COLUMNS = ("task", "case", "algorithm", "value", "note")
+"""challengeR takes the first four by name; it lets one call to as.challenge have one direction, so one task a call."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_SCHEMA = "unseg-bench/cases/1"
+
+
+def case_rows(comparison: Comparison) -> Iterator[dict[str, str | float | int | bool | None]]:
+    """Yield a row for every case and method, by the names of COLUMNS; None where there is no number."""
+    rows = {row.label: row for row in comparison.rows}
+    for entry in comparison.entries:
+        row = rows[entry.label]
+        yield {
+            "dataset": comparison.dataset,
+            "split": comparison.split,
+            "part": comparison.part,
+            "evidence": comparison.evidence,
+            "method": row.method,
+            "label": row.label,
+            "label_free": row.label_free,
+            "is_floor": row.is_floor,
+            "below_floor": row.below_floor,
+            **{name: getattr(entry, name) for name in COLUMNS[COLUMNS.index("case") :]},
+        }
+
+
+def csv_text(comparison: Comparison) -> str:
+    """Return the long form as CSV: numbers to the last bit, an empty cell where there is none, 'true' and 'false'."""
+    return _csv(COLUMNS, (row.values() for row in case_rows(comparison)), nothing="")
+
+
+def challenger_text(comparison: Comparison) -> str:
+    """Return CSV as challengeR reads it: a row a metric ('dsc', 'hd95_mm'), case and method; NA where there is none."""
+    warning = "" if comparison.evidence else NO_EVIDENCE
+    notes = {
+        row.label: "; ".join(filter(None, (f"below the floor {comparison.floor}" * row.below_floor, warning)))
+        for row in comparison.rows
+    }
+    rows = (
+        (metric, entry.case, entry.label, _value(entry, metric), notes[entry.label])
+        for metric in METRICS
+        for entry in comparison.entries
+    )
+    return _csv(CHALLENGER_COLUMNS, rows, nothing="NA")
+
+
+def write_parquet(comparison: Comparison, path: Path) -> None:
+    """Write the long form as Parquet; the file's metadata holds the whole comparison as JSON, statistics included."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    types = {
+        **dict.fromkeys(("evidence", "is_floor", "below_floor"), pa.bool_()),
+        **dict.fromkeys(("tumour_ml", "predicted_ml", "dsc", "hd95_mm"), pa.float64()),
+        **dict.fromkeys(("seeds", "empty_predictions"), pa.int64()),
+    }
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in COLUMNS])
+    schema = schema.with_metadata({"schema": _SCHEMA, "unseg-bench": comparison.to_json()})
+    table: Any = pa.Table.from_pylist(list(case_rows(comparison)), schema=schema)
+    with whole_file(path) as temporary:
+        parquet.write_table(table, temporary)
+
+
+def _value(entry: CaseEntry, metric: str) -> float | None:
+    return entry.dsc if metric == "dsc" else entry.hd95_mm
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Iterable[object]], nothing: str) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(value, nothing) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: object, nothing: str) -> str:
+    """A cell's text; an apostrophe before a text that a spreadsheet would run as a formula."""
+    if value is None:
+        return nothing
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
+    return repr(value)
