@@ -26,17 +26,21 @@ def error_of(result: Result) -> str:
     return lines[0]
 
 
+def write_array(path: Path) -> None:
+    with path.open("wb") as file:
+        np.save(file, np.ones(TOO_MUCH, np.uint8))
+
+
 @pytest.mark.parametrize(
     "write",
     [
         lambda path: path.write_bytes(bytes(TOO_MUCH)),
-        lambda path: np.save(path.open("wb"), np.ones(TOO_MUCH, np.uint8)),
+        write_array,
         lambda path: torch.save(torch.ones(TOO_MUCH, dtype=torch.uint8), path),
         lambda path: save_file({"a": torch.ones(TOO_MUCH, dtype=torch.uint8)}, path),
     ],
     ids=["bytes", "numpy", "torch", "safetensors"],
 )
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_every_writer_says_the_same_and_leaves_nothing(small_disk: Path, write: Callable[[Path], object]) -> None:
     def attempt() -> None:
         with whole_file(small_disk / "result.bin") as part:
