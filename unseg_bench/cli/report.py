@@ -103,5 +103,13 @@ def _write(
     started = time.monotonic()
     with make_reporter() as reporter:
         reporter.stage_begins("report")
-        write_page(comparison, out, browser=browser, runs=scores, settings=settings, progress=reporter.step)
+        write_page(
+            comparison,
+            out,
+            browser=browser,
+            runs=scores,
+            settings=settings,
+            progress=reporter.step,
+            tell=reporter.message,
+        )
         reporter.stage_ends("report", time.monotonic() - started, cached=False)

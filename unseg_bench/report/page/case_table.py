@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from unseg_bench.report.numbers import amount, metric_heading, volume
+from unseg_bench.report.numbers import DASH, amount, metric_heading, volume
 from unseg_bench.report.text_table import TextCell, TextColumn, TextSection, TextTable, text_row
 
 if TYPE_CHECKING:
@@ -49,8 +49,14 @@ def case_scores(comparison: Comparison) -> dict[str, dict[str, str]]:
     words: dict[str, dict[str, str]] = {}
     for entry in comparison.entries:
         of_case = words.setdefault(entry.case, {"": f"{volume(entry.tumour_ml)} ml"})
-        of_case[entry.label] = f"DSC {amount(entry.dsc, 'dsc', 1)} %, HD95 {amount(entry.hd95_mm, 'hd95_mm', 1)} mm"
+        of_case[entry.label] = (
+            f"DSC {amount(entry.dsc, 'dsc', 1)} %, HD95 {amount(entry.hd95_mm, 'hd95_mm', 1)} mm, {_volume(entry)}"
+        )
     return words
+
+
+def _volume(entry: CaseEntry) -> str:
+    return f"{DASH if entry.predicted_ml is None else volume(entry.predicted_ml)} ml"
 
 
 def _mean_dsc(entries: Sequence[CaseEntry]) -> float | None:

@@ -1,29 +1,43 @@
-"""The parts of a page before its cases: tables under their headings, and figures."""
+"""The parts of a page before its cases: tables under their headings, claims, figures."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from unseg_bench.compare.claims import claims
 from unseg_bench.errors import ScoreError
+from unseg_bench.report.notes import NO_EVIDENCE
+from unseg_bench.report.statistics_tables import statistics_tables
 from unseg_bench.report.tables import score_tables
+from unseg_bench.report.text_table import rank_legend
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
+    from unseg_bench.compare.claims import Claim
     from unseg_bench.compare.comparison import Comparison
-    from unseg_bench.compare.inputs import RunScores
+    from unseg_bench.report.figures.kinds import FigureSettings
     from unseg_bench.report.text_table import TextTable
 
 
 @dataclass(frozen=True, slots=True)
+class PageTable:
+    """A table with its number in the page and what stands below it."""
+
+    number: int
+    table: TextTable
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
-    """Tables under one heading; `key` is its anchor, unlike that of any table."""
+    """What stands under one heading; `key` is its anchor, unlike that of any table."""
 
     key: str
     heading: str
-    tables: tuple[TextTable, ...]
+    tables: tuple[PageTable, ...] = ()
+    claims: tuple[Claim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +50,60 @@ class DrawnFigure:
 
 
 def leading_parts(comparison: Comparison) -> list[Part]:
-    """Return the scores, and the statistics where they were computed."""
-    return [Part("scores", "Scores", score_tables(comparison))]
+    """Return the scores, the statistics where they were computed, and the claims that they allow."""
+    scores = numbered(score_tables(comparison), 1)
+    parts = [Part("scores", "Scores", tables=scores)]
+    if tests := numbered(statistics_tables(comparison), 1 + len(scores)):
+        parts.append(Part("statistics", "Statistics", tables=tests))
+    if found := claims(comparison):
+        parts.append(Part("claims", "What can be claimed", claims=found))
+    return parts
+
+
+def numbered(tables: Sequence[TextTable], start: int) -> tuple[PageTable, ...]:
+    """Number the tables of a part; a note that stands below an earlier one of them is not repeated.
+
+    That a phantom is no evidence is said once, at the top of the page.
+    """
+    said: dict[str, int] = {NO_EVIDENCE: 0}
+    pages: list[PageTable] = []
+    for number, table in enumerate(tables, start):
+        legend = [rank_legend("bold", "underlined")] if table.ranked else []
+        notes = [*table.warnings, *legend, *table.notes]
+        above = sorted({said[note] for note in notes if said.get(note)})
+        new = [note for note in notes if note not in said]
+        see = [f"marks and rules also as below {_tables(above)}"] if above else []
+        pages.append(PageTable(number, table, (*new, *see)))
+        said |= dict.fromkeys(new, number)
+    return tuple(pages)
 
 
 def drawn_figures(
-    comparison: Comparison, runs: Sequence[RunScores], data: Path | None = None
-) -> tuple[list[DrawnFigure], list[tuple[str, str]]]:
-    """Draw every kind of figure; what this comparison gives no figure for comes back as (title, reason)."""
+    comparison: Comparison, settings: FigureSettings, *, pictures: bool, tell: Callable[[str], None]
+) -> list[DrawnFigure]:
+    """Draw every kind of figure that this comparison gives; `tell` hears of the others and why.
+
+    pictures: whether images of cases may be opened for them. Raises: DataError where that fails.
+    """
     from markupsafe import Markup
 
-    from unseg_bench.report.figures.kinds import FigureSettings
     from unseg_bench.report.figures.registry import FIGURES
     from unseg_bench.report.figures.svg import figure_svg
 
+    if not pictures:
+        settings = replace(settings, runs=[replace(run, folder=None) for run in settings.runs])
     drawn: list[DrawnFigure] = []
-    undrawn: list[tuple[str, str]] = []
     for name, kind in FIGURES.items():
         caption = kind.caption(comparison)
         try:
-            figure = kind.draw(comparison, FigureSettings(runs=runs, data=data))
+            figure = kind.draw(comparison, settings)
         except ScoreError as reason:
-            undrawn.append((kind.title, str(reason)))
+            tell(f"figure left out: {reason}")
             continue
         svg = figure_svg(figure, f"figure-{name}", kind.title, caption)
         drawn.append(DrawnFigure(kind.title, caption, Markup(svg)))  # noqa: S704 - made here, its texts are escaped
-    return drawn, undrawn
+    return drawn
+
+
+def _tables(numbers: Sequence[int]) -> str:
+    return f"Table{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"

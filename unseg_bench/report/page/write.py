@@ -8,25 +8,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from unseg_bench import __version__
 from unseg_bench.data.atomic import write_text
 from unseg_bench.report.notes import NO_EVIDENCE
 from unseg_bench.report.page.case_table import MEAN_COLUMN, case_scores, case_table
-from unseg_bench.report.page.parts import drawn_figures, leading_parts
+from unseg_bench.report.page.parts import drawn_figures, leading_parts, numbered
 from unseg_bench.report.page.pictures import QUALITY, SLICE_MM, encode_case
 from unseg_bench.report.page.provenance import provenance
-from unseg_bench.report.text_table import rank_legend
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from jinja2 import Environment
 
     from unseg_bench.compare.comparison import Comparison
     from unseg_bench.compare.inputs import RunScores
     from unseg_bench.data.files import Progress
     from unseg_bench.report.case_images import CaseImages
-    from unseg_bench.report.text_table import TextTable
 
 TEMPLATES = Path(__file__).parent / "templates"
 WORKERS = 2
@@ -53,16 +53,21 @@ def write_page(
     runs: Sequence[RunScores] = (),
     settings: PageSettings | None = None,
     progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> None:
     """Write the page to `path`, whole or not at all; it asks for nothing from anywhere.
 
     browser: gives the pictures of the cases; None leaves them out. runs: the scores behind the comparison, for figures
-    and provenance. progress: called as (done, total, case) while pictures are made. Raises: DataError where `browser`
-    cannot open a case.
+    and provenance. progress: called as (done, total, case) while pictures are made. tell: hears which figures this
+    comparison does not give, and why. Raises: DataError where `browser` cannot open a case.
     """
     chosen = settings or PageSettings()
     pictures = [] if browser is None else _pictures(comparison, browser, chosen.quality, progress)
-    write_text(path, _html(comparison, pictures, browser, runs, chosen))
+    write_text(path, _html(comparison, pictures, browser, runs, chosen, tell or _silence))
+
+
+def _silence(message: str) -> None:
+    """Say nothing."""
 
 
 def _pictures(
@@ -94,51 +99,47 @@ def _html(
     browser: CaseImages | None,
     runs: Sequence[RunScores],
     settings: PageSettings,
+    tell: Callable[[str], None],
 ) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
+    from unseg_bench.report.figures.kinds import FigureSettings
+
+    script, style = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
+    parts = leading_parts(comparison)
+    cases = numbered([case_table(comparison)], 1 + sum(len(part.tables) for part in parts))
+    drawing = FigureSettings(runs=runs, data=settings.data)
+    template = _environment().get_template("page.html.j2")
+    return template.render(
+        title=settings.title or _title(comparison),
+        lead=_lead(comparison),
+        version=__version__,
+        style=Markup(style),  # noqa: S704 - our own files
+        script=Markup(script),  # noqa: S704
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        warning="" if comparison.evidence else NO_EVIDENCE,
+        parts=parts,
+        figures=drawn_figures(comparison, drawing, pictures=browser is not None, tell=tell),
+        case_table=cases[0],
+        worst_first_column=MEAN_COLUMN,
+        openable={picture["case"] for picture in pictures},
+        pictures=pictures,
+        picture_words=_picture_words(browser, comparison),
+        records=[provenance(run) for run in runs],
+    )
+
+
+def _environment() -> Environment:
+    """Return jinja2 with escaping on, whatever a file is called, and an error for a name that is not there."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    cast("dict[str, object]", environment.filters)["all_notes"] = _all_notes
-    script, style = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
-    parts = leading_parts(comparison)
-    figures, undrawn = drawn_figures(comparison, runs, settings.data)
-    records = [provenance(run) for run in runs]
-    contents = [(part.key, part.heading) for part in parts]
-    contents += [("figures", "Figures")] if figures or undrawn else []
-    contents += [("cases", "Cases"), *([("provenance", "Provenance")] if records else [])]
-    return environment.get_template("page.html.j2").render(
-        title=settings.title or _title(comparison),
-        lead=_lead(comparison, runs),
-        version=__version__,
-        style=Markup(style),  # noqa: S704 - our own files
-        script=Markup(script),  # noqa: S704
-        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        comparison=comparison,
-        no_evidence=NO_EVIDENCE,
-        contents=contents,
-        parts=parts,
-        figures=figures,
-        undrawn=undrawn,
-        case_table=case_table(comparison),
-        worst_first_column=MEAN_COLUMN,
-        openable={picture["case"] for picture in pictures},
-        pictures=pictures,
-        picture_words=_picture_words(browser, comparison),
-        records=records,
-    )
-
-
-def _all_notes(table: TextTable) -> list[str]:
-    """Return what stands below a table; that a phantom is no evidence is said once, at the top of the page."""
-    legend = [rank_legend("bold", "underlined")] if table.ranked else []
-    return [*(line for line in table.warnings if line != NO_EVIDENCE), *legend, *table.notes]
 
 
 def _title(comparison: Comparison) -> str:
@@ -150,7 +151,7 @@ def _counts(comparison: Comparison) -> str:
     return f"{methods} method{'s' * (methods != 1)} on {cases} case{'s' * (cases != 1)}"
 
 
-def _lead(comparison: Comparison, runs: Sequence[RunScores]) -> str:
+def _lead(comparison: Comparison) -> str:
     """Return what the page shows and when it was made."""
     seeds = sum(len(row.seeds) for row in comparison.rows)
     made = f"Made on {datetime.now(UTC):%d %B %Y} by unseg-bench {__version__}"

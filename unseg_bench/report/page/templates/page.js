@@ -126,7 +126,7 @@ function drawMask(context, mask, open, index, colour, filled) {
   context.fill(area);
   context.lineCap = "round";
   context.strokeStyle = colour;
-  context.lineWidth = 2;
+  context.lineWidth = context.canvas.width / 180;
   context.stroke(edges);
   return { voxels, box: voxels ? box.join(" ") : "" };
 }
