@@ -58,7 +58,7 @@ def escape(text: str) -> str:
 def _table(table: TextTable, where: str) -> str:
     """One table environment: caption, label, tabular no wider than the text, notes."""
     caption = table.title if table.title == where else f"{table.title} ({where})"
-    layout = "".join("r" if column.number else "l" for column in table.columns)
+    layout = "".join(_alignments(table))
     depth = max(len(column.heading) for column in table.columns)
     raised = [("",) * (depth - len(column.heading)) + column.heading for column in table.columns]
     heading = [_line(escape(own[i]) for own in raised) for i in range(depth)]
@@ -76,7 +76,7 @@ def _table(table: TextTable, where: str) -> str:
         rf"\begin{{tabular}}{{@{{}}{layout}@{{}}}}",
         r"\toprule",
         *heading,
-        *(line for section in table.sections for line in (r"\midrule", *_section(section, len(layout)))),
+        *(line for section in table.sections for line in (r"\midrule", *_section(section, table))),
         r"\bottomrule",
         r"\end{tabular}",
         r"\end{adjustbox}",
@@ -91,23 +91,42 @@ def _table(table: TextTable, where: str) -> str:
     return "\n".join(lines)
 
 
-def _section(section: TextSection, columns: int) -> list[str]:
+def _alignments(table: TextTable) -> list[str]:
+    """Words and means with a spread to the left (the spread's sign aligns them), other numbers to the right."""
+    columns = zip(table.columns, zip(*table.rows, strict=True), strict=True)
+    return ["r" if column.number and not any("±" in cell.text for cell in cells) else "l" for column, cells in columns]
+
+
+def _section(section: TextSection, table: TextTable) -> list[str]:
+    columns = len(table.columns)
     title = (
         [rf"\multicolumn{{{columns}}}{{@{{}}l@{{}}}}{{\emph{{{escape(section.title)}}}}} \\"] if section.title else []
     )
-    return [*title, *(_line(_cell(cell) for cell in row) for row in section.rows)]
+    widths = [max(map(_before_sign, cells)) for cells in zip(*table.rows, strict=True)]
+    return [
+        *title,
+        *(_line(_cell(cell, width) for cell, width in zip(row, widths, strict=True)) for row in section.rows),
+    ]
+
+
+def _before_sign(cell: TextCell) -> int:
+    """Digits and point before '±', 0 where there is none."""
+    before, sign, _ = cell.text.partition("±")
+    return len(before) if sign else 0
 
 
 def _line(cells: Iterable[str]) -> str:
     return f"{' & '.join(cells)} \\\\"
 
 
-def _cell(cell: TextCell) -> str:
+def _cell(cell: TextCell, width: int) -> str:
+    """A cell's text; `width`: of the column before '±', filled with the space of digits."""
     text = escape(cell.text)
+    room = r"\phantom{0}" * (width - _before_sign(cell)) if _before_sign(cell) else ""
     if cell.emphasis:
         text = rf"\textbf{{{text}}}" if cell.emphasis == "best" else rf"\underline{{{text}}}"
     raised = " ".join((*([STAR] if cell.star else []), *cell.marks))
-    return rf"{text}\textsuperscript{{{escape(raised)}}}" if raised else text
+    return room + (rf"{text}\textsuperscript{{{escape(raised)}}}" if raised else text)
 
 
 def _comment(text: str) -> str:

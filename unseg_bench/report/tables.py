@@ -53,7 +53,7 @@ def policies_table(comparison: Comparison) -> TextTable:
     )
     notes = [
         f"mean HD95 under each policy on cases with one empty mask; all other tables have '{comparison.empty}'",
-        "diagonal: the image's; exclude: left out, n says where that leaves fewer; zero: 0 mm, as in the authors' code, "
+        "diagonal: the image's; exclude: left out, n where that leaves fewer; zero: 0 mm, as in the authors' code, "
         "which rewards finding nothing; rank: the worst rank within the case, and the mean of the ranks",
     ]
     changed = any(row.rank_changes for row in comparison.policies)
