@@ -9,6 +9,7 @@ from unseg_bench.compare.comparison import Comparison
 from unseg_bench.compare.statistics.record import Friedman
 from unseg_bench.errors import ScoreError
 from unseg_bench.report.figures.kinds import FigureKind, FigureSettings
+from unseg_bench.report.figures.names import FigureName
 from unseg_bench.report.figures.style import (
     EDGE,
     GREY,
@@ -24,7 +25,7 @@ from unseg_bench.report.figures.style import (
 )
 
 NAMES: Mapping[str, str] = {"dsc": "DSC", "hd95_mm": "HD95"}
-_AXIS_MM, _CLIQUE_MM, _GAP_MM = 13.0, 1.9, 2.0
+_AXIS_MM, _CLIQUE_MM, _GAP_MM = 14.5, 1.9, 2.0
 """Depth of the axis below the panel's title, of one bar, and space between a line's end and its name."""
 
 
@@ -42,7 +43,7 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
     sides = [_sides(friedman, settings) for friedman in shown]
     heights = [_AXIS_MM + _CLIQUE_MM * len(_cliques(one)) + max(rows.height_mm for _, rows in side) + 3
                for one, side in zip(shown, sides, strict=True)]  # fmt: skip
-    figure = new_figure(settings.width_mm, sum(heights) + 8)
+    figure = new_figure(settings.width_mm, sum(heights) + 3)
     panels = figure.subplots(len(shown), 1, squeeze=False, height_ratios=heights)
     for axes, friedman, side, height in zip(panels.flat, shown, sides, heights, strict=True):
         _draw_panel(axes, friedman, side, (settings.width_mm - 3, height), method_styles(comparison.labels))
@@ -123,8 +124,8 @@ def _draw_axis(axes: Axes, friedman: Friedman, last: float, difference: float) -
     p = "" if friedman.p is None else f", Friedman p {_p_text(friedman.p)}"
     title = f"mean rank by {metric}{p}"
     axes.text(0.01, 1, title, transform=axes.transAxes, ha="left", va="top", fontsize=NORMAL)
-    axes.plot([1, 1 + difference], [6.2, 6.2], color=EDGE, linewidth=1.4, marker="|", markersize=5, gid="cd")
-    axes.text(1 + difference / 2, 5.6, f"CD = {difference:.2f}", ha="center", va="bottom", fontsize=SMALL)
+    axes.plot([1, 1 + difference], [7.6, 7.6], color=EDGE, linewidth=1.4, marker="|", markersize=5, gid="cd")
+    axes.text(1 + difference / 2, 7.0, f"CD = {difference:.2f}", ha="center", va="bottom", fontsize=SMALL)
     axes.plot([1, last], [_AXIS_MM, _AXIS_MM], color=EDGE, linewidth=0.8)
     for rank in range(1, len(friedman.mean_ranks) + 1):
         axes.plot([rank, rank], [_AXIS_MM - 1, _AXIS_MM], color=EDGE, linewidth=0.8)
@@ -142,4 +143,4 @@ def _p_text(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
-KIND = FigureKind("critical-difference", "Mean ranks and critical difference", caption, draw)
+KIND = FigureKind(FigureName.CRITICAL_DIFFERENCE, "Mean ranks and critical difference", caption, draw)

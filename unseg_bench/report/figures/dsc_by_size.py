@@ -10,6 +10,7 @@ from unseg_bench.compare.comparison import Column, Comparison
 from unseg_bench.compare.groups import FEW_CASES
 from unseg_bench.errors import ScoreError
 from unseg_bench.report.figures.kinds import FigureKind, FigureSettings
+from unseg_bench.report.figures.names import FigureName
 from unseg_bench.report.figures.style import (
     EDGE,
     SMALL,
@@ -23,7 +24,7 @@ from unseg_bench.report.figures.style import (
     new_figure,
 )
 
-_HEAD_MM, _FOOT_MM = 9.0, 15.0
+_HEAD_MM, _AXIS_MM = 9.0, 10.0
 
 
 def caption(comparison: Comparison) -> str:
@@ -43,7 +44,9 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
     across = min(2 if settings.narrow else 5, len(groups))
     down = -(-len(groups) // across)
     rows = method_rows(comparison.labels, 24.0 if settings.narrow else 34.0)
-    figure = new_figure(settings.width_mm, down * (rows.height_mm + _HEAD_MM) + _FOOT_MM)
+    figure = new_figure(
+        settings.width_mm, down * (rows.height_mm + _HEAD_MM) + _AXIS_MM * (2 if len(groups) % across else 1)
+    )
     panels = list(figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat)
     for column, axes in zip(groups, panels, strict=False):
         _draw_group(axes, comparison, column, rows)
@@ -123,4 +126,4 @@ def _missing(comparison: Comparison) -> list[str]:
     return [f"{label}: {cases_text(count)[4:]} without a prediction" for label, count in lacking.items() if count]
 
 
-KIND = FigureKind("dsc-by-size", "DSC by tumour size", caption, draw)
+KIND = FigureKind(FigureName.DSC_BY_SIZE, "DSC by tumour size", caption, draw)

@@ -14,7 +14,7 @@ from unseg_bench.data.volume import Mask
 from unseg_bench.report.case_images import CasePicture
 from unseg_bench.report.figures.style import REFERENCE, SMALL
 
-SCALE_BAR_MM = 50.0
+SCALE_BAR_MM = 20.0
 """Length of the scale bar, in mm of the head."""
 DASHES = (0, (2.2, 0.8))
 """Line of a method's contour; the reference's is solid."""
@@ -80,13 +80,12 @@ def write_on(axes: Axes, text: str, x: float, y: float, align: str) -> None:
 
 
 def draw_scale(axes: Axes) -> None:
-    """Draw the scale bar at the lower right with its length, and R and L at the sides."""
-    right, bottom = axes.get_xlim()[1] - 5, axes.get_ylim()[0] - 5
-    axes.plot([right - SCALE_BAR_MM, right], [bottom, bottom], color="white", linewidth=1.5, gid="scale-bar")
-    middle = (right - SCALE_BAR_MM / 2 - axes.get_xlim()[0]) / (axes.get_xlim()[1] - axes.get_xlim()[0])
-    write_on(axes, f"{SCALE_BAR_MM:.0f} mm", middle, 0.10, "center")
-    write_on(axes, "R", 0.02, 0.5, "left")
-    write_on(axes, "L", 0.98, 0.5, "right")
+    """Draw the scale bar with its length at the lower left, and R and L in the upper corners."""
+    left, bottom = axes.get_xlim()[0] + 4, axes.get_ylim()[0] - 4
+    axes.plot([left, left + SCALE_BAR_MM], [bottom, bottom], color="white", linewidth=1.5, gid="scale-bar")
+    write_on(axes, f"{SCALE_BAR_MM:.0f} mm", 0.03, 0.10, "left")
+    write_on(axes, "R", 0.03, 0.95, "left")
+    write_on(axes, "L", 0.97, 0.95, "right")
 
 
 def reference_and(axes: Axes, head: HeadSlice, label: str | None, colour: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from unseg_bench.compare.comparison import Comparison
-from unseg_bench.errors import ScoreError
+from unseg_bench.errors import DataError, ScoreError
 from unseg_bench.report.case_images import CaseImages, CasePicture
 from unseg_bench.report.figures.example_choice import chosen_cases, chosen_slice, volumes
 from unseg_bench.report.figures.example_panels import (
@@ -18,15 +18,15 @@ from unseg_bench.report.figures.example_panels import (
     write_on,
 )
 from unseg_bench.report.figures.kinds import FigureKind, FigureSettings
+from unseg_bench.report.figures.names import FigureName
 from unseg_bench.report.figures.style import (
     LINE_MM,
     MM_PER_INCH,
     SMALL,
     MethodStyle,
     add_footer,
-    footer_height_mm,
-    footer_text,
     method_styles,
+    size_mm,
     wrapped,
 )
 
@@ -76,12 +76,15 @@ def caption(comparison: Comparison) -> str:
 
 
 def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
-    """Draw a panel a case and method. Raises: ScoreError for an unknown case or slice, DataError without the images."""
+    """Draw a panel a case and method. Raises: ScoreError for an unknown case or slice, or without the images."""
     if not any(run.folder for run in settings.runs):
         raise ScoreError("examples: no run here has its predictions in a folder")
     cases = chosen_cases(comparison, settings.case)
-    images = CaseImages.of(settings.runs, settings.data)
-    shown = [_example(comparison, images, settings, images.load(case)) for case in cases]
+    try:
+        images = CaseImages.of(settings.runs, settings.data)
+        shown = [_example(comparison, images, settings, images.load(case)) for case in cases]
+    except DataError as error:
+        raise ScoreError(f"examples: {error}") from error
     labels = [label for label in comparison.labels if label in images.seeds]
     head_mm = (max(one.head.size_mm[0] for one in shown), max(one.head.size_mm[1] for one in shown))
     grid, titles = _grid(labels, settings, len(shown), head_mm)
@@ -90,12 +93,11 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
         f"{len(shown)} of n = {len(comparison.cases)} cases",
         *(f"{label}: seed {images.seeds[label]}" for label in labels if _seeds(settings, label) > 1),
     )
-    foot_mm = footer_height_mm(footer_text(comparison, settings.width_mm, *notes))
-    height_mm = grid.top_mm(len(shown)) + foot_mm
+    height_mm = grid.top_mm(len(shown))
     figure = Figure(figsize=(settings.width_mm / MM_PER_INCH, height_mm / MM_PER_INCH))
+    add_footer(figure, comparison, *notes)
     for block, one in enumerate(shown):
         _draw_case(figure, grid, block, one, titles, head_mm, method_styles(comparison.labels))
-    add_footer(figure, comparison, *notes)
     return figure
 
 
@@ -146,7 +148,7 @@ def _draw_case(
     styles: Mapping[str, MethodStyle],
 ) -> None:
     """Draw one case: its heading, then its panels from left to right and row by row."""
-    width_mm, height_mm = (MM_PER_INCH * float(inches) for inches in figure.get_size_inches())
+    width_mm, height_mm = size_mm(figure)
     top_mm = grid.top_mm(block)
     figure.text(_SIDE_MM / width_mm, 1 - top_mm / height_mm, one.heading, va="top", fontsize=SMALL, weight="bold")
     for panel, (label, title) in enumerate(titles.items()):
@@ -160,9 +162,11 @@ def _draw_case(
         if label is None:
             draw_scale(axes)
         else:
-            write_on(axes, f"{100 * one.dsc[label]:.1f}" if label in one.dsc else "no prediction", 0.03, 0.06, "left")
+            write_on(
+                axes, f"DSC {100 * one.dsc[label]:.1f}" if label in one.dsc else "no prediction", 0.03, 0.06, "left"
+            )
         if block < grid.titled:
             axes.set_title(title, fontsize=SMALL, pad=1.5)
 
 
-KIND = FigureKind("examples", "Examples: a small, a medium and a large tumour", caption, draw)
+KIND = FigureKind(FigureName.EXAMPLES, "Examples: a small, a medium and a large tumour", caption, draw)

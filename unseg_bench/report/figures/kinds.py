@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from unseg_bench.compare.comparison import Comparison
 from unseg_bench.compare.inputs import RunScores
+from unseg_bench.report.figures.names import FigureName
 from unseg_bench.report.figures.style import DOUBLE_MM, SINGLE_MM, house_style
 
 
@@ -40,7 +41,7 @@ Draw = Callable[[Comparison, FigureSettings], Figure]
 class FigureKind:
     """One kind of figure: its name on the command line, its title, the caption for a paper, and how it is drawn."""
 
-    name: str
+    name: FigureName
     title: str
     caption: Callable[[Comparison], str]
     function: Draw

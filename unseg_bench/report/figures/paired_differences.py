@@ -7,8 +7,10 @@ from unseg_bench.compare.comparison import Comparison
 from unseg_bench.compare.statistics.record import Pair, Statistics
 from unseg_bench.errors import ScoreError
 from unseg_bench.report.figures.kinds import FigureKind, FigureSettings
+from unseg_bench.report.figures.names import FigureName
 from unseg_bench.report.figures.style import (
     EDGE,
+    NORMAL,
     SMALL,
     MethodStyle,
     add_footer,
@@ -27,11 +29,13 @@ _SPREAD_MM, _POINTS_MM, _MEAN_MM = 1.2, -1.4, 1.8
 
 def caption(comparison: Comparison) -> str:
     """Return the caption."""
-    statistics = _statistics(comparison)
-    chosen = "" if statistics.reference_named else " (the best mean DSC, so chosen by the data)"
+    reference = "the reference method"
+    if comparison.statistics is not None:
+        chosen = "" if comparison.statistics.reference_named else " (the best mean DSC, so chosen by the data)"
+        reference = comparison.statistics.reference + chosen
     return (
-        f"DSC of {statistics.reference}{chosen} minus that of each other method on the same case, percentage points. "
-        "Points: cases; diamond and bar: mean with its 95 % BCa bootstrap interval over patients. "
+        f"DSC of {reference} minus that of each other method on the same case, percentage points. "
+        "Points: cases; tick and bar: mean with its 95 % BCa bootstrap interval over patients. "
         "On the right: mean [interval], and the cases won / tied / lost."
     )
 
@@ -42,7 +46,9 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
     if not pairs:
         raise ScoreError("paired-differences: there is one method only; a difference needs two")
     rows = method_rows([pair.b for pair in pairs], 22.0 if settings.narrow else 40.0, least_mm=8.0)
-    figure = new_figure(settings.width_mm, rows.height_mm + 24)
+    a = pairs[0].a
+    title = wrapped(f"DSC of {a} less that of the other (% points)", settings.width_mm * 0.5, NORMAL)
+    figure = new_figure(settings.width_mm, rows.height_mm + 15 + 3.5 * len(title.splitlines()))
     axes = figure.subplots()
     rows.mark(axes)
     axes.grid(axis="x")
@@ -52,8 +58,7 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
         _draw_pair(axes, at, pair, differences(comparison, pair), styles[pair.b])
     heading = "mean [95 %]\nwon / tied / lost"
     axes.text(1.03, 1.0, heading, transform=axes.transAxes, ha="left", va="bottom", fontsize=SMALL)
-    a = pairs[0].a
-    axes.set_xlabel(wrapped(f"DSC of {a} less that of the other (% points)", settings.width_mm * 0.5, 8))
+    axes.set_xlabel(title)
     add_footer(figure, comparison, *_counts(comparison, pairs), f"right of the line {a} is better")
     return figure
 
@@ -81,9 +86,9 @@ def _draw_pair(axes: Axes, at: float, pair: Pair, points: list[float], style: Me
     text = f"{mean:+.1f}"
     if interval.low is not None and interval.high is not None:
         low, high = 100 * interval.low, 100 * interval.high
-        axes.plot([low, high], [at + _MEAN_MM] * 2, color=EDGE, linewidth=1.6, solid_capstyle="butt", zorder=4)
+        axes.plot([low, high], [at + _MEAN_MM] * 2, color=EDGE, linewidth=2.2, solid_capstyle="butt", zorder=4)
         text += f" [{low:+.1f}, {high:+.1f}]"
-    axes.plot([mean], [at + _MEAN_MM], marker="D", markersize=4, color=EDGE, markeredgecolor="white", zorder=5)
+    axes.plot([mean], [at + _MEAN_MM], marker="|", markersize=7, markeredgewidth=1.2, color=EDGE, zorder=5)
     text = f"{text}\n{pair.wins} / {pair.ties} / {pair.losses}".replace("-", "\N{MINUS SIGN}")
     axes.text(1.03, at, text, transform=axes.get_yaxis_transform(), va="center", ha="left", fontsize=SMALL)
 
@@ -94,4 +99,4 @@ def _counts(comparison: Comparison, pairs: tuple[Pair, ...]) -> list[str]:
     return [cases_text(len(comparison.cases)), *fewer]
 
 
-KIND = FigureKind("paired-differences", "Differences case by case", caption, draw)
+KIND = FigureKind(FigureName.PAIRED_DIFFERENCES, "Differences case by case", caption, draw)

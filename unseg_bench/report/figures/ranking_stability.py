@@ -8,6 +8,7 @@ from unseg_bench.compare.statistics.record import Ranking
 from unseg_bench.errors import ScoreError
 from unseg_bench.report.figures.critical_difference import NAMES
 from unseg_bench.report.figures.kinds import FigureKind, FigureSettings
+from unseg_bench.report.figures.names import FigureName
 from unseg_bench.report.figures.style import (
     EDGE,
     SMALL,
@@ -46,7 +47,7 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
     all_rows = [method_rows(_ordered(ranking), names_mm, least_mm=6.0) for ranking in rankings]
     panel_mm = max(rows.height_mm for rows in all_rows) + 16
     down, across = (len(rankings), 1) if settings.narrow else (1, len(rankings))
-    figure = new_figure(settings.width_mm, panel_mm * down + 6)
+    figure = new_figure(settings.width_mm, panel_mm * down)
     panels = figure.subplots(down, across, squeeze=False)
     for axes, ranking, rows in zip(panels.flat, rankings, all_rows, strict=True):
         _draw_ranking(axes, comparison, ranking, rows)
@@ -87,4 +88,4 @@ def _percent(share: float) -> str:
     return "< 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
 
 
-KIND = FigureKind("ranking-stability", "Stability of the ranking", caption, draw)
+KIND = FigureKind(FigureName.RANKING_STABILITY, "Stability of the ranking", caption, draw)

@@ -126,24 +126,22 @@ def wrapped(text: str, width_mm: float, size: float = SMALL) -> str:
 
 
 def add_footer(figure: Figure, comparison: Comparison, *notes: str) -> None:
-    """Write the notes below the figure, in room of their own, with the warning that a phantom is no evidence."""
-    width_mm, height_mm = (MM_PER_INCH * float(inches) for inches in figure.get_size_inches())
-    text = footer_text(comparison, width_mm, *notes)
+    """Write the notes below the figure, which grows by their lines, with the warning that a phantom is no evidence."""
+    sentences = [*(note for note in notes if note), *([] if comparison.evidence else ["phantom: no evidence"])]
+    width_mm, body_mm = size_mm(figure)
+    text = wrapped("; ".join(sentences), width_mm - 4)
+    foot_mm = len(text.splitlines()) * LINE_MM + 2.0
+    height_mm = body_mm + foot_mm
+    figure.set_size_inches(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH)
     figure.text(2 / width_mm, 1 / height_mm, text, fontsize=SMALL, color=EDGE, va="bottom", ha="left")
     if (engine := figure.get_layout_engine()) is not None:
-        height = footer_height_mm(text) / height_mm
-        engine.set(rect=(0.0, height, 1.0, 1.0 - height))  # pyright: ignore[reportCallIssue]
+        engine.set(rect=(0.0, foot_mm / height_mm, 1.0, body_mm / height_mm))  # pyright: ignore[reportCallIssue]
 
 
-def footer_text(comparison: Comparison, width_mm: float, *notes: str) -> str:
-    """Return the notes as the lines that stand below a figure of this width."""
-    sentences = [*(note for note in notes if note), *([] if comparison.evidence else ["phantom: no evidence"])]
-    return wrapped("; ".join(sentences), width_mm - 4)
-
-
-def footer_height_mm(text: str) -> float:
-    """Return the room that the lines below a figure take."""
-    return len(text.splitlines()) * LINE_MM + 2.0
+def size_mm(figure: Figure) -> tuple[float, float]:
+    """Return width and height of a figure."""
+    width, height = figure.get_size_inches()
+    return MM_PER_INCH * float(width), MM_PER_INCH * float(height)
 
 
 def cases_text(count: int) -> str:

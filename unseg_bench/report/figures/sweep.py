@@ -1,8 +1,10 @@
 """Mean DSC against one numeric option over runs of one method that differ in it."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,7 +16,8 @@ from unseg_bench.compare.inputs import RunScores
 from unseg_bench.errors import ScoreError
 from unseg_bench.plugins.names import did_you_mean
 from unseg_bench.report.figures.kinds import FigureKind, FigureSettings
-from unseg_bench.report.figures.style import EDGE, add_footer, cases_text, method_styles, new_figure, wrapped
+from unseg_bench.report.figures.names import FigureName
+from unseg_bench.report.figures.style import EDGE, NORMAL, add_footer, cases_text, method_styles, new_figure, wrapped
 
 _LOG_FROM = 50.0
 """Values that span at least this factor stand on a logarithmic axis."""
@@ -42,7 +45,7 @@ def caption(comparison: Comparison) -> str:
 def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
     """Draw one line, or one a value of a second option. Raises: ScoreError where runs do not make a sweep."""
     sweep = find_sweep(comparison, settings.runs, settings.over)
-    figure = new_figure(settings.width_mm, 62.0 if settings.narrow else 75.0)
+    figure = new_figure(settings.width_mm, 58.0 if settings.narrow else 72.0)
     axes = figure.subplots()
     axes.grid(axis="y")
     middle = (len(sweep.lines) - 1) / 2
@@ -51,7 +54,7 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
     ):
         aside = ScaledTranslation((place - middle) * _SIDESTEP_POINTS / 72, 0, figure.dpi_scale_trans)
         values = sorted(value for value, cell in cells.items() if cell.mean is not None)
-        axes.errorbar(
+        bars = axes.errorbar(
             values,
             [100 * (cells[value].mean or 0.0) for value in values],
             [100 * (cells[value].sd or 0.0) for value in values],
@@ -64,10 +67,11 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
             elinewidth=0.8,
             capsize=1.8,
             label=name,
-            transform=axes.transData + aside,
         )
+        for artist in bars.get_children():
+            artist.set_transform(axes.transData + aside)
     _scale(axes, sorted({value for cells in sweep.lines.values() for value in cells}))
-    axes.set_xlabel(wrapped(f"{sweep.over} ({sweep.method})", settings.width_mm * 0.7, 8))
+    axes.set_xlabel(wrapped(f"{sweep.over} ({sweep.method})", settings.width_mm * 0.7, NORMAL))
     axes.set_ylabel("DSC (%), mean ± sd")
     if sweep.by is not None:
         figure.legend(loc="outside upper left", ncols=3 if settings.narrow else 6, title=sweep.by, frameon=False)
@@ -103,7 +107,7 @@ def find_sweep(comparison: Comparison, runs: Sequence[RunScores], over: str | No
         value = own[over]
         assert isinstance(value, int | float)  # noqa: S101 - `numeric` holds such options alone
         lines.setdefault(line, {})[float(value)] = rows[label]
-    return Sweep(method, over, by, dict(sorted(lines.items())))
+    return Sweep(method, over, by, {line: lines[line] for line in sorted(lines, key=_in_order)})
 
 
 def _swept_method(comparison: Comparison, runs: Sequence[RunScores]) -> tuple[str, dict[str, Mapping[str, object]]]:
@@ -115,8 +119,8 @@ def _swept_method(comparison: Comparison, runs: Sequence[RunScores]) -> tuple[st
             by_method.setdefault(run.method, {})[run.label] = run.options
     swept = {method: options for method, options in by_method.items() if len(options) > 1}
     if len(swept) != 1:
-        what = f"of {' and of '.join(sorted(swept))}" if swept else "that differ in an option"
-        raise ScoreError(f"sweep: name runs of one method with several values of an option; here are runs {what}")
+        found = f"{' and '.join(sorted(swept))} each differ" if swept else "no two of a method differ"
+        raise ScoreError(f"sweep: name runs of one method that differ in an option; of the runs here {found}")
     return swept.popitem()
 
 
@@ -126,11 +130,21 @@ def _differing(options: Mapping[str, Mapping[str, object]]) -> list[str]:
     return [name for name in names if len({_text(own.get(name)) for own in options.values()}) > 1]
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _in_order(line: str) -> tuple[float, str]:
+    """Numbers by value, then words by letters."""
+    try:
+        return float(line), ""
+    except ValueError:
+        return math.inf, line
+
+
 def _text(value: object) -> str:
+    if _is_number(value):
+        return f"{value:g}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -145,4 +159,4 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
         axes.xaxis.set_minor_locator(NullLocator())
 
 
-KIND = FigureKind("sweep", "DSC against an option", caption, draw)
+KIND = FigureKind(FigureName.SWEEP, "DSC against an option", caption, draw)

@@ -11,6 +11,7 @@ from matplotlib.ticker import NullFormatter, StrMethodFormatter
 from unseg_bench.compare.comparison import Comparison
 from unseg_bench.errors import ScoreError
 from unseg_bench.report.figures.kinds import FigureKind, FigureSettings
+from unseg_bench.report.figures.names import FigureName
 from unseg_bench.report.figures.style import (
     EDGE,
     LINE_MM,
@@ -65,7 +66,7 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
     title_mm = settings.width_mm / across - (14 if across > 1 else 20)
     titles = {label: wrapped(label, title_mm) for label in points}
     lines = max(len(title.splitlines()) for title in titles.values()) + 2
-    figure = new_figure(settings.width_mm, down * (30 + LINE_MM * lines) + 17)
+    figure = new_figure(settings.width_mm, down * (30 + LINE_MM * lines) + 10 * (2 if len(points) % across else 1))
     panels = list(figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat)
     for axes, (label, style) in zip(panels, method_styles(comparison.labels).items(), strict=False):
         _draw_method(axes, titles[label], points[label], style)
@@ -128,4 +129,4 @@ def _signed(ml: float) -> str:
     return f"{ml:+.1f}".replace("-", "\N{MINUS SIGN}")
 
 
-KIND = FigureKind("volumes", "Predicted and reference volume", caption, draw)
+KIND = FigureKind(FigureName.VOLUMES, "Predicted and reference volume", caption, draw)

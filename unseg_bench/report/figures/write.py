@@ -50,8 +50,8 @@ def write_figures(
 ) -> Written:
     """Write NAME.FORMAT into the folder for the named figures, without names for all that can be drawn.
 
-    Raises: SettingsError for an unknown name or format; for a named figure ScoreError or DataError saying why it cannot
-    be drawn.
+    Raises: SettingsError for an unknown name or format; for a named figure ScoreError saying why it cannot be drawn;
+    DataError where the folder cannot be written.
     """
     _check("only", "figure", names, FIGURES)
     _check("format", "format", formats, METADATA)
@@ -59,7 +59,7 @@ def write_figures(
     for name in dict.fromkeys(names) or FIGURES:
         try:
             figure = FIGURES[name].draw(comparison, settings)
-        except (ScoreError, DataError) as error:
+        except ScoreError as error:
             if names:
                 raise
             written.not_drawn[name] = str(error)
