@@ -17,6 +17,7 @@ MODULES = (
     "score",
     "compare",
     "figures",
+    "figures",
     "report",
     "runs",
     "new_method",
