@@ -47,6 +47,7 @@ def test_ties_are_settled_by_name_whatever_the_order():
     assert [group.name for group in groups] == ["Size 1/4", "Size 2/4", "Size 3/4", "Size 4/4"]
 
 
-def test_no_groups_is_refused():
-    with pytest.raises(SettingsError, match="--groups 0"):
-        group_by_size({"c": 1.0}, 0)
+@pytest.mark.parametrize("asked", [0, -1, 13])
+def test_none_and_too_many_are_refused(asked):
+    with pytest.raises(SettingsError, match=f"--groups {asked}: 1 to 12 groups"):
+        group_by_size({"c": 1.0}, asked)

@@ -24,14 +24,17 @@ class _Run:
 
     @property
     def method(self) -> str:
+        """The method's name."""
         return str(self.record["method"])
 
     @property
     def seed(self) -> int:
+        """The run's seed; 0 for predictions made elsewhere that have none."""
         return int(self.record.get("seed", 0))
 
     @property
     def options(self) -> dict[str, object]:
+        """The method's options by dotted name."""
         return dict(self.record.get("settings", {}).get("set", {}))
 
     @property
