@@ -76,6 +76,14 @@ def test_a_policy_that_changes_the_order_is_marked(make_run):
     assert other.rank_changes
 
 
+def test_a_mean_of_ranks_alone_changes_no_place(make_run):
+    often = make_run("often better", [0.5, 0.5, 0.5], [1.0, 1.0, 50.0])
+    steady = make_run("steady", [0.5, 0.5, 0.5], [2.0, 2.0, 2.0])
+    row, _ = compare([often, steady]).policies
+    assert [row.cells[policy].rank for policy in ("diagonal", "exclude", "zero", "rank")] == [2.0, 2.0, 2.0, 1.0]
+    assert not row.rank_changes
+
+
 def test_two_that_miss_the_same_case_share_its_rank(make_run):
     runs = [make_run(name, [0, 0.9], [90.0, mm], flags={"p00": MISSED}) for name, mm in (("a", 1.0), ("b", 2.0))]
     assert [row.cells["rank"].mean for row in compare(runs).policies] == [(1.5 + 1) / 2, (1.5 + 2) / 2]

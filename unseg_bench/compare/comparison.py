@@ -110,7 +110,11 @@ class PolicyCell:
 
 @dataclass(frozen=True, slots=True)
 class PolicyRow:
-    """One method's overall HD95 under every policy; rank_changes: its place is not the same under all of them."""
+    """One method's overall HD95 under every policy.
+
+    rank_changes: its place is not the same under the policies in mm; `rank` can order methods otherwise without any
+    empty mask, being a mean of ranks.
+    """
 
     label: str
     empty_predictions: int

@@ -19,7 +19,7 @@ def policy_rows(scored: Scored, cases: Sequence[str]) -> tuple[PolicyRow, ...]:
                 missed_tumour(scores[case]) for scores in seeds.values() for case in cases if case in scores
             ),
             cells={policy: own[label] for policy, own in cells.items()},
-            rank_changes=len({own[label].rank for own in cells.values()}) > 1,
+            rank_changes=len({cells[policy][label].rank for policy in EMPTY_POLICIES}) > 1,
         )
         for label, seeds in scored.items()
     )
