@@ -17,7 +17,6 @@ MODULES = (
     "score",
     "compare",
     "figures",
-    "figures",
     "report",
     "runs",
     "new_method",
