@@ -138,3 +138,9 @@ def tiny(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.py"
     path.write_text(METHOD, encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def two_runs(ubench: Ubench, tiny: Path, data: list[str]) -> Result:
+    """The method of the file and `threshold`, run on the cohort."""
+    return ubench("run", tiny, "threshold", *data, "--json")

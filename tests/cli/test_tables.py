@@ -1,4 +1,4 @@
-"""`compare`, `runs`, `show`: what was run."""
+"""`compare`: methods side by side."""
 
 import csv
 from pathlib import Path
@@ -6,11 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Result, Ubench
-
-
-@pytest.fixture
-def two_runs(ubench: Ubench, tiny: Path, data: list[str]) -> Result:
-    return ubench("run", tiny, "threshold", *data, "--json")
 
 
 def test_compare_shows_both_methods_by_size(ubench: Ubench, two_runs: Result) -> None:
@@ -43,32 +38,3 @@ def test_scores_of_an_earlier_version_are_made_again(
     assert ubench("run", tiny, "threshold", *data).code == 0
     assert path.read_text() == whole
     assert ubench("compare", "--json").code == 0
-
-
-def test_runs_lists_what_was_run(ubench: Ubench, two_runs: Result) -> None:
-    listed = ubench("runs", "--json").json
-    wanted = [(one["run"], one["dsc"]) for one in two_runs.json["runs"]]
-    assert {(one["run"], one["dsc"]) for one in listed} == set(wanted)
-    assert [one["state"] for one in listed] == ["complete", "complete"]
-    assert all(Path(run).name in ubench("runs").out for run, _ in wanted)
-
-
-def test_runs_without_any(ubench: Ubench) -> None:
-    assert ubench("runs").out == "no runs in runs; `ubench run threshold` makes one\n"
-    assert ubench("runs", "--json").json == []
-
-
-def test_show_by_method_by_name_and_by_folder(ubench: Ubench, two_runs: Result) -> None:
-    run = Path(two_runs.json["runs"][0]["run"])
-    by_method = ubench("show", "tiny", "--cases").out
-    assert by_method == ubench("show", run.name, "--cases").out == ubench("show", run, "--cases").out
-    assert "label-free  yes" in by_method
-    assert "levels" in by_method
-    record = ubench("show", "tiny", "--json").json
-    assert [score["case"] for score in record["scores"]] == record["cases"]
-    assert all(case in by_method for case in record["cases"])
-
-
-def test_show_tells_why_a_run_failed(ubench: Ubench, tiny: Path, data: list[str]) -> None:
-    ubench("run", tiny, *data, "--set", "fail=true")
-    assert "failed: tiny: told to fail" in ubench("show", "tiny").out

@@ -19,6 +19,8 @@ MODULES = (
     "figures",
     "report",
     "runs",
+    "show",
+    "cases",
     "new_method",
     "check",
     "methods",

@@ -1,112 +1,92 @@
-"""`ubench runs` and `ubench show`: what was run, and what there is to know of one run."""
+"""`ubench runs`: what was run, newest last."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.text import (
-    AsJson,
-    RunsFolder,
-    new_table,
-    path_text,
-    print_json,
-    say,
-    seconds_text,
-    stdout,
-)
+from unseg_bench.cli.complete import complete_dataset, complete_method
+from unseg_bench.cli.one_run import scores_or_warning
+from unseg_bench.cli.text import AsJson, RunsFolder, new_table, path_text, print_json, say, stdout
 
 if TYPE_CHECKING:
     from unseg_bench.run.folder import RunFolder
-    from unseg_bench.score.record import CaseScore
+
+COLUMNS: tuple[str, ...] = ("method", "data", "split", "seed", "state", "DSC %", "age", "run")
+DISPENSABLE = ("method", "split", "seed", "data", "age")
+"""Columns that go, in this order, where the terminal is narrow; the run's name begins with the method."""
+GAP = 2
+LONGEST_SPLIT = 20
 
 
 @app.command(
     "runs",
     rich_help_panel="Run and compare",
     epilog=examples(
-        ("ubench runs", "All runs below ./runs, oldest first."),
+        ("ubench runs", "All runs below ./runs, newest last."),
+        ("ubench runs --method clisc -d brats2020", "Those of one method on one data set."),
         ("ubench runs --json", "The same for a script."),
     ),
 )
-def list_runs(runs: RunsFolder = Path("runs"), as_json: AsJson = False) -> None:
-    """List the runs: state, mean DSC and HD95."""
-    from unseg_bench.run.folder import find_runs
-
-    found = find_runs(runs)
-    if as_json:
-        print_json([_facts(run) for run in found])
-        return
-    if not found:
-        say(f"no runs in {path_text(runs)}; `ubench run threshold` makes one")
-        return
-    table = new_table("run", "data", "begun", "state", "DSC %", "HD95 mm", right=("DSC %", "HD95 mm"))
-    for run in found:
-        facts = _facts(run)
-        numbers = ("", "") if facts["dsc"] is None else (f"{100 * facts['dsc']:.2f}", f"{facts['hd95_mm']:.2f}")
-        table.add_row(
-            run.path.name, facts["dataset"], str(facts["started"])[5:16].replace("T", " "), run.state, *numbers
-        )
-    stdout().print(table)
-
-
-@app.command(
-    rich_help_panel="Run and compare",
-    epilog=examples(
-        ("ubench show clisc", "The newest run of a method."),
-        ("ubench show runs/phantom/clisc-demo-seed0-1a2b3c4d --cases", "One run, with every case."),
-    ),
-)
-def show(
-    selector: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's folder, its name, or a method's name.", show_default=False)
-    ],
-    cases: Annotated[bool, typer.Option("--cases", help="Also the scores of every case.")] = False,
+def list_runs(
+    method: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Runs of this method only.", autocompletion=complete_method),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset", "-d", metavar="NAME", help="Runs on this data set only.", autocompletion=complete_dataset
+        ),
+    ] = None,
     runs: RunsFolder = Path("runs"),
     as_json: AsJson = False,
 ) -> None:
-    """Show one run: how it was made, what it read of labels, its stages, its scores."""
-    run = _find(selector, runs)
-    scores = _scores(run)
+    """List the runs: what on what, state, mean DSC, age, name."""
+    from unseg_bench.run.folder import find_runs
+
+    found = find_runs(runs)
+    facts = [_facts(run) for run in _filtered(_filtered(found, "method", method), "dataset", dataset)]
     if as_json:
-        print_json({"run": str(run.path), **run.record, "scores": [_score_facts(score) for score in scores]})
-        return
-    _print_record(run, scores)
-    _print_stages(run)
-    if cases and scores:
-        _print_cases(scores)
+        print_json(facts)
+    elif not found:
+        say(f"no runs in {path_text(runs)}; `ubench run threshold` makes one")
+    else:
+        _print(facts)
 
 
-def _find(selector: str, runs: Path) -> "RunFolder":
+def age_text(seconds: float) -> str:
+    """Return an age such as '40 s', '5 min', '3 h' or '12 d', rounded down."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(0, int(seconds))} s"
+
+
+def _filtered(found: "Sequence[RunFolder]", entry: str, wanted: str | None) -> "list[RunFolder]":
+    """Keep the runs whose record has the wanted entry; raises DataError when there are runs, but none of these."""
     from unseg_bench.errors import DataError
     from unseg_bench.plugins.names import did_you_mean
-    from unseg_bench.run.folder import RunFolder, find_runs
 
-    if (Path(selector) / "run.json").is_file():
-        return RunFolder(Path(selector))
-    found = find_runs(runs)
-    matching = [run for run in found if run.path.name == selector or run.record["method"] == selector]
-    if not matching:
-        known = {run.path.name for run in found} | {str(run.record["method"]) for run in found}
-        raise DataError(f"no run '{selector}' in {path_text(runs)}.{did_you_mean(selector, known)}")
-    return matching[-1]
-
-
-def _scores(run: "RunFolder") -> "list[CaseScore]":
-    from unseg_bench.score.table import read_scores
-
-    return read_scores(run.scores) if run.state == "complete" else []
+    known = {str(run.record[entry]) for run in found}
+    if wanted is not None and known and wanted not in known:
+        raise DataError(f"--{entry} {wanted}: no such run.{did_you_mean(wanted, known)}")
+    return [run for run in found if wanted in (None, run.record[entry])]
 
 
 def _facts(run: "RunFolder") -> dict[str, Any]:
+    """Return what the list tells of a run."""
     from statistics import fmean
 
-    record, scores = run.record, _scores(run)
+    record, scores = run.record, scores_or_warning(run)
+    names = ("state", "method", "preset", "seed", "dataset", "split", "part")
     return {
         "run": str(run.path),
-        **{name: record.get(name) for name in ("state", "method", "preset", "seed", "dataset", "split", "part")},
+        **{name: record.get(name) for name in names},
+        "made_elsewhere": bool(record.get("made_elsewhere")),
         "started": record.get("started"),
         "cases": len(record.get("cases", [])),
         "dsc": fmean(score.dsc for score in scores) if scores else None,
@@ -115,59 +95,35 @@ def _facts(run: "RunFolder") -> dict[str, Any]:
     }
 
 
-def _print_record(run: "RunFolder", scores: "Sequence[CaseScore]") -> None:
-    from unseg_bench.cli.summary import score_texts
-    from unseg_bench.run.ledger import label_free
-
-    record = run.record
-    dsc, hd95 = score_texts(scores)
-    weights = record.get("weights", {})
-    lines = {
-        "run": path_text(run.path),
-        "state": run.state + (f": {record['error']}" if record.get("error") else ""),
-        "method": f"{record['method']}, preset {record['preset']}, seed {record['seed']}",
-        "data": f"{record['dataset']}, split {record['split']}, {record['part']}: {len(record['cases'])} cases",
-        "label-free": label_free(record),
-        "weights": ", ".join(f"{name} ({digest[:12]})" for name, digest in weights.items()) or "none",
-        "begun": str(record["started"]).replace("T", " "),
-        "versions": ", ".join(f"{name} {record['versions'][name]}" for name in ("unseg-bench", "python", "torch")),
-        "DSC %": dsc,
-        "HD95 mm": hd95,
-    }
-    for name, text in lines.items():
-        if text:
-            say(f"{name:<12}{text}")
-    for case_id, reason in record.get("failed_cases", {}).items():
-        say(f"failed      {case_id}: {reason}")
+def _print(facts: Sequence[dict[str, Any]]) -> None:
+    """Print as many columns as the terminal has room for."""
+    console = stdout()
+    rows = [dict(zip(COLUMNS, _cells(run), strict=True)) for run in facts]
+    shown = list(COLUMNS)
+    for name in DISPENSABLE:
+        if _width(rows, shown) > console.width:
+            shown.remove(name)
+    table = new_table(*shown, right=("seed", "DSC %", "age"))
+    for row in rows:
+        table.add_row(*(row[name] for name in shown))
+    console.print(table)
 
 
-def _print_stages(run: "RunFolder") -> None:
-    """Print every stage with the time that it took when it was computed in this run."""
-    stages: dict[str, str] = {}
-    for event in run.events():
-        if event["event"] == "stage" and not (event["cached"] and event["stage"] in stages):
-            stages[event["stage"]] = "kept from before" if event["cached"] else seconds_text(event["seconds"])
-    for number, (stage, text) in enumerate(stages.items()):
-        say(f"{'' if number else 'stages':<12}{stage:<24}{text}")
+def _cells(run: dict[str, Any]) -> tuple[str, ...]:
+    split = str(run["split"]).removeprefix(f"{run['dataset']}-")
+    begun = datetime.fromisoformat(str(run["started"]))
+    return (
+        str(run["method"]),
+        str(run["dataset"]),
+        split if len(split) <= LONGEST_SPLIT else f"{split[: LONGEST_SPLIT - 1]}…",
+        str(run["seed"]),
+        str(run["state"]),
+        "" if run["dsc"] is None else f"{100 * run['dsc']:.2f}",
+        age_text((datetime.now(UTC) - begun).total_seconds()),
+        Path(run["run"]).name,
+    )
 
 
-def _print_cases(scores: "Sequence[CaseScore]") -> None:
-    numbers = ("tumour ml", "predicted ml", "DSC %", "HD95 mm")
-    table = new_table("case", *numbers, "flags", right=numbers)
-    for score in scores:
-        table.add_row(
-            score.case,
-            f"{score.tumour_ml:.1f}",
-            f"{score.predicted_ml:.1f}",
-            f"{100 * score.dsc:.2f}",
-            f"{score.hd95_mm:.2f}",
-            " ".join(score.flags),
-        )
-    say()
-    stdout().print(table)
-
-
-def _score_facts(score: "CaseScore") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(score)
+def _width(rows: Sequence[dict[str, str]], shown: Sequence[str]) -> int:
+    widest = [max(len(name), *(len(row[name]) for row in rows)) for name in shown]
+    return sum(widest) + GAP * (len(shown) - 1)

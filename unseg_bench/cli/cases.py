@@ -1,0 +1,96 @@
+"""`ubench cases`: the scores of one run, case by case."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from unseg_bench.cli.app import app, examples
+from unseg_bench.cli.one_run import RunSelector, find_run
+from unseg_bench.cli.text import AsJson, RunsFolder, count_text, new_table, path_text, print_json, say, stdout
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from unseg_bench.score.record import CaseScore
+
+
+class By(StrEnum):
+    """What cases are ordered by."""
+
+    DSC = "dsc"
+    HD95 = "hd95"
+
+
+@app.command(
+    rich_help_panel="Run and compare",
+    epilog=examples(
+        ("ubench cases clisc --worst 10", "The ten cases with the lowest DSC of the newest complete run."),
+        ("ubench cases clisc --best 3 --by hd95", "The three with the smallest HD95."),
+    ),
+)
+def cases(
+    selector: RunSelector,
+    worst: Annotated[int | None, typer.Option(min=1, metavar="N", help="The N worst only.")] = None,
+    best: Annotated[int | None, typer.Option(min=1, metavar="N", help="The N best only, best first.")] = None,
+    by: Annotated[By, typer.Option(help="What is worst and best.")] = By.DSC,
+    runs: RunsFolder = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Show the scores of every case of a run, worst first: volumes, DSC, HD95, flags."""
+    from unseg_bench.errors import ScoreError, SettingsError
+    from unseg_bench.score.table import read_scores
+
+    if worst is not None and best is not None:
+        raise SettingsError("--worst and --best: give one of them")
+    run = find_run(selector, runs, complete=True)
+    if run.state != "complete":
+        raise ScoreError(f"{path_text(run.path)}: not scored (state '{run.state}'); its `ubench run` command goes on")
+    scores = read_scores(run.scores)
+    chosen = pick(scores, by, worst=worst, best=best)
+    missing = list(run.record.get("missing_cases", []))
+    if as_json:
+        print_json({"run": str(run.path), "cases": [asdict(score) for score in chosen], "missing": missing})
+        return
+    say(f"{path_text(run.path)}: {_how_many(len(chosen), len(scores), best is not None)}")
+    say()
+    stdout().print(_table(chosen))
+    if missing:
+        say(f"\nmissing  {', '.join(missing)}")
+
+
+def pick(
+    scores: "Sequence[CaseScore]", by: By, *, worst: int | None = None, best: int | None = None
+) -> "list[CaseScore]":
+    """Return the cases worst first, all or the first `worst`; or the `best` ones, best first. Ties go by case id."""
+
+    def goodness(score: "CaseScore") -> float:
+        return score.dsc if by is By.DSC else -score.hd95_mm
+
+    sign = 1 if best is None else -1
+    ordered = sorted(scores, key=lambda score: (sign * goodness(score), score.case))
+    return ordered[: worst if best is None else best]
+
+
+def _how_many(shown: int, known: int, best: bool) -> str:
+    if shown == known:
+        return count_text(known, "case")
+    return f"the {shown} {'best' if best else 'worst'} of {count_text(known, 'case')}"
+
+
+def _table(scores: "Sequence[CaseScore]") -> "Table":
+    numbers = ("tumour ml", "predicted ml", "DSC %", "HD95 mm")
+    table = new_table("case", *numbers, "flags", right=numbers)
+    for score in scores:
+        table.add_row(
+            score.case,
+            f"{score.tumour_ml:.1f}",
+            f"{score.predicted_ml:.1f}",
+            f"{100 * score.dsc:.2f}",
+            f"{score.hd95_mm:.2f}",
+            " ".join(score.flags),
+        )
+    return table

@@ -1,0 +1,166 @@
+"""`ubench show`: all there is to know of one run."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unseg_bench.cli.app import app, examples
+from unseg_bench.cli.describe import value_text
+from unseg_bench.cli.one_run import RunSelector, find_run, scores_or_warning
+from unseg_bench.cli.text import AsJson, RunsFolder, count_text, path_text, print_json, say, seconds_text
+
+if TYPE_CHECKING:
+    from unseg_bench.run.folder import RunFolder
+    from unseg_bench.score.record import CaseScore
+
+WIDTH = 12
+"""Of the column with what a line is about."""
+DIGITS = 12
+"""So many of a digest's 64 are shown; --json has all."""
+
+
+@app.command(
+    rich_help_panel="Run and compare",
+    epilog=examples(
+        ("ubench show clisc", "The newest run of a method."),
+        ("ubench show runs/phantom/clisc-demo-seed0-1a2b3c4d --options", "One run, with all its options."),
+    ),
+)
+def show(
+    selector: RunSelector,
+    options: Annotated[
+        bool, typer.Option("--options", help="All options, not only those that differ from the preset's.")
+    ] = False,
+    runs: RunsFolder = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Show one run: how it was made, which labels it read and why, its stages, its scores."""
+    run = find_run(selector, runs)
+    scores = scores_or_warning(run)
+    if as_json:
+        print_json({"run": str(run.path), **run.record, "scores": [asdict(score) for score in scores]})
+        return
+    record = run.record
+    _print_head(run, record, scores)
+    _print_label_reads(record)
+    if record.get("made_elsewhere"):
+        _print_source(record)
+    else:
+        _print_options(record, everything=options)
+    _print_provenance(record)
+    _print_stages(run)
+    _print_cases_without_scores(record)
+
+
+def _line(name: str, text: str) -> None:
+    if text:
+        say(f"{name:<{WIDTH}}{text}")
+
+
+def _print_head(run: "RunFolder", record: Mapping[str, Any], scores: "Sequence[CaseScore]") -> None:
+    from unseg_bench.cli.summary import score_texts
+
+    dsc, hd95 = score_texts(scores)
+    made = "made elsewhere" if record.get("made_elsewhere") else f"preset {record['preset']}"
+    _line("run", path_text(run.path))
+    _line("state", str(record["state"]) + (f": {record['error']}" if record.get("error") else ""))
+    _line("method", f"{record['method']}, {made}, seed {record['seed']}")
+    cases = count_text(len(record["cases"]), "case")
+    _line("data", f"{record['dataset']}, split {record['split']}, {record['part']}: {cases}")
+    _line("DSC %", dsc)
+    _line("HD95 mm", hd95)
+
+
+def _print_label_reads(record: Mapping[str, Any]) -> None:
+    """Print what was measured, then for each purpose which labels were read."""
+    from unseg_bench.run.ledger import label_free
+
+    _line("label-free", label_free(record))
+    by_purpose: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for read in record.get("label_reads", []):
+        by_purpose[read["kind"], read["purpose"]][read["case"]] = None
+    for (kind, purpose), cases in by_purpose.items():
+        say(f"  {kind} of {count_text(len(cases), 'case')} for '{purpose}': {_brief(list(cases))}")
+
+
+def _print_source(record: Mapping[str, Any]) -> None:
+    source = record["source"]
+    ways = {name: source[name] for name in ("pattern", "labels", "threshold") if source[name] is not None}
+    told = "".join(f", {name} {value_text(value)}" for name, value in ways.items())
+    _line("makers say", record.get("label_use") or "")
+    _line("files", f"{count_text(len(source['files']), 'mask')} of {source['folder']}{told}")
+
+
+def _print_options(record: Mapping[str, Any], *, everything: bool) -> None:
+    """Print the options that are not the preset's, or all of them."""
+    chosen: dict[str, Any] = record["settings"]["set"]
+    preset = _preset_of(record)
+    if preset is None:
+        few = (
+            f"{count_text(len(chosen), 'option')}; the method is not installed here, so what its preset has is unknown"
+        )
+    else:
+        differing = [name for name, value in chosen.items() if name not in preset or preset[name] != value]
+        few = f"{len(differing) or 'none'} of {len(chosen)} differ from preset {record['preset']}"
+        if not everything:
+            chosen = {name: chosen[name] for name in differing}
+    _line("options", few)
+    for name, value in chosen.items() if everything or preset is not None else ():
+        usual = "" if preset is None or preset.get(name) == value else f"  (preset: {value_text(preset.get(name))})"
+        say(f"  {name} = {value_text(value)}{usual}")
+
+
+def _preset_of(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the options of the run's preset as the method has them today, None where there is no such method here."""
+    from unseg_bench.cli.plugins import plugins_with_warnings
+    from unseg_bench.errors import UbenchError
+    from unseg_bench.plugins.presets import preset_options
+    from unseg_bench.run.settings import flatten_options
+
+    written = str(record["settings"]["methods"][0])
+    plugins = plugins_with_warnings()
+    try:
+        method = plugins.method(written)
+    except UbenchError:
+        return None
+    known = method.name == record["method"] and record["preset"] in (*method.presets, "default")
+    return flatten_options(preset_options(method, str(record["preset"]))) if known else None
+
+
+def _print_provenance(record: Mapping[str, Any]) -> None:
+    weights, images = record.get("weights", {}), record.get("images", {})
+    machine, versions = record["machine"], record["versions"]
+    _line("weights", ", ".join(f"{name} ({digest[:DIGITS]})" for name, digest in weights.items()) or "none")
+    _line("images", ", ".join(f"{part} ({digest[:DIGITS]})" for part, digest in images.items()))
+    _line("machine", f"{machine['system']}, {machine['processor']}, {count_text(machine['cpus'], 'core')}")
+    _line("versions", ", ".join(f"{name} {versions[name]}" for name in ("unseg-bench", "python", "torch")))
+    _line("begun", str(record["started"]).replace("T", " ")[:19] + " UTC")
+    if ended := record.get("ended"):
+        took = datetime.fromisoformat(ended) - datetime.fromisoformat(record["started"])
+        _line("took", f"{seconds_text(took.total_seconds())}, pauses included")
+
+
+def _print_stages(run: "RunFolder") -> None:
+    """Print every stage with the time that it took when it was computed in this run."""
+    stages: dict[str, str] = {}
+    for event in run.events():
+        if event["event"] == "stage" and not (event["cached"] and event["stage"] in stages):
+            stages[event["stage"]] = "kept from before" if event["cached"] else seconds_text(event["seconds"])
+    for number, (stage, text) in enumerate(stages.items()):
+        say(f"{'' if number else 'stages':<{WIDTH}}{stage:<24}{text}")
+
+
+def _print_cases_without_scores(record: Mapping[str, Any]) -> None:
+    for case_id, reason in record.get("failed_cases", {}).items():
+        _line("failed", f"{case_id}: {reason}")
+    _line("missing", ", ".join(record.get("missing_cases", [])))
+
+
+def _brief(names: Sequence[str], most: int = 3) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
