@@ -1,98 +1,132 @@
-"""The printed table: every number and mark is there, at 80 columns and at 160, with colour and without."""
+"""The printed tables: every number and mark is there, at every width, with colour and without."""
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from unseg_bench.compare.compare import compare
-from unseg_bench.compare.inputs import RunScores
+from unseg_bench.report.statistics_tables import statistics_tables
+from unseg_bench.report.tables import false_claims_table, group_table, main_table, policies_table
 from unseg_bench.report.terminal import print_comparison
-from unseg_bench.score.record import CaseScore, Flag
+
+SAM = "sam|x_1 & <script>"
+BOTH = ("dsc", "hd95_mm")
 
 
-def a_run(label, dsc, *, evidence=False, flags=(), **more):
-    scores = [
-        CaseScore(f"p{i:02d}", 3.0 * 1.1**i, 4.0, dsc - 0.01 * (i % 7) * dsc, 6 + i % 4 - 3 * dsc, 9, 9, 1, 1, 1, 90, flags)
-        for i in range(25)
-    ]
-    facts = {"method": label, "label_free": "sealed", "dataset": "phantom", "split": "default", "part": "test"}
-    return RunScores(label=label, seed=more.pop("seed", 0), evidence=evidence, scores=scores, **facts, **more)
-
-
-RUNS = [
-    a_run("clisc", 0.87),
-    a_run("clisc", 0.89, seed=1),
-    a_run("threshold", 0.7, is_floor=True),
-    a_run("sam-prompts", 0.6, flags=(Flag.EMPTY_PREDICTION,)),
-    a_run("supervised-unet", 1.0),
-]
-
-
-def shown(runs, width, *, by_size=True, colour=False):
+def shown(comparison, width, *, colour=False, **asked):
     file = io.StringIO()
     system = "standard" if colour else None
-    console = Console(file=file, width=width, force_terminal=colour, color_system=system, legacy_windows=False)
-    print_comparison(compare(runs), console, by_size=by_size)
+    console = Console(
+        file=file, width=width, force_terminal=colour, color_system=system, legacy_windows=False, highlight=False
+    )
+    print_comparison(comparison, console, **asked)
     return file.getvalue()
 
 
-@pytest.mark.parametrize("width", [60, 80, 160])
-def test_no_line_is_too_wide_and_nothing_is_cut(width):
-    text = shown(RUNS, width)
+def everything(comparison, width):
+    return shown(comparison, width, metrics=BOTH, policies=True, statistics=True, claims=True)
+
+
+@pytest.mark.parametrize("width", range(60, 161, 5))
+def test_no_line_is_too_wide_and_no_number_is_cut(make, width):
+    text = everything(make(), width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
-    for word in ("clisc", "threshold", "sam-prompts !", "supervised-unet", "Tiny", "Small", "Medium", "Large", "Huge"):
-        assert word in text
-    assert text.count("n=5") == 5
+    words = text.split()
+    split = not re.search(r"^method +label-free .*Tiny|Tiny +Small.*\n.*DSC %", text)
+    tables = [
+        main_table(make()),
+        *(group_table(make(), metric, 1 if split else 2) for metric in BOTH),
+        policies_table(make()),
+        false_claims_table(make(), make().published),
+        *statistics_tables(make(), digits=1),
+    ]
+    for table in tables:
+        for row in table.rows:
+            for column, cell in zip(table.columns, row, strict=True):
+                if column.number:
+                    for word in cell.text.split():
+                        assert any(found.startswith(word) for found in words), (word, table.key)
 
 
-def test_one_table_where_it_fits_else_two():
-    assert len(re.findall(r"^method ", shown(RUNS, 160), re.MULTILINE)) == 1
-    assert len(re.findall(r"^method ", shown(RUNS, 80), re.MULTILINE)) == 2
-    assert "Tiny" not in shown(RUNS, 160, by_size=False)
+def test_groups_stand_beside_where_they_fit_else_below(make):
+    comparison = make(published=None)
+    for width, pieces in ((80, 2), (100, 2), (160, 1)):
+        text = shown(comparison, width, metrics=("dsc",))
+        assert len(re.findall(r"^method ", text, re.MULTILINE)) == pieces
+    assert "Tiny" not in shown(comparison, 160)
 
 
-def test_numbers_and_marks_of_a_row():
-    text = shown(RUNS, 160)
-    (clisc,) = re.findall(r"^clisc +sealed .*$", text, re.MULTILINE)
-    (unet,) = re.findall(r"^supervised-unet .*$", text, re.MULTILINE)
-    cells = compare(RUNS).rows[0].cells
-    assert f"{100 * cells['dsc'].mean:.2f}±{100 * cells['dsc'].sd:.2f}b" in clisc
-    assert f"{cells['hd95_mm'].mean:.2f}±{cells['hd95_mm'].sd:.2f}b" in clisc
-    assert clisc.count("b") == 7
-    assert unet.count("a*") + unet.count("a ") == 7
-    assert "a*" in unet
+def test_long_names_fold_and_numbers_stay_whole(make):
+    comparison = make()
+    long = "a-method (with-quite-a-preset, 0123abcd, and more to say)"
+    rows = (replace(comparison.rows[0], label=long), *comparison.rows[1:])
+    tests = tuple(replace(test, best=long) for test in comparison.tests)
+    text = shown(replace(comparison, rows=rows, tests=tests, statistics=None), 60, metrics=BOTH)
+    assert max(map(len, text.splitlines())) <= 60
+    assert re.search(r"^a-method[ (].* sealed +85\.60±9\.26a\*", text, re.MULTILINE)
+    assert "0123abcd" in text
 
 
-def test_points_stand_in_line():
-    rows = re.findall(r"^(?:clisc|threshold|sam-prompts|supervised-unet) .*$", shown(RUNS, 160), re.MULTILINE)
-    assert len({row.index("±") for row in rows}) == 1
+def test_numbers_and_marks_of_rows(make):
+    rows = {
+        line.split()[0]: line.split()[1:]
+        for line in shown(make(published=None), 160).splitlines()
+        if re.match(r"(clisc|threshold|=cmd) +sealed", line)
+    }
+    assert rows == {
+        "clisc": ["sealed", "85.60±9.26a*", "6.72±5.41a*"],
+        "threshold": ["sealed", "70.00±9.26", "110.50±5.41"],
+        "=cmd": ["sealed", "81.25±9.26b", "9.03±5.41b"],
+    }
+    assert f"{SAM} †" in shown(make(), 160)
+    assert re.search(r"60\.00±9\.26 2e 1m +27\.44±5\.41 2e 1m n=9", shown(make(), 160))
 
 
-def test_best_and_second_are_also_styled_in_colour():
-    text = shown(RUNS, 160, colour=True)
-    assert re.search(r"\x1b\[1m[\d.]+±[\d.]+\x1b\[0ma\*", text)
-    assert re.search(r"\x1b\[4m[\d.]+±[\d.]+\x1b\[0mb", text)
+def test_points_stand_in_line(make):
+    rows = re.findall(r"^.* sealed .*$", shown(make(), 160), re.MULTILINE)
+    assert len(rows) == 4
+    assert len({tuple(found.start() for found in re.finditer("±", row)) for row in rows}) == 1
 
 
-def test_footnotes_say_what_must_be_said():
-    text = " ".join(shown(RUNS, 80).split())
-    for sentence in (
-        "phantom figures are no evidence about the real methods",
-        "! below the floor threshold in mean DSC: sam-prompts",
-        "sam-prompts: 25 of 25 predictions are empty",
-        "clisc: mean of 2 seeds within each case",
-        "paired t-test, p < 0.001, uncorrected",
-        "HD95: pooled; empty masks: diagonal",
-    ):
-        assert sentence in text
+def test_best_and_second_are_also_styled_in_colour(make):
+    text = shown(make(), 160, colour=True)
+    assert re.search(r"\x1b\[1m85\.60±9\.26\x1b\[0ma\*", text)
+    assert re.search(r"\x1b\[4m81\.25±9\.26\x1b\[0mb", text)
 
 
-def test_real_data_and_undefined_p():
-    runs = [a_run("one", 0.8, evidence=True), a_run("two", 0.8, evidence=True)]
-    text = " ".join(shown(runs, 80).split())
-    assert "no evidence" not in text
-    assert "no p (equal in every case): DSC %, HD95 mm, Tiny, Small, Medium, Large, Huge" in text
-    assert "a and b have the same mean: DSC %" in text
+def test_published_rows_come_below_a_rule_unmarked(make):
+    text = shown(make(), 160)
+    before, rule, after = text.partition("─")
+    assert rule
+    assert "published" not in before
+    assert "published, other data: the paper, Table 1" in after
+    assert re.search(r"^CLISC \(published\) +yes +79\.70±9\.58 +6\.72±5\.41$", after, re.MULTILINE)
+    assert "Probability that 'better beats worse'" in after
+    assert "published" not in shown(make(published=None), 160)
+
+
+def test_warnings_come_last(make):
+    for text in (shown(make(), 100), everything(make(), 100)):
+        assert text.splitlines()[-2:] == [
+            f"† below the floor threshold in mean DSC: {SAM}",
+            "phantom figures are no evidence about the real methods",
+        ]
+    assert "phantom figures" not in shown(make(evidence=True), 100)
+
+
+def test_only_what_was_asked_for(make):
+    plain = shown(make(published=None), 100)
+    assert "diagonal: the image's" not in plain
+    assert "Friedman" not in plain
+    assert "What these figures carry" not in plain
+    assert "‡ its place changes with the policy" in shown(make(), 100, policies=True)
+    assert "Friedman" in shown(make(), 100, statistics=True)
+    assert "clisc better than =cmd" in " ".join(shown(make(), 100, claims=True).split())
+
+
+def test_a_note_is_said_once(make):
+    text = " ".join(shown(make(), 100, statistics=True).split())
+    assert text.count("it can reject when the means are equal") == 1

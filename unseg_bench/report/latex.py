@@ -23,6 +23,7 @@ _ESCAPES = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
+    "*": "{*}",
     "±": r"$\pm$",
     "–": "--",
     "†": r"\dag{}",

@@ -1,9 +1,9 @@
 """A comparison in the terminal: readable in 80 columns and in 160, with colour and without."""
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 
 from rich.console import Console, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from unseg_bench.compare.claims import claims as claims_of
@@ -46,7 +46,8 @@ def print_comparison(
     if claims:
         console.print(Text(f"\n{CLAIMS_TITLE}", style="bold"))
         for claim in claims_of(comparison):
-            console.print(Padding(Text(claim.text), (0, 0, 0, 2)))
+            hung = wrap(claim.text, console.width, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
+            console.print(Text("\n".join(hung)))
     for warning in warnings(comparison):
         console.print(Text(warning, style="bold yellow"))
 

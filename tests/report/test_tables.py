@@ -1,0 +1,179 @@
+"""The neutral tables, cell by cell."""
+
+from dataclasses import replace
+
+from unseg_bench.compare.comparison import Cell
+from unseg_bench.report.statistics_tables import statistics_tables
+from unseg_bench.report.tables import false_claims_table, group_table, main_table, policies_table, score_tables
+from unseg_bench.report.text_table import TextCell
+
+SAM = "sam|x_1 & <script>"
+
+
+def table_named(comparison, key):
+    return {table.key: table for table in (*score_tables(comparison), *statistics_tables(comparison))}[key]
+
+
+def texts(row):
+    return [cell.text for cell in row]
+
+
+def test_main_table(make):
+    table = main_table(make(), ("dsc",))
+    assert [column.heading for column in table.columns[:5]] == [
+        ("method",),
+        ("label-free",),
+        ("DSC %", "n=10", "1 no tumour"),
+        ("HD95 mm", "n=10", "1 no tumour"),
+        ("Tiny", "DSC %", "0.5–2.1", "ml, n=2", "1 no tumour"),
+    ]
+    assert table.columns[7].heading == ("Large", "DSC %", "25", "ml, n=2")
+    clisc, threshold, sam, cmd = table.sections[0].rows
+    assert texts(clisc)[:5] == ["clisc", "sealed", "85.60±9.26", "6.72±5.41", "83.60±9.26"]
+    assert clisc[2] == TextCell("85.60±9.26", "best", star=True)
+    assert clisc[4] == TextCell("83.60±9.26", "best", star=False)
+    assert cmd[3] == TextCell("9.03±5.41", "second")
+    assert threshold[3] == TextCell("110.50±5.41")
+    assert sam[0] == TextCell(SAM, marks=("†",))
+    assert sam[2].marks == ("2e", "1m")
+    assert sam[3].marks == ("2e", "1m", "n=9")
+    assert sam[5].marks == ()
+    assert main_table(make(), digits=1).rows[0][2].text == "85.6±9.3"
+
+
+def test_published_rows_stand_apart_and_win_nothing(make):
+    section = main_table(make(), ("dsc",)).sections[1]
+    assert section.title == "published, other data: the paper, Table 1"
+    assert texts(section.rows[0])[:5] == ["CLISC (published)", "yes", "79.70±9.58", "6.72±5.41", "79.70±9.58"]
+    assert not any(cell.emphasis or cell.star or cell.marks for cell in section.rows[0])
+    same = replace(make().published, same_cases=True)
+    assert main_table(make(published=same)).sections[1].title.startswith("published, the same cases")
+    assert len(main_table(make(published=None)).sections) == 1
+    assert len(group_table(make(), "hd95_mm").sections) == 1
+
+
+def test_notes(make):
+    table = main_table(make())
+    for note in (
+        "* best against second best, paired t-test, p < 0.001, per column, uncorrected",
+        f"e: predictions without a voxel on a case with a tumour: {SAM} 2 of 10",
+        f"m: cases without a prediction: {SAM} 1 of 10",
+        "n: cases in the mean, where it is not over all",
+        "clisc: mean of 2 seeds within each case; their mean DSC spread by 1.23 points (sd)",
+        "HD95: pooled; one empty mask: diagonal",
+        "a note",
+    ):
+        assert note in table.notes
+    assert table.notes[-1].endswith("CLISC +0.08, SAM -0.74")
+    assert not any("size groups" in note for note in table.notes)
+    assert any("size groups" in note for note in group_table(make(), "dsc").notes)
+
+
+def test_every_table_carries_the_warnings(make):
+    tables = (*score_tables(make()), *statistics_tables(make()))
+    assert len({table.key for table in tables}) == len(tables) == 17
+    for table in tables:
+        assert table.warnings == (
+            f"† below the floor threshold in mean DSC: {SAM}",
+            "phantom figures are no evidence about the real methods",
+        )
+        assert {len(row) for row in table.rows} == {len(table.columns)}
+    assert main_table(make(evidence=True)).warnings == (f"† below the floor threshold in mean DSC: {SAM}",)
+
+
+def test_a_method_without_a_case_in_a_column(make):
+    comparison = make()
+    row = replace(comparison.rows[0], cells=comparison.rows[0].cells | {"dsc": Cell(None, None, 0, 0, 0)})
+    found = main_table(replace(comparison, rows=(row, *comparison.rows[1:]))).rows[0][2]
+    assert (found.text, found.marks) == ("–", ("n=0",))
+
+
+def test_policies(make):
+    table = policies_table(make())
+    assert texts(table.rows[0]) == ["clisc", "0", *["6.72 (1)"] * 4]
+    assert texts(table.rows[2]) == [SAM, "2", "27.44 (1)", "27.44 (4)", "27.44 (2.5)", "27.44 (2.5)"]
+    assert table.rows[2][0].marks == ("†", "‡")
+    assert table.rows[2][3].marks == ("n=9",)
+
+
+def test_false_claims(make):
+    table = false_claims_table(make(), make().published)
+    assert [column.heading for column in table.columns] == [("better",), ("worse",), ("Tiny",)]
+    assert texts(table.rows[0]) == ["CLISC", "Fullsup", ".29/.19/.11"]
+
+
+def test_differences_of_a_family(make):
+    table = table_named(make(), "overall-dsc-differences")
+    assert [column.heading[0] for column in table.columns[:3]] == ["method", "n", "mean d"]
+    assert texts(table.rows[0]) == [
+        *("threshold", "10", "+10.00", "8.00 to 13.00", "9.00 to 12.00", "0.33", "-0.50", "+10.00", "7/1/2"),
+    ]
+    assert table.rows[1][0].marks == ("†",)
+    assert table.rows[2][4].text == "–"
+    assert "one case only: =cmd" in table.notes
+    assert texts(table_named(make(), "overall-hd95-differences").rows[0])[2:4] == ["-3.50", "-3.52 to -3.47"]
+
+
+def test_tests_of_a_family(make):
+    table = table_named(make(), "overall-dsc-tests")
+    assert [" ".join(column.heading) for column in table.columns] == [
+        *("method", "sign-flip p (Holm)", "t-test p (Holm)", "Wilcoxon p (Holm)", "TOST ±2.0 p (Holm)"),
+    ]
+    assert texts(table.rows[0]) == ["threshold", "<.001 (.023)", "<.001 (.023)", ".500 (1.00)", ".030 (.060)"]
+    assert table.rows[2][1].text == "–"
+    assert "equal in every case: =cmd" in table.notes
+    assert any(
+        note.startswith("Wilcoxon signed-rank test (Pratt): the differences are symmetric") for note in table.notes
+    )
+    assert not any("exploratory" in note for note in table.notes)
+    assert len(table_named(make(), "overall-hd95-tests").columns) == 4
+
+
+def test_groups_are_named_and_exploratory(make):
+    table = table_named(make(), "groups-tests")
+    assert table.title == "DSC in groups (exploratory): tests"
+    assert texts(table.rows[0])[:2] == ["Tiny", "threshold"]
+    assert len(table.rows) == 15
+    assert table.lead == 2
+    assert any("corrected over the 15 comparisons" in note for note in table.notes)
+    assert "equal in every case: Tiny DSC % =cmd" in " ".join(table.notes)
+
+
+def test_intervals(make):
+    table = table_named(make(), "intervals-dsc-bca")
+    assert [column.heading[0] for column in table.columns] == ["method", "all cases", "Tiny"]
+    assert texts(table.rows[0]) == ["clisc", "51.00 to 69.00", "51.00 to 69.00"]
+    assert texts(table_named(make(), "intervals-dsc-t").rows[0])[1] == "50.00 to 70.00"
+
+
+def test_sets_of_friedman(make):
+    table = table_named(make(), "friedman")
+    assert [texts(row)[:3] for row in table.rows] == [
+        ["clisc", "1.00", "A"],
+        ["threshold", "2.00", "AB"],
+        [SAM, "3.00", "B"],
+        ["=cmd", "4.00", "C"],
+    ]
+    assert table.notes[0] == "DSC: Friedman's chi-square 12.50, p=.006, n=10; critical difference of mean ranks 1.48"
+
+
+def test_rankings(make):
+    table = table_named(make(), "ranking-hd95_mm")
+    assert texts(table.rows[1]) == ["threshold", "2", "2.00", ".25", "2"]
+    assert "median 0.80" in table.notes[0]
+
+
+def test_interactions(make):
+    table = table_named(make(), "interactions")
+    assert texts(table.rows[0]) == [
+        *("threshold", "10", "-1.20", "-3.00 to 1.00", ".040 (.120)", "0.40 (.200)", "120"),
+    ]
+
+
+def test_seeds(make):
+    table = table_named(make(), "seeds")
+    assert [texts(row) for row in table.rows] == [["clisc", "DSC %", "0, 1", "85.00, 86.00", "0.71"]]
+
+
+def test_without_statistics(make):
+    assert statistics_tables(make(statistics=None)) == ()
