@@ -81,7 +81,7 @@ def equivalence(a: NDArray[np.float64], b: NDArray[np.float64], margin: float) -
     return Equivalence(margin, p, p < EQUIVALENCE_ALPHA)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=EXACT_CASES)
 def _all_flips(n: int) -> NDArray[np.float64]:
     """Every combination of n signs, (2^n, n)."""
     return np.array(list(product((-1.0, 1.0), repeat=n)))
