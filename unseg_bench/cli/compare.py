@@ -26,7 +26,7 @@ from unseg_bench.cli.compare_options import (
     comparison_of,
     statistics_settings,
 )
-from unseg_bench.cli.text import path_text, stdout, warn
+from unseg_bench.cli.text import path_text, print_json, stdout, warn
 from unseg_bench.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def compare(
     for path in files:
         write(comparison, path)
     if as_json:
-        typer.echo(comparison.to_json(), nl=False)
+        print_json(comparison.to_dict())
     else:
         from unseg_bench.report.terminal import print_comparison
 
