@@ -14,7 +14,7 @@ __all__ = ["DataCheck", "Dataset", "DatasetOptions", "ImageFile", "Progress", "R
 class DatasetOptions(BaseModel):
     """Base of a data set's options; unknown names are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class Dataset(ABC):

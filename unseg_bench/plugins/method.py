@@ -13,9 +13,9 @@ from unseg_bench.plugins.context import Context
 
 
 class MethodOptions(BaseModel):
-    """Base of a method's options, nested groups included; unknown names are refused, values are checked."""
+    """Base of a method's options, nested groups included; unknown names, infinity and NaN are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class Method(ABC):

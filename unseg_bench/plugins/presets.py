@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+from unseg_bench.errors import SettingsError
 from unseg_bench.plugins.method import Method, MethodOptions
 
 CHECK = "check"
@@ -10,17 +11,27 @@ CHECK = "check"
 
 
 def assign(values: dict[str, Any], dotted: str, value: object) -> None:
-    """Put `value` at `a.b.c` into nested `values`; a mapping is merged into a group that is there already."""
+    """Put `value` at `a.b.c` into nested `values`; a mapping is merged into a group that is there already.
+
+    Raises SettingsError where a group is expected and a plain value stands.
+    """
     *groups, last = dotted.split(".")
     inside = values
     for group in groups:
-        inside = inside.setdefault(group, {})
+        inside = _group(inside, group, dotted)
     if not isinstance(value, Mapping):
         inside[last] = value
         return
-    group = inside.setdefault(last, {})
+    group = _group(inside, last, dotted)
     for name, inner in cast("Mapping[str, Any]", value).items():
         assign(group, name, inner)
+
+
+def _group(values: dict[str, Any], name: str, dotted: str) -> dict[str, Any]:
+    found = values.setdefault(name, {})
+    if not isinstance(found, dict):
+        raise SettingsError(f"option '{dotted}': '{name}' is {found!r} already and cannot hold names; give it once")
+    return cast("dict[str, Any]", found)
 
 
 def preset_options(method: type[Method], preset: str) -> MethodOptions:
