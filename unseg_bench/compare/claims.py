@@ -162,8 +162,20 @@ def _groups(comparison: Comparison, statistics: Statistics) -> Iterator[Claim]:
         yield Claim(text, True, family.key, True)
     none = sum(not _carried(pair) for pair in family.pairs)
     if none:
-        text = f"{statistics.reference} better or worse than another method in a group: not shown for {none} of "
-        yield Claim(f"{text}{len(family.pairs)} pairs of group and method (exploratory)", False, family.key, True)
+        text = (
+            f"{statistics.reference} better or worse than another method in a group: not shown for {none} of "
+            f"{len(family.pairs)} pairs of group and method{_too_small(family)} (exploratory)"
+        )
+        yield Claim(text, False, family.key, True)
+
+
+def _too_small(family: Family) -> str:
+    """Said where no outcome at all could have been carried: the smallest p of n cases is 2 / 2^n, times the tests."""
+    n = max(pair.n for pair in family.pairs)
+    smallest = 2.0 ** (1 - n)
+    if smallest * len(family.pairs) < CLAIM_ALPHA:
+        return ""
+    return f"; none could be: with n = {n} the smallest p is {say_p(smallest).removeprefix('= ')} before correction"
 
 
 def _ranks(test: Friedman) -> Claim:
