@@ -120,8 +120,7 @@ def compare(
 ) -> None:
     """Show methods side by side: DSC and HD95, best against second best by a paired t-test.
 
-    Seeds of one method are averaged within each case. Nothing is computed but the table, unless statistics or files
-    are asked for.
+    Seeds are averaged within each case. Statistics are computed only where asked for.
     """
     from unseg_bench.report.exports import check_path, write
 

@@ -48,7 +48,8 @@ Selectors = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="RUN|METHOD|FOLDER",
-        help="Run folders, run names or methods. Default: the newest complete run of each method on one data set.",
+        help="Run folders, run names, methods, or folders of runs. Default: the newest complete run of each method "
+        "on one data set.",
         autocompletion=complete_method,
         show_default=False,
     ),
