@@ -151,10 +151,10 @@ def _print_notes(scored: "ScoredElsewhere") -> None:
     matching = scored.matching
     if matching.missing:
         warn(f"  missing: {count_text(len(matching.missing), 'case')} ({list_briefly(matching.missing)})")
-    for paths, what in ((matching.strangers, "fit no case"), (matching.other_parts, "belong to other parts")):
+    for paths, what in ((matching.strangers, "of no case"), (matching.other_parts, "of other parts")):
         if paths:
             names = list_briefly([path_text(path) for path in paths])
-            warn(f"  left out: {count_text(len(paths), 'file')} that {what} ({names})")
+            warn(f"  left out: {count_text(len(paths), 'file')} {what} ({names})")
 
 
 def _facts(scored: "ScoredElsewhere") -> dict[str, Any]:

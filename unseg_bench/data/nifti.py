@@ -242,7 +242,10 @@ def _three_axes(path: Path, raw: NDArray[Any], channel: int | None) -> NDArray[A
         raw = raw.squeeze(axis=3 + raw.shape[3:].index(1))
     if raw.ndim == 4:
         if channel is None:
-            raise DataError(f"{path}: has {raw.shape[3]} channels, shape {shape}; say which is FLAIR (channel, from 0)")
+            raise DataError(
+                f"{path}: has {raw.shape[3]} channels, shape {shape}; save one of them alone, or say which is FLAIR "
+                "(channel, from 0)"
+            )
         if not 0 <= channel < raw.shape[3]:
             raise DataError(f"{path}: has no channel {channel}; channels are 0 to {raw.shape[3] - 1}")
         return raw[..., channel]
