@@ -3,15 +3,16 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib import import_module
 
 import typer
 
 from unseg_bench.cli.app import app
-from unseg_bench.cli.text import print_error, warn
+from unseg_bench.cli.text import json_alone, print_error, warn
 from unseg_bench.errors import UbenchError
 
-DEBUG = "--debug"
+DEBUG, JSON, HELP = "--debug", "--json", {"--help", "-h"}
 MODULES = (
     "run",
     "score",
@@ -44,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     words = [word for word in given if word != DEBUG]
     try:
-        return app(words or ["--help"], prog_name="ubench", standalone_mode=False) or 0
+        with json_alone() if JSON in words and not HELP & set(words) else nullcontext():
+            return app(words or ["--help"], prog_name="ubench", standalone_mode=False) or 0
     except (SystemExit, BrokenPipeError) as end:
         return _end(end)
     except Exception as error:

@@ -3,8 +3,11 @@
 import json
 import math
 import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -17,6 +20,9 @@ RunsFolder = Annotated[
     Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.", rich_help_panel="Machine and output")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+_STDOUT, _STDERR = 1, 2
+_for_json: list[TextIO | None] = [None]
+"""Where JSON goes, the last one; None is stdout as it is."""
 
 
 def stdout() -> "Console":
@@ -50,7 +56,34 @@ def print_error(message: str) -> None:
 
 def print_json(value: object) -> None:
     """Print `value` as indented JSON on stdout; numbers that JSON lacks become null."""
-    typer.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    typer.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False), file=_for_json[-1])
+
+
+@contextmanager
+def json_alone() -> Generator[None]:
+    """Keep stdout for `print_json`; whatever else is printed inside (plugins, C libraries, children) is on stderr."""
+    shown = sys.stdout
+    shown.flush()
+    real = os.dup(_STDOUT)
+    results = os.fdopen(real, "w", encoding="utf-8", closefd=False) if _is_real(shown) else shown
+    os.dup2(_STDERR, _STDOUT)
+    _for_json.append(results)
+    sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout = shown
+        _for_json.pop()
+        os.dup2(real, _STDOUT)
+        os.close(real)
+
+
+def _is_real(stream: TextIO) -> bool:
+    """Whether a stream leads to the process's stdout, and is no stand-in as tests have."""
+    try:
+        return stream.fileno() == _STDOUT
+    except OSError:
+        return False
 
 
 def new_table(*columns: str, right: tuple[str, ...] = ()) -> "Table":
