@@ -15,7 +15,8 @@ from pathlib import Path
 import torch  # once, before the forks: it takes seconds
 from unseg_bench.plugins.manager import Plugins
 from unseg_bench.run.progress import Silent
-from unseg_bench.run.runner import execute, plan_runs
+from unseg_bench.run.plan import plan_runs
+from unseg_bench.run.runner import execute
 from unseg_bench.run.settings import make_settings
 
 plugins = Plugins()

@@ -12,8 +12,9 @@ import pytest
 
 from unseg_bench.plugins.manager import Plugins
 from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.plan import RunPlan, plan_runs
 from unseg_bench.run.progress import Silent
-from unseg_bench.run.runner import RunPlan, execute, plan_runs
+from unseg_bench.run.runner import execute
 from unseg_bench.run.settings import make_settings
 
 TOY = Path(__file__).with_name("toy_plugin.py")
@@ -23,14 +24,15 @@ from pathlib import Path
 import torch  # once, before the forks: it takes seconds
 from unseg_bench.plugins.manager import Plugins
 from unseg_bench.run.progress import Silent
-from unseg_bench.run.runner import execute, plan_runs
+from unseg_bench.run.plan import plan_runs
+from unseg_bench.run.runner import execute
 from unseg_bench.run.settings import make_settings
 
 def attempt(folder, kill_at):
     os.environ |= {"UBENCH_CACHE": folder + "/cache", "TOY_KILL_AT": str(kill_at), "TOY_LOG": folder + "/toy.log"}
     plugins = Plugins()
     plugins.load_file(Path(sys.argv[1]))
-    settings = make_settings({"methods": ["toy"], "dataset": "toy", "device": "cpu"})
+    settings = make_settings({"methods": ["toy"], "dataset": "toy", "device": "cpu", "sealed": "off"})
     for plan in plan_runs(settings, plugins, Path(folder, "runs")):
         execute(plan, Silent())
 
@@ -60,7 +62,8 @@ class ToyRuns:
         return plan
 
     def plans(self, **settings: Any) -> list[RunPlan]:
-        values = {"methods": ["toy"], "dataset": "toy", "device": "cpu", **settings}
+        # Toys write their log and kill themselves, which a sealed process cannot do.
+        values = {"methods": ["toy"], "dataset": "toy", "device": "cpu", "sealed": "off", **settings}
         return plan_runs(make_settings(values), self.plugins, self.folder / "runs")
 
     def run(self, *, force: bool = False, **settings: Any) -> RunFolder:

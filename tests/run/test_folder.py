@@ -101,7 +101,7 @@ def test_label_free_says_what_was_read():
     def reads(*kinds):
         return {"label_reads": [{"case": str(i), "kind": kind, "purpose": "p"} for i, kind in enumerate(kinds)]}
 
-    assert label_free({}) == "yes"
-    assert label_free(reads()) == "yes"
+    assert label_free({}) == "yes (ledger)"
+    assert label_free(reads()) == "yes (ledger)"
     assert label_free(reads("mask")) == "no: 1 mask"
     assert label_free(reads("mask", "mask", "slice-labels")).startswith("no: 2 masks, 1 slice-labels")

@@ -96,4 +96,5 @@ def test_no_temporary_file_is_left(toy):
     folder = toy.run()
     assert isinstance(folder, RunFolder)
     assert not [path for path in toy.folder.rglob("*") if ".part" in path.name]
-    assert {path.name for path in folder.path.iterdir()} <= {"run.json", "predictions", "log.jsonl", "run.lock"}
+    known = {"run.json", "predictions", "log.jsonl", "run.lock", "opened.txt"}
+    assert {path.name for path in folder.path.iterdir()} == known

@@ -157,6 +157,17 @@ def clip_weights(model_name: str, pretrained: str | Path, *, offline: bool = Fal
     return _resolve(model_name, str(pretrained), offline)[0]
 
 
+def find_tag_entry(name: str) -> WeightsEntry:
+    """Return the entry of one of open_clip's tags by its name here, such as 'clip-vit-l-14-laion2b_s32b_b82k'.
+
+    Raises WeightsError for a name that open_clip does not know.
+    """
+    for model_name, pretrained in open_clip.list_pretrained():
+        if name == f"clip-{model_name}-{pretrained}".lower():
+            return _tag_entry(model_name, pretrained, dict(get_pretrained_cfg(model_name, pretrained) or {}))
+    raise WeightsError(f"clip weights {name!r} are not known to open_clip; open_clip.list_pretrained() lists them.")
+
+
 def _resolve(model_name: str, pretrained: str, offline: bool) -> tuple[WeightsFile, dict[str, Any]]:
     """The weights' file, and what open_clip says of the tag (nothing for a file or a known name)."""
     base = model_name.removesuffix("-quickgelu")

@@ -8,11 +8,11 @@ import hashlib
 import logging
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from unseg_bench.blocks.weights_registry import REGISTRY, WeightsEntry, miniature_entries
 from unseg_bench.data.atomic import write_text
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _LISTED_KEYS = 6
+Finder: TypeAlias = "Callable[[str, bool], WeightsFile]"
+"""Called as (name or path, offline) where another process has the files."""
+_finders: list[Finder] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ def resolve(name_or_path: str | Path, *, offline: bool = False) -> WeightsFile:
     `offline` never touches the network. Raises WeightsError for an unknown name, a missing file (saying which file to
     put where) and a wrong checksum.
     """
+    if _finders:
+        return _finders[-1](str(name_or_path), offline)
     entry = known_weights().get(str(name_or_path))
     if entry is not None:
         return resolve_entry(entry, offline=offline)
@@ -77,6 +82,8 @@ def resolve(name_or_path: str | Path, *, offline: bool = False) -> WeightsFile:
 
 def resolve_entry(entry: WeightsEntry, *, offline: bool = False) -> WeightsFile:
     """`resolve` for weights that are described rather than known by name, as open_clip's many tags are."""
+    if _finders:
+        return _finders[-1](entry.name, offline)
     path = weights_path(entry)
     if not path.is_file():
         if entry.packaged is not None:
@@ -85,6 +92,11 @@ def resolve_entry(entry: WeightsEntry, *, offline: bool = False) -> WeightsFile:
             raise WeightsError(_how_to_place(entry, path))
         _download(entry, path)
     return WeightsFile(path, _check(path, entry.sha256), entry.name)
+
+
+def find_through(finder: Finder) -> None:
+    """Have `finder` find all weights from now on: a process that may neither fetch nor look around asks another."""
+    _finders.append(finder)
 
 
 def load_state_dict(file: WeightsFile) -> "dict[str, Tensor]":

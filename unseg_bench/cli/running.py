@@ -10,8 +10,10 @@ from unseg_bench.cli.plugins import plugins_with_warnings
 from unseg_bench.cli.reporters import make_reporter
 from unseg_bench.cli.summary import print_plans, print_summary
 from unseg_bench.cli.text import print_error, print_json, warn
-from unseg_bench.errors import UbenchError
-from unseg_bench.run.runner import RunPlan, describe, execute, plan_runs
+from unseg_bench.errors import RunError, UbenchError
+from unseg_bench.run.failures import failed_text
+from unseg_bench.run.plan import RunPlan, describe, plan_runs
+from unseg_bench.run.runner import execute
 
 if TYPE_CHECKING:
     from unseg_bench.cli.reporters import LiveReporter, PlainReporter
@@ -24,7 +26,7 @@ STOPPED = 130
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended: its scores (None: the data set has no references), or what went wrong."""
+    """How a run ended: its scores (None: the data set has no references), and what went wrong with it or some cases."""
 
     plan: RunPlan
     scores: "list[CaseScore] | None" = None
@@ -45,6 +47,7 @@ class Outcome:
             "part": plan.settings.part,
             "evidence": plan.dataset.evidence,
             "cases": len(plan.case_ids),
+            "failed_cases": plan.folder.failed_cases,
             "dsc": fmean(score.dsc for score in scores) if scores else None,
             "hd95_mm": fmean(score.hd95_mm for score in scores) if scores else None,
             "scores": str(plan.folder.scores) if scores else None,
@@ -72,12 +75,19 @@ def show_plans(plans: list[RunPlan], *, as_json: bool) -> None:
         print_plans(described)
 
 
-def run_all(plans: list[RunPlan], plugins: "Plugins", runs: Path, *, force: bool, as_json: bool) -> int:
-    """Run and score every plan, print the table, and return the exit code: that of the first failure, or 0."""
+def run_all(
+    plans: list[RunPlan], plugins: "Plugins", runs: Path, *, force: bool, strict: bool, as_json: bool
+) -> int:
+    """Run and score every plan, print the table, and return the exit code: that of the first failure, or 0.
+
+    `strict` ends at the first failure, be it of a case or of a run.
+    """
     outcomes: list[Outcome] = []
     try:
         for plan in plans:
-            outcomes.append(_attempt(plan, plugins, force=force))
+            outcomes.append(_attempt(plan, plugins, force=force, strict=strict))
+            if strict and outcomes[-1].error:
+                break
     except KeyboardInterrupt:
         warn("stopped; the same command goes on where it stood")
         return STOPPED
@@ -88,17 +98,22 @@ def run_all(plans: list[RunPlan], plugins: "Plugins", runs: Path, *, force: bool
     return next((outcome.error.exit_code for outcome in outcomes if outcome.error), 0)
 
 
-def _attempt(plan: RunPlan, plugins: "Plugins", *, force: bool) -> Outcome:
+def _attempt(plan: RunPlan, plugins: "Plugins", *, force: bool, strict: bool) -> Outcome:
     try:
         with make_reporter() as reporter:
-            return Outcome(plan, _predict_and_score(plan, plugins, reporter, force=force))
+            scores = _predict_and_score(plan, plugins, reporter, force=force, strict=strict)
     except UbenchError as error:
         print_error(str(error))
         return Outcome(plan, error=error)
+    if failed := plan.folder.failed_cases:
+        error = RunError(failed_text(plan.title, failed, len(plan.case_ids)))
+        print_error(str(error))
+        return Outcome(plan, scores, error)
+    return Outcome(plan, scores)
 
 
 def _predict_and_score(
-    plan: RunPlan, plugins: "Plugins", reporter: "LiveReporter | PlainReporter", *, force: bool
+    plan: RunPlan, plugins: "Plugins", reporter: "LiveReporter | PlainReporter", *, force: bool, strict: bool
 ) -> "list[CaseScore] | None":
     from unseg_bench.score.run import score_run
 
@@ -106,12 +121,12 @@ def _predict_and_score(
         reporter.run_begins(plan.title)
         reporter.message("complete already; --force does it again")
         return score_run(plan.folder, plugins, reporter)
-    execute(plan, reporter, force=force)
+    execute(plan, reporter, force=force, strict=strict)
     if all(plan.dataset.reference(case_id) is None for case_id in plan.case_ids):
         reporter.message("no reference masks, so nothing is scored")
         return None
     reporter.stage_begins("score")
     started = time.monotonic()
-    scores = score_run(plan.folder, plugins, reporter)
+    scores = score_run(plan.folder, plugins, reporter, strict=strict)
     reporter.stage_ends("score", time.monotonic() - started, cached=False)
     return scores

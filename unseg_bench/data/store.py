@@ -22,7 +22,7 @@ from unseg_bench.data.volume import Volume
 from unseg_bench.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -48,6 +48,11 @@ class PreparedCase:
     placement: Placement
     spacing_mm: tuple[float, float, float]
     grid: NiftiGrid
+
+    @property
+    def arrays(self) -> tuple[Path, Path]:
+        """The files of image and brain, in NumPy's format."""
+        return self.folder / _IMAGE, self.folder / _BRAIN
 
     def volume(self) -> Volume:
         """Open the arrays as read-only memory maps."""
@@ -105,16 +110,27 @@ class PreparedStore:
 
 
 def build_cohort(
-    name: str, case_ids: Sequence[str], dataset: Dataset, store: PreparedStore, progress: Progress
+    name: str,
+    case_ids: Sequence[str],
+    dataset: Dataset,
+    store: PreparedStore,
+    progress: Progress,
+    leave_out: Callable[[str, DataError], None] | None = None,
 ) -> Cohort:
     """Prepare the images of these cases and return them as a cohort, which opens one volume at a time.
 
-    `progress` is called as (done, total, case id). Raises DataError naming the case's file.
+    `progress` is called as (done, total, case id). A case whose image cannot be used is left out and told to
+    `leave_out`; without it, DataError naming the case's file is raised.
     """
     cases: dict[str, PreparedCase] = {}
     for done, case_id in enumerate(case_ids):
         progress(done, len(case_ids), case_id)
-        cases[case_id] = store.prepare(case_id, dataset.image(case_id))
+        try:
+            cases[case_id] = store.prepare(case_id, dataset.image(case_id))
+        except DataError as error:
+            if leave_out is None:
+                raise
+            leave_out(case_id, error)
     progress(len(case_ids), len(case_ids), "")
     digests = [(case_id, case.digest) for case_id, case in cases.items()]
     return Cohort(name, digests, lambda case_id: cases[case_id].volume())

@@ -21,6 +21,7 @@ from unseg_bench.plugins.names import did_you_mean
 if TYPE_CHECKING:
     import typer
 
+_FILE_MODULE = "ubench_file_"
 Role = TypeVar("Role", bound=Method | Dataset)
 
 
@@ -74,7 +75,7 @@ class Plugins:
 
     def method(self, name: str) -> type[Method]:
         """Return the method called `name`, or the one in the file of that path; raises PluginError."""
-        if name.endswith(".py") or "/" in name:
+        if is_file(name):
             return self.load_file(Path(name))
         return self._find(self.methods, name, "method")
 
@@ -123,6 +124,24 @@ def load_plugins() -> Plugins:
     return plugins
 
 
+def is_file(name: str) -> bool:
+    """Whether what the user calls a method is the path of a file."""
+    return name.endswith(".py") or "/" in name
+
+
+def module_name_of(path: Path) -> str:
+    """Return the name under which the plugin in a single file is imported."""
+    where = path.resolve()
+    return f"{_FILE_MODULE}{where.stem}_{hashlib.sha256(str(where).encode()).hexdigest()[:8]}"
+
+
+def file_of(method: type[Method]) -> Path | None:
+    """Return the single file that a method was loaded from, None for one of a package."""
+    if not method.__module__.startswith(_FILE_MODULE):
+        return None
+    return Path(str(sys.modules[method.__module__].__file__))
+
+
 def _call(module: ModuleType, hook: str) -> list[object]:
     function = getattr(module, hook, None)
     return [] if function is None else list(function())
@@ -139,8 +158,7 @@ def _methods_defined_in(module: ModuleType) -> list[type[Method]]:
 def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise PluginError(f"{path}: no such file; give a method's name or the path of a Python file with one")
-    where = path.resolve()
-    name = f"ubench_file_{where.stem}_{hashlib.sha256(str(where).encode()).hexdigest()[:8]}"
+    name, where = module_name_of(path), path.resolve()
     spec = importlib.util.spec_from_file_location(name, where)
     if spec is None or spec.loader is None:
         raise PluginError(f"{path}: not a Python file")

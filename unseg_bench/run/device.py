@@ -2,8 +2,10 @@
 
 import os
 import platform
+import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from unseg_bench.errors import SettingsError
@@ -20,10 +22,14 @@ REPORTED = (
     "numba",
 )
 
+_GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
+
 
 @cache
 def pick_device(asked: str) -> str:
     """Return torch's name of the device ('auto': a GPU where there is one); raises SettingsError if it is not there."""
+    if asked == "cpu" or (asked == "auto" and not _may_have_gpu()):
+        return "cpu"
     import torch
 
     if asked == "auto":
@@ -35,6 +41,11 @@ def pick_device(asked: str) -> str:
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
         raise SettingsError(f"--device {asked}: torch sees {torch.cuda.device_count()} GPUs here; use auto or cpu")
     return str(device)
+
+
+def _may_have_gpu() -> bool:
+    """Whether a look with torch is worth the seconds of its import: on Linux a GPU has device files."""
+    return not sys.platform.startswith("linux") or any(Path(file).exists() for file in _GPU_FILES)
 
 
 def package_versions() -> dict[str, str]:

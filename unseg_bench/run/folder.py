@@ -14,6 +14,8 @@ from unseg_bench.data.paths import check_case_id
 from unseg_bench.errors import DataError, UbenchError
 
 FORMAT = 1
+SCORED = frozenset({"complete", "partial"})
+"""States of a run that has scores, of all of its cases or of some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,16 @@ class RunFolder:
 
     @property
     def state(self) -> str:
-        """'absent', 'started', 'failed', 'predicted' (all cases segmented) or 'complete' (scored)."""
+        """'absent', 'started', 'failed', 'predicted', 'partial' or 'complete'.
+
+        Predicted: segmented, but for `failed_cases`. Complete: scored. Partial: scored, but for `failed_cases`.
+        """
         return str(self.record.get("state", "absent"))
+
+    @property
+    def failed_cases(self) -> dict[str, str]:
+        """The cases without prediction or score, and why."""
+        return dict(self.record.get("failed_cases", {}))
 
     @property
     def scores(self) -> Path:

@@ -35,14 +35,26 @@ class Ledger:
 
 
 def label_free(record: Mapping[str, Any]) -> str:
-    """Say from a run's record what was measured: 'yes' when no label was granted, else which and how many."""
+    """Say from a run's record what was measured, for the table's label-free column.
+
+    'yes (sealed)': the kernel refused everything else. 'yes (ledger)': nothing was asked for. With weights whose digest
+    no publisher gave, '..., own weights'. 'no: ...': which labels were granted, or which references were opened.
+    """
     if record.get("made_elsewhere"):
         return "unknown (made elsewhere)"
+    seal = cast("dict[str, Any]", record.get("seal", {}))
     reads = cast("list[dict[str, Any]]", record.get("label_reads", []))
-    if not reads:
-        return "yes"
     kinds = Counter(str(read["kind"]) for read in {_identity(read): read for read in reads}.values())
-    return "no: " + ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(kinds.items()))
+    kinds["opened reference"] += int(seal.get("opened_references", 0))
+    if found := [_counted(kind, count) for kind, count in sorted(kinds.items()) if count]:
+        return "no: " + ", ".join(found)
+    weights = cast("dict[str, dict[str, Any]]", seal.get("weights", {}))
+    own = any(not file["published_checksum"] for file in weights.values())
+    return f"yes ({seal.get('mode', 'ledger')}{', own weights' if own else ''})"
+
+
+def _counted(kind: str, count: int) -> str:
+    return f"{count} {kind}{'s' if count > 1 else ''}"
 
 
 def _identity(read: Mapping[str, Any]) -> tuple[str, str, str]:

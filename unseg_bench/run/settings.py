@@ -1,12 +1,9 @@
 """Settings of a call of `ubench run`: preset < file < `--set a.b=c`, checked before anything is computed."""
 
-import re
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unseg_bench.data.splits import Part
@@ -15,31 +12,9 @@ from unseg_bench.plugins.dataset import Dataset, DatasetOptions
 from unseg_bench.plugins.method import Method, MethodOptions
 from unseg_bench.plugins.names import did_you_mean
 from unseg_bench.plugins.presets import assign
+from unseg_bench.run.values import read_values
 
-
-class _Yaml(yaml.SafeLoader):
-    """YAML with numbers and booleans as JSON has them: `7:1:2` and `on` are text, not 25262 and True."""
-
-
-_Yaml.yaml_implicit_resolvers = {
-    first: [pair for pair in pairs if pair[0] not in {"tag:yaml.org,2002:" + kind for kind in ("int", "float", "bool")}]
-    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Yaml.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(true|false)$"), list("tf"))
-_Yaml.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789"))
-_Yaml.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$|[-+]?[0-9]+[eE][-+]?[0-9]+$"),
-    list("-+.0123456789"),
-)
-
-
-def _read_yaml(text: str) -> object:
-    loader = _Yaml(text)
-    try:
-        return loader.get_single_data()
-    finally:
-        loader.dispose()
+_SHOWN = 80
 
 
 class RunSettings(BaseModel):
@@ -61,6 +36,8 @@ class RunSettings(BaseModel):
     part: Part = "test"
     limit: int | None = Field(default=None, ge=1)
     offline: bool = False
+    sealed: Literal["auto", "required", "off"] = "auto"
+    """Whether methods that declare no supervision work in a sealed process: where the kernel can, always, never."""
 
 
 class Resolved(BaseModel):
@@ -81,12 +58,9 @@ def read_settings_file(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise SettingsError(f"{path}: no such settings file")
     try:
-        text = path.read_text(encoding="utf-8")
-        value: object = tomllib.loads(text) if path.suffix == ".toml" else _read_yaml(text)
-    except (yaml.YAMLError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"{path}: not readable as {path.suffix.lstrip('.') or 'YAML'}: {_one_line(error)}"
-        ) from error
+        value = read_values(path.read_text(encoding="utf-8"), "toml" if path.suffix == ".toml" else "yaml")
+    except ValueError as error:
+        raise SettingsError(f"{path}: not readable as {path.suffix.lstrip('.') or 'YAML'}: {error}") from error
     if isinstance(value, dict) and "settings" in value and "methods" not in value:
         value = cast("dict[str, Any]", value)["settings"]
     if not isinstance(value, dict):
@@ -94,7 +68,10 @@ def read_settings_file(path: Path) -> dict[str, Any]:
     settings = cast("dict[str, Any]", value)
     for name in settings:
         if name not in RunSettings.model_fields:
-            raise SettingsError(f"{path}: unknown name '{name}'.{did_you_mean(str(name), RunSettings.model_fields)}")
+            raise SettingsError(f"{path}: unknown name '{name}'.{did_you_mean(name, RunSettings.model_fields)}")
+    for name in ("set", "dataset_options"):
+        if not isinstance(settings.get(name, {}), dict):
+            raise SettingsError(f"{path}: '{name}' must hold names and values, such as '{name}: {{name: value}}'")
     return settings
 
 
@@ -114,9 +91,9 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         if not equals or not name.strip():
             raise SettingsError(f"--set {assignment}: expected name=value, e.g. --set amda.alpha=30")
         try:
-            values[name.strip()] = _read_yaml(text) if text.strip() else ""
-        except yaml.YAMLError as error:
-            raise SettingsError(f"--set {name}: the value {text!r} is not readable: {_one_line(error)}") from error
+            values[name.strip()] = read_values(text) if text.strip() else ""
+        except ValueError as error:
+            raise SettingsError(f"--set {name}: the value {_short(text)!r} is not readable: {error}") from error
     return values
 
 
@@ -130,21 +107,38 @@ def resolve_methods(
     used: set[str] = set()
     resolved: dict[str, Resolved] = {}
     for written, method in methods.items():
-        preset = _preset(method, settings.preset, default_preset)
-        values: dict[str, Any] = {}
-        for name, value in method.presets.get(preset, {}).items():
-            assign(values, name, value)
-        for name, value in settings.set.items():
-            target, colon, own = name.rpartition(":")
-            if (colon and target not in {method.name, written}) or not _has(method.Options, own):
-                continue
-            assign(values, own, value)
-            used.add(name)
-        resolved[written] = Resolved(method=method.name, preset=preset, options=_validate(method, values))
+        resolved[written], own = resolve_method(written, method, settings, default_preset)
+        used |= own
+    refuse_unknown(settings, used, {method.name: option_names(method.Options) for method in methods.values()})
+    return resolved
+
+
+def resolve_method(
+    written: str, method: type[Method], settings: RunSettings, default_preset: str
+) -> tuple[Resolved, set[str]]:
+    """Give one method its options; returns them, and the names in `set` that it has. Raises SettingsError."""
+    preset = _preset(method, settings.preset, default_preset)
+    used: set[str] = set()
+    values: dict[str, Any] = {}
+    for name, value in method.presets.get(preset, {}).items():
+        assign(values, name, value)
+    for name, value in settings.set.items():
+        target, colon, own = name.rpartition(":")
+        if (colon and target not in {method.name, written}) or not _has(method.Options, own):
+            continue
+        assign(values, own, value)
+        used.add(name)
+    return Resolved(method=method.name, preset=preset, options=_validate(method, values)), used
+
+
+def refuse_unknown(settings: RunSettings, used: Collection[str], known: Mapping[str, Collection[str]]) -> None:
+    """Raise SettingsError for a name in `set` that no method has; `known`: method -> names of its options."""
     for name in settings.set:
         if name not in used:
-            raise SettingsError(_unknown_option(name, list(methods.values())))
-    return resolved
+            options = [option for names in known.values() for option in names]
+            who = " and ".join(sorted(known))
+            hint = did_you_mean(name.rpartition(":")[2], options)
+            raise SettingsError(f"--set {name}: {who} has no such option.{hint}")
 
 
 def make_dataset(dataset: type[Dataset], options: Mapping[str, Any]) -> Dataset:
@@ -210,20 +204,14 @@ def _validate(method: type[Method], values: Mapping[str, Any]) -> MethodOptions:
         raise SettingsError(f"{method.name}: {_explain(error, method.Options)}") from error
 
 
-def _unknown_option(name: str, methods: Sequence[type[Method]]) -> str:
-    known = [option for method in methods for option in option_names(method.Options)]
-    who = " and ".join(sorted({method.name for method in methods}))
-    return f"--set {name}: {who} has no such option.{did_you_mean(name.rpartition(':')[2], known)}"
-
-
 def _explain(error: ValidationError, model: type[BaseModel]) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"unknown option '{where}'.{did_you_mean(where, option_names(model))}"
-    given = f", not {first['input']!r}" if first["type"] != "missing" else ""
+    given = f", not {_short(repr(first['input']))}" if first["type"] != "missing" else ""
     return f"option '{where}': {first['msg'][0].lower()}{first['msg'][1:]}{given}"
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

@@ -1,0 +1,140 @@
+"""Plans: what a call of `ubench run` means, checked before anything is computed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unseg_bench.data.splits import PARTS, Part, Split
+from unseg_bench.errors import DataError, PluginError
+from unseg_bench.plugins.dataset import Dataset
+from unseg_bench.plugins.manager import Plugins, is_file
+from unseg_bench.plugins.method import Method, MethodOptions
+from unseg_bench.run.digests import digest_of
+from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.sealed.inspection import MethodCard, make_card
+from unseg_bench.run.sealed.sealing import inspect_file
+from unseg_bench.run.settings import RunSettings, make_dataset, refuse_unknown
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """One run, checked and ready: a method with its options on the cases of one part, under one seed.
+
+    `written` is what the user called the method: its name, or the path of its file. `loaded` is its class; None where
+    only a sealed process may run its code, and all that is known here is what `method` says.
+    """
+
+    written: str
+    method: MethodCard
+    loaded: type[Method] | None
+    dataset: Dataset
+    split: Split
+    settings: RunSettings
+    seed: int
+    folder: RunFolder
+
+    @property
+    def case_ids(self) -> tuple[str, ...]:
+        """The cases to segment."""
+        return self.split.part(self.settings.part)[: self.settings.limit]
+
+    @property
+    def used_case_ids(self) -> tuple[str, ...]:
+        """The cases to segment and, where the method learns, those to learn from."""
+        return (*self.learned_from("train"), *self.learned_from("valid"), *self.case_ids)
+
+    def learned_from(self, part: Part) -> tuple[str, ...]:
+        """The cases of a part to learn from: none where the method does not learn."""
+        return self.split.part(part) if self.method.learns else ()
+
+    @property
+    def preset(self) -> str:
+        """Name of the set of options that the method's options started from."""
+        return self.method.preset
+
+    @property
+    def options(self) -> MethodOptions:
+        """The method's checked options; raises PluginError where its class is not loaded here."""
+        if self.loaded is None:
+            raise PluginError(f"{self.written} is only run sealed; its options are known as values")
+        return self.loaded.Options.model_validate(self.method.options)
+
+    @property
+    def title(self) -> str:
+        """Name for people, e.g. 'clisc (demo), seed 0'."""
+        return f"{self.method.name} ({self.preset}), seed {self.seed}"
+
+
+def plan_runs(settings: RunSettings, plugins: Plugins, runs_folder: Path) -> list[RunPlan]:
+    """Check everything that can be checked before computing; raises a UbenchError for any bad input.
+
+    A method's file is inspected by a sealed process where that can be had, so that none of its code runs outside.
+    """
+    dataset_class = plugins.dataset(settings.dataset)
+    found: dict[str, tuple[MethodCard, type[Method] | None]] = {}
+    for written in settings.methods:
+        found[written] = _find(written, settings, plugins, dataset_class)
+    used = {name for card, _ in found.values() for name in card.used}
+    refuse_unknown(settings, used, {card.name: card.known for card, _ in found.values()})
+    dataset = make_dataset(dataset_class, settings.dataset_options)
+    split = dataset.split()
+    plans: list[RunPlan] = []
+    for written, (card, loaded) in found.items():
+        for seed in settings.seeds:
+            folder = RunFolder(runs_folder / dataset.name / _run_name(card, dataset, split, settings, seed))
+            plan = RunPlan(written, card, loaded, dataset, split, settings, seed, folder)
+            _check_parts(plan)
+            plans.append(plan)
+    return plans
+
+
+def describe(plan: RunPlan) -> dict[str, Any]:
+    """Say what a run would do, without doing it (for `--dry-run`)."""
+    done = sum(plan.folder.prediction(case_id).is_file() for case_id in plan.case_ids)
+    return {
+        "run": str(plan.folder.path),
+        "state": plan.folder.state,
+        "method": plan.method.name,
+        "preset": plan.preset,
+        "seed": plan.seed,
+        "dataset": plan.dataset.name,
+        "split": plan.split.name,
+        "cases": {part: len(plan.split.part(part)) for part in PARTS},
+        "to_segment": len(plan.case_ids),
+        "segmented": done,
+        "options": plan.method.options,
+    }
+
+
+def _find(
+    written: str, settings: RunSettings, plugins: Plugins, dataset: type[Dataset]
+) -> tuple[MethodCard, type[Method] | None]:
+    """Return a method's card, and its class where it may be loaded here."""
+    if is_file(written) and (card := inspect_file(written, settings, dataset)) is not None:
+        if card.name in plugins.methods:
+            raise PluginError(f"{written}: the name '{card.name}' is taken by {plugins.sources[card.name]}")
+        return card, None
+    method = plugins.method(written)
+    return make_card(written, method, settings, dataset.default_preset), method
+
+
+def _check_parts(plan: RunPlan) -> None:
+    if not plan.case_ids:
+        raise DataError(f"data set '{plan.dataset.name}': the part '{plan.settings.part}' of its split has no cases")
+    if plan.method.learns and not plan.split.train:
+        raise DataError(
+            f"{plan.method.name} learns from training images, but the split '{plan.split.name}' of data set "
+            f"'{plan.dataset.name}' has none; choose another split"
+        )
+
+
+def _run_name(card: MethodCard, dataset: Dataset, split: Split, settings: RunSettings, seed: int) -> str:
+    key = {
+        "code": card.code,
+        "options": card.options,
+        "dataset": dataset.identity(),
+        "split": [list(split.part(part)) for part in PARTS],
+        "part": settings.part,
+        "limit": settings.limit,
+    }
+    return f"{card.name}-{card.preset}-seed{seed}-{digest_of(key)[:8]}"

@@ -1,0 +1,91 @@
+"""What the runner must know of a method, told by the method's class: here, or by a sealed process that imported it."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from unseg_bench.data.supervision import Supervision
+from unseg_bench.errors import PluginError, UbenchError
+from unseg_bench.plugins.manager import Plugins, file_of, module_name_of
+from unseg_bench.plugins.method import Method
+from unseg_bench.run.digests import code_digest
+from unseg_bench.run.settings import RunSettings, flatten_options, option_names, resolve_method
+
+
+@dataclass(frozen=True, slots=True)
+class MethodCard:
+    """A method as the runner sees it, without its code. `where` is its class: file or None, module, class name.
+
+    `options` are its checked options as JSON, `flat` the same by dotted name; `used` are the names in the settings'
+    `set` that it has, `known` all names that it has. `learns`: it has a `fit` of its own. `code`: digest of its code.
+    """
+
+    name: str
+    floor: bool
+    supervision: Supervision
+    learns: bool
+    preset: str
+    options: dict[str, Any]
+    flat: dict[str, Any]
+    used: tuple[str, ...]
+    known: tuple[str, ...]
+    code: str
+    where: dict[str, Any]
+
+
+def make_card(written: str, method: type[Method], settings: RunSettings, default_preset: str) -> MethodCard:
+    """Resolve a method's options and describe it; `written` is what the user called it. Raises SettingsError."""
+    resolved, used = resolve_method(written, method, settings, default_preset)
+    return MethodCard(
+        name=method.name,
+        floor=method.floor,
+        supervision=Supervision(method(resolved.options).supervision),
+        learns=method.fit is not Method.fit,
+        preset=resolved.preset,
+        options=resolved.options.model_dump(mode="json"),
+        flat=flatten_options(resolved.options),
+        used=tuple(sorted(used)),
+        known=tuple(option_names(method.Options)),
+        code=code_digest(method.__module__),
+        where=find_class(method),
+    )
+
+
+def find_class(method: type[Method]) -> dict[str, Any]:
+    """Return where a method's class is, so that another process can import it."""
+    file = file_of(method)
+    return {"file": str(file) if file else None, "module": method.__module__, "class": method.__qualname__}
+
+
+def where_of_file(path: Path) -> dict[str, Any]:
+    """Return the same for a file that was not imported yet."""
+    return {"file": str(path.resolve()), "module": module_name_of(path), "class": ""}
+
+
+def load_method(where: dict[str, Any]) -> type[Method]:
+    """Import the method's class: from a file, or by the names of its module and class; raises PluginError."""
+    if where["file"]:
+        return Plugins().load_file(Path(where["file"]))
+    try:
+        found: Any = importlib.import_module(where["module"])
+        for name in where["class"].split("."):
+            found = getattr(found, name)
+    except UbenchError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{where['module']} could not be imported: {type(error).__name__}: {error}") from error
+    return found
+
+
+def inspect_class(method: type[Method], request: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer the runner's request for a card, as JSON."""
+    settings = RunSettings.model_validate(request["settings"])
+    return {"card": asdict(make_card(request["written"], method, settings, request["default_preset"]))}
+
+
+def card_from_json(value: Mapping[str, Any]) -> MethodCard:
+    """Return the card that another process described."""
+    card = MethodCard(**value)
+    return replace(card, supervision=Supervision(card.supervision), used=tuple(card.used), known=tuple(card.known))

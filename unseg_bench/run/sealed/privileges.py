@@ -1,0 +1,39 @@
+"""What a process gives up beside files and calls: privileges to be gained, capabilities, life after its parent."""
+
+import ctypes
+import os
+import signal
+
+_SET_DEATH_SIGNAL, _SET_NO_NEW_PRIVS = 1, 38
+_CAPABILITY_VERSION = 0x20080522
+
+
+class _Header(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+class _Sets(ctypes.Structure):
+    _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent, of process id `parent`, is gone."""
+    _check(_libc().prctl(_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0), "parent-death signal")
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def drop() -> None:
+    """Set `no_new_privs` and give up every capability, which only root has; raises OSError."""
+    _check(_libc().prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    header, nothing = _Header(_CAPABILITY_VERSION, 0), (_Sets * 2)()
+    _check(_libc().capset(ctypes.byref(header), ctypes.byref(nothing)), "capabilities")
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), f"{os.strerror(ctypes.get_errno())} ({what})")

@@ -1,0 +1,157 @@
+"""Whether a run can be sealed, what its process may open, what it must fail to open, and what run.json says of it."""
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unseg_bench.data.paths import cache_dir
+from unseg_bench.data.supervision import Supervision
+from unseg_bench.errors import UbenchError
+from unseg_bench.plugins.dataset import Dataset
+from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.sealed import landlock, policy, probe, seccomp
+from unseg_bench.run.sealed.cell import Cell, NotSealed
+from unseg_bench.run.sealed.inspection import MethodCard, card_from_json, where_of_file
+from unseg_bench.run.sealed.room import Room
+from unseg_bench.run.settings import RunSettings
+
+if TYPE_CHECKING:
+    from unseg_bench.run.plan import RunPlan
+
+SEALED, LEDGER = "sealed", "ledger"
+NO_NETWORK = "no sockets at all (seccomp)"
+HINT = " (the seal refused it: see docs/label-firewall.md for what a sealed method may open; --sealed off runs without)"
+
+
+def obstacle(supervision: Supervision, asked: str) -> str | None:
+    """Return why a method of this supervision is not sealed when `asked` for 'auto', 'required' or 'off'; else None."""
+    if supervision is not Supervision.NONE:
+        return f"declares supervision '{supervision}'"
+    if asked == "off":
+        return "--sealed off"
+    return kernel_obstacle()
+
+
+def kernel_obstacle() -> str | None:
+    """Return what this system lacks for a seal, None where it has everything."""
+    if landlock.abi() == 0:
+        return f"this system has no Landlock ({platform.system()} {platform.release()})"
+    if not seccomp.supported():
+        return f"no filter of system calls is known for {platform.system()} on {platform.machine()}"
+    return None
+
+
+def inspect_file(written: str, settings: RunSettings, dataset: type[Dataset]) -> MethodCard | None:
+    """Have a sealed process import a method's file and say what there is to know of it.
+
+    None: nothing can be sealed, or the method declares supervision, so the file is to be loaded here. Raises
+    PluginError or SettingsError as loading it here would.
+    """
+    path = Path(written)
+    if settings.sealed == "off" or kernel_obstacle() is not None or not path.is_file():
+        return None
+    where = where_of_file(path)
+    room = Room(where["module"])
+    rules = [*policy.interpreter_rules([path.resolve()], [policy.module_files(dataset.__module__)]), *room.rules]
+    try:
+        with Cell(room, rules, socket_probes(), where, _no_answer, lambda _: None) as cell:
+            asked = {"written": written, "default_preset": dataset.default_preset}
+            answer, _ = cell.call("inspect", {"settings": settings.model_dump(mode="json"), **asked})
+    except NotSealed:
+        return None
+    except UbenchError as error:
+        raise type(error)(explain_refusal(str(error).replace(str(path.resolve()), written))) from error
+    finally:
+        room.leave()
+    card = card_from_json(answer["card"])
+    return card if card.supervision is Supervision.NONE else None
+
+
+def explain_refusal(message: str) -> str:
+    """Add to a message that tells of a refused file what refused it."""
+    return message + HINT if os.strerror(13) in message else message
+
+
+def rules_of(plan: "RunPlan", room: Room) -> list[landlock.Rule]:
+    """Return what the method's process may open; raises NotSealed when that would open data or results.
+
+    The data set's own code is left out, so that it cannot make or find references for the method.
+    """
+    own = (
+        Path(plan.method.where["file"]) if plan.method.where["file"] else policy.own_files(plan.method.where["module"])
+    )
+    rules = policy.interpreter_rules([own.resolve()], [policy.module_files(type(plan.dataset).__module__)])
+    if plan.settings.device != "cpu":
+        rules += policy.gpu_rules()
+    rules += room.rules
+    protected = [*data_files(plan, plan.used_case_ids), plan.folder.path.parent, cache_dir()]
+    if (hole := policy.find_hole(rules, protected)) is not None:
+        opened, path = hole
+        raise NotSealed(f"{path} lies inside {opened}, which Python or the plugin needs to read; move one of them")
+    return rules
+
+
+def data_files(plan: "RunPlan", case_ids: Iterable[str]) -> list[Path]:
+    """Return images and references of these cases."""
+    files: list[Path] = []
+    for case_id in case_ids:
+        files.append(plan.dataset.image(case_id).path)
+        if (reference := plan.dataset.reference(case_id)) is not None:
+            files.append(reference.path)
+    return files
+
+
+def probes_of(plan: "RunPlan") -> list[dict[str, str]]:
+    """Return what the process must fail to do before it may load the method."""
+    case_id = plan.case_ids[0]
+    reference = plan.dataset.reference(case_id)
+    image = plan.dataset.image(case_id).path
+    probes = [_probe(f"read the image file of {case_id}", probe.READ, image)]
+    probes.append(_probe("list the folder of images", probe.LIST, image.parent))
+    if reference is not None:
+        probes.append(_probe(f"read the reference mask of {case_id}", probe.READ, reference.path))
+        probes.append(_probe("list the folder of references", probe.LIST, reference.path.parent))
+    probes += [
+        _probe("list the folder of runs", probe.LIST, plan.folder.path.parent),
+        _probe("read this run's record", probe.READ, plan.folder.path / "run.json"),
+        _probe("write into this run", probe.WRITE, plan.folder.path),
+        _probe("list the stages of unsealed runs", probe.LIST, cache_dir() / "stages"),
+        _probe("list the prepared images", probe.LIST, cache_dir() / "prepared"),
+        _probe("write into the weights", probe.WRITE, cache_dir() / "weights"),
+        _probe("list the home folder", probe.LIST, Path.home()),
+        _probe("read the runner's memory", probe.READ, Path(f"/proc/{os.getpid()}/mem")),
+        _probe("list the runner's open files", probe.LIST, Path(f"/proc/{os.getpid()}/fd")),
+    ]
+    return [*(one for one in probes if Path(one["path"]).exists()), *socket_probes()]
+
+
+def socket_probes() -> list[dict[str, str]]:
+    """Return the probes of the network, which need no data."""
+    return [
+        {"what": "make a network connection", "kind": probe.CONNECT, "path": "network"},
+        {"what": "connect to a service on this machine", "kind": probe.CONNECT, "path": "local"},
+    ]
+
+
+def add_seal(folder: RunFolder, seal: dict[str, Any], *, anew: bool = False) -> None:
+    """Write into run.json what was enforced; of a run made in several goes, the weakest counts unless all is `anew`."""
+    before: dict[str, Any] = folder.record.get("seal", {})
+    has_predictions = any((folder.path / "predictions").glob("*.nii.gz"))
+    if not anew and has_predictions and seal["mode"] == SEALED and before.get("mode") != SEALED:
+        seal = {**seal, "mode": LEDGER, "reason": "some cases were segmented before, without a seal"}
+    if not anew:
+        for name in ("opened_references", "opened_files", "started_programs"):
+            if name in before:
+                seal = {**seal, name: max(before[name], seal.get(name, 0))}
+        seal = {**seal, "weights": {**before.get("weights", {}), **seal.get("weights", {})}}
+    folder.update({"seal": seal})
+
+
+def _probe(what: str, kind: str, path: Path) -> dict[str, str]:
+    return {"what": what, "kind": kind, "path": str(path.resolve())}
+
+
+def _no_answer(question: dict[str, Any]) -> tuple[dict[str, Any], Sequence[int]]:
+    raise UbenchError(f"a method was asked what it is, and asked for '{question.get('ask')}'")
