@@ -32,7 +32,7 @@ class PageTable:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What stands under one heading; `key` is its anchor, unlike that of any table."""
+    """What stands under one heading; `key` is its anchor."""
 
     key: str
     heading: str

@@ -236,6 +236,7 @@ class Viewer {
 document.querySelectorAll("table.sortable").forEach(makeSortable);
 const dialog = document.getElementById("viewer");
 if (dialog) {
+  document.getElementById("no-script").remove();
   const viewer = new Viewer(dialog);
   for (const button of document.querySelectorAll("button.case")) {
     button.disabled = false;
