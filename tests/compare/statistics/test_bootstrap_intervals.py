@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from unseg_bench.compare.statistics.draws import generator
+from unseg_bench.compare.statistics.draws import AT_ONCE, generator
 from unseg_bench.compare.statistics.intervals import bca_interval, mirrored, t_interval
 from unseg_bench.compare.statistics.record import Interval
 
@@ -45,6 +45,16 @@ def test_bca_leans_to_the_long_tail_where_t_does_not():
     normal = np.random.default_rng(3).normal(0.0, 1.0, 400)
     t, bca = t_interval(normal), bca_interval(normal, 9_999, generator(0))
     assert (bca.low, bca.high) == pytest.approx((t.low, t.high), abs=0.015)
+
+
+def test_many_cases_are_drawn_in_parts_to_the_same_end():
+    values = np.random.default_rng(4).beta(8, 2, 300)
+    expected = stats.bootstrap(
+        (values,), np.mean, method="BCa", n_resamples=9_999, rng=generator(1)
+    ).confidence_interval
+    assert AT_ONCE < 300 * 9_999
+    found = bca_interval(values, 9_999, generator(1))
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-12)
 
 
 @pytest.mark.parametrize(

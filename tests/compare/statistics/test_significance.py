@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.weightstats import ttost_paired
 
-from unseg_bench.compare.statistics.draws import generator
+from unseg_bench.compare.statistics.draws import AT_ONCE, generator
 from unseg_bench.compare.statistics.significance import equivalence, sign_flip, t_test, wilcoxon
 
 TIED = np.array([0.0, 0.0, 0.1, -0.1, 0.2, 0.3, 0.3, 0.5])
@@ -60,6 +60,13 @@ def test_a_drawn_p_counts_the_data_among_the_flips():
     p = sign_flip(drawn(75, 0.01), 999, generator(0))[0].p
     assert p * 1000 == pytest.approx(round(p * 1000))
     assert sign_flip(drawn(75, 0.01), 999, generator(0))[0].p == p
+
+
+def test_many_cases_are_drawn_in_parts():
+    d = drawn(AT_ONCE // 400, 0.001, seed=2)
+    p = sign_flip(d, 999, generator(0))[0].p
+    assert p * 1000 == pytest.approx(round(p * 1000))
+    assert p == pytest.approx(stats.ttest_1samp(d, 0.0).pvalue, abs=0.06)
 
 
 @pytest.mark.parametrize("n", [2, 3, 15, 75])

@@ -5,6 +5,9 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
+AT_ONCE = 2_000_000
+"""So many numbers are drawn at once at most (16 MB), however many the cases."""
+
 
 def generator(seed: int, *key: str) -> np.random.Generator:
     """The generator of one purpose: `seed` and a key such as ('sign-flip', column, label, label)."""

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench.compare.statistics.draws import AT_ONCE
 from unseg_bench.compare.statistics.record import Interval
 from unseg_bench.compare.statistics.samples import snapped
 
@@ -34,7 +35,14 @@ def bca_interval(values: NDArray[np.float64], resamples: int, draws: np.random.G
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DegenerateDataWarning)
         found = bootstrap(
-            (values,), np.mean, n_resamples=resamples, confidence_level=LEVEL, method="BCa", vectorized=True, rng=draws
+            (values,),
+            np.mean,
+            n_resamples=resamples,
+            batch=max(1, AT_ONCE // len(values)),
+            vectorized=True,
+            confidence_level=LEVEL,
+            method="BCa",
+            rng=draws,
         ).confidence_interval
     if not (np.isfinite(found.low) and np.isfinite(found.high)):
         return Interval(None, None, "too little spread between the resamples")

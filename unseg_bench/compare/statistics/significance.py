@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench.compare.statistics.draws import AT_ONCE
 from unseg_bench.compare.statistics.record import Equivalence, TestResult
 from unseg_bench.compare.statistics.samples import snapped, why_no_spread, why_no_test
 
@@ -38,9 +39,12 @@ def sign_flip(differences: NDArray[np.float64], resamples: int, draws: np.random
     if reason := why_no_test(differences):
         return _none(reason), exact
     own = snapped(differences)
-    flips = _all_flips(n) if exact else draws.choice(np.array([-1.0, 1.0]), (resamples, n))
-    as_far = _as_far(flips, own)
-    p = as_far / len(flips) if exact else (as_far + 1) / (resamples + 1)
+    if exact:
+        p = _as_far(_all_flips(n), own) / 2**n
+    else:
+        rows = max(1, AT_ONCE // n)
+        parts = (min(rows, resamples - start) for start in range(0, resamples, rows))
+        p = (sum(_as_far(draws.choice((-1.0, 1.0), (part, n)), own) for part in parts) + 1) / (resamples + 1)
     return TestResult(float(differences.mean()), p, None), exact
 
 
