@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from unseg_bench.compare.comparison import Comparison
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.report.figures.names import FigureName
-from unseg_bench.report.figures.style import DOUBLE_MM, SINGLE_MM, house_style
+from unseg_bench.report.figures.style import DOUBLE_MM, SINGLE_MM, house_style, settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +49,6 @@ class FigureKind:
     def draw(self, comparison: Comparison, settings: FigureSettings | None = None) -> Figure:
         """Draw it in the house's style. Raises: ScoreError saying why it cannot be drawn from this comparison."""
         with house_style():
-            return self.function(comparison, settings or FigureSettings())
+            figure = self.function(comparison, settings or FigureSettings())
+            settle(figure)
+        return figure

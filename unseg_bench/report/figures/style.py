@@ -105,6 +105,20 @@ def new_figure(width_mm: float, height_mm: float) -> Figure:
     return figure
 
 
+def settle(figure: Figure) -> None:
+    """Lay a figure out once for all formats, and round where its axes lie.
+
+    The solver's last digits change from call to call, and would change the file's bytes.
+    """
+    if figure.get_layout_engine() is None:
+        return
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        left, bottom, width, height = (round(float(side), 5) for side in axes.get_position().bounds)
+        axes.set_position((left, bottom, width, height))
+
+
 def text_width_mm(text: str, size: float = SMALL) -> float:
     """Return how wide a text is printed, its longest line counting."""
     font = FontProperties(family=["DejaVu Sans"], size=size)
