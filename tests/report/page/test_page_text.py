@@ -19,6 +19,7 @@ from unseg_bench.report.page.parts import numbered
 from unseg_bench.report.page.provenance import flat_facts, provenance
 from unseg_bench.report.page.write import PageSettings
 from unseg_bench.report.text_table import TextSection, TextTable, plain_columns, text_row
+from unseg_bench.run.folder import RunFolder
 
 HOSTILE = """<img src=x onerror="alert(1)"></script><b>'&amp;"""
 ADDRESSES = {"src", "href", "xlink:href", "srcset", "action", "data", "poster"}
@@ -150,6 +151,11 @@ def test_a_failure_leaves_the_old_page(made, comparison, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_folder_is_no_page(comparison, tmp_path):
+    with pytest.raises(DataError, match=r"is a folder; name the file .*report\.html"):
+        write_page(comparison, tmp_path)
+
+
 def test_progress_counts_the_cases(made, comparison, tmp_path):
     steps = []
     write_page(
@@ -183,3 +189,14 @@ def test_the_ledger_is_told_by_purpose(made):
     (reads,) = provenance(made.runs[0]).reads
     assert (reads.kind, reads.purpose, reads.cases) == ("mask", "train <good>", ("t-1",))
     assert provenance(replace(made.runs[0], folder=None)).reads is None
+
+
+def test_predictions_made_elsewhere_have_no_ledger(made, tmp_path):
+    source = {"folder": "/home/me", "pattern": "*", "files": {"case-0": {"sha256": "f11e"}}}
+    record = {"label_reads": [], "made_elsewhere": True, "label_use": None, "source": source}
+    RunFolder(tmp_path).update(record)
+    found = provenance(replace(made.runs[0], folder=tmp_path))
+    assert found.reads is None
+    assert dict(found.sections)["Made elsewhere"] == (("pattern", "*"), ("files.case-0.sha256", "f11e"))
+    RunFolder(tmp_path).update({"made_elsewhere": False, "source": {}})
+    assert provenance(replace(made.runs[0], folder=tmp_path)).reads == ()

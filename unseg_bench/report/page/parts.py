@@ -83,14 +83,15 @@ def drawn_figures(
 ) -> list[DrawnFigure]:
     """Draw every kind of figure that this comparison gives; `tell` hears of the others and why.
 
-    pictures: whether images of cases may be opened for them. Raises: DataError where that fails.
+    pictures: whether images of cases may be opened for them; else that is said too. Raises: DataError where it fails.
     """
     from markupsafe import Markup
 
     from unseg_bench.report.figures.registry import FIGURES
     from unseg_bench.report.figures.svg import figure_svg
 
-    if not pictures:
+    if not pictures and settings.runs:
+        tell("pictures of cases are left out, and so are figures that are made of them")
         settings = replace(settings, runs=[replace(run, folder=None) for run in settings.runs])
     drawn: list[DrawnFigure] = []
     for name, kind in FIGURES.items():

@@ -42,7 +42,8 @@ class Provenance:
 def provenance(run: RunScores) -> Provenance:
     """Read a run's record; scores without a run folder say only what came with them.
 
-    The data set's options are left out, for they are paths of one machine; its identity is there.
+    The data set's options are left out, for they are paths of one machine; its identity is there. Predictions made
+    elsewhere have no ledger, whatever their record holds: what their maker read of labels is not known here.
     """
     record = RunFolder(run.folder).record if run.folder is not None else {}
     settings = cast("dict[str, Any]", record.get("settings", {}))
@@ -55,6 +56,8 @@ def provenance(run: RunScores) -> Provenance:
             **_some(record, "supervision", "started", "ended", "state"),
             "label-free (measured)": run.label_free,
         },
+        "Made elsewhere": _source(record),
+        "Seal": {name: value for name, value in record.get("seal", {}).items() if name != "volumes"},
         "Data": {
             "data set": run.dataset,
             "split": run.split,
@@ -71,12 +74,13 @@ def provenance(run: RunScores) -> Provenance:
         "Hardware": {**record.get("machine", {}), **_some(settings, "device")},
     }
     facts = ((heading, flat_facts(values)) for heading, values in sections.items() if values)
-    reads = cast("list[dict[str, Any]] | None", record.get("label_reads"))
+    kept = "label_reads" in record and not record.get("made_elsewhere")
+    reads = cast("list[dict[str, Any]]", record.get("label_reads", []))
     return Provenance(
         title=run.name,
         label_free=run.label_free,
         sections=tuple((heading, pairs) for heading, pairs in facts if pairs),
-        reads=None if reads is None else _by_purpose(reads),
+        reads=_by_purpose(reads) if kept else None,
     )
 
 
@@ -95,6 +99,15 @@ def flat_facts(values: Mapping[str, object], prefix: str = "") -> Facts:
 
 def _some(record: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: record[name] for name in names if name in record}
+
+
+def _source(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of predictions made elsewhere, but for the folder that they came from."""
+    source = cast("dict[str, Any]", record.get("source", {}))
+    return {
+        **_some(record, "label_use", "missing_cases"),
+        **{name: value for name, value in source.items() if name != "folder"},
+    }
 
 
 def _by_purpose(reads: Sequence[Mapping[str, Any]]) -> tuple[LabelReads, ...]:

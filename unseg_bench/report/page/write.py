@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from unseg_bench import __version__
 from unseg_bench.data.atomic import write_text
+from unseg_bench.errors import DataError
 from unseg_bench.report.notes import NO_EVIDENCE
 from unseg_bench.report.page.case_table import MEAN_COLUMN, case_scores, case_table
 from unseg_bench.report.page.parts import drawn_figures, leading_parts, numbered
@@ -59,8 +60,10 @@ def write_page(
 
     browser: gives the pictures of the cases; None leaves them out. runs: the scores behind the comparison, for figures
     and provenance. progress: called as (done, total, case) while pictures are made. tell: hears which figures this
-    comparison does not give, and why. Raises: DataError where `browser` cannot open a case.
+    comparison does not give, and why. Raises: DataError where `browser` cannot open a case or `path` is a folder.
     """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name the file that the page goes to, such as {path / 'report.html'}")
     chosen = settings or PageSettings()
     pictures = [] if browser is None else _pictures(comparison, browser, chosen.quality, progress)
     write_text(path, _html(comparison, pictures, browser, runs, chosen, tell or _silence))
