@@ -5,13 +5,15 @@ It sees what goes through Python (open, os.open, libraries on top of them, subpr
 
 import os
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unseg_bench.data.atomic import write_text
 from unseg_bench.data.paths import cache_dir
+from unseg_bench.errors import DataError
+from unseg_bench.plugins.dataset import Dataset
 
 if TYPE_CHECKING:
     from unseg_bench.run.plan import RunPlan
@@ -39,8 +41,7 @@ class Opened:
         ]
         resolved = {os.path.realpath(path): path for path in list(self.paths)}
         listed = sorted(path for path in resolved if not path.startswith(tuple(ignored)))
-        references = [plan.dataset.reference(case_id) for case_id in plan.used_case_ids]
-        masks = {os.path.realpath(found.path) for found in references if found is not None}
+        masks = {os.path.realpath(path) for path in reference_files(plan.dataset, plan.used_case_ids)}
         lines = [*listed, *(f"program: {program}" for program in self.programs)]
         write_text(plan.folder.path / LIST, "".join(line + "\n" for line in lines))
         return {
@@ -48,6 +49,16 @@ class Opened:
             "opened_references": sum(path in masks for path in resolved),
             "started_programs": len(self.programs),
         }
+
+
+def reference_files(dataset: Dataset, case_ids: Sequence[str]) -> list[Path]:
+    """Return the reference files of these cases, as far as they are there."""
+    files: list[Path] = []
+    for case_id in case_ids:
+        with suppress(DataError):
+            reference = dataset.reference(case_id)
+            files += [] if reference is None else [reference.path]
+    return files
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Runs a method in a sealed process: what goes in is images and weights, what comes out is masks."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -22,9 +21,16 @@ from unseg_bench.run.sealed import landlock
 from unseg_bench.run.sealed.attendant import Attendant
 from unseg_bench.run.sealed.cell import Cell, ProcessLost
 from unseg_bench.run.sealed.channel import Message
-from unseg_bench.run.sealed.policy import own_files
 from unseg_bench.run.sealed.room import Room
-from unseg_bench.run.sealed.sealing import NO_NETWORK, SEALED, data_files, explain_refusal, probes_of, rules_of
+from unseg_bench.run.sealed.sealing import (
+    NO_NETWORK,
+    SEALED,
+    data_files,
+    explain_refusal,
+    owner_of,
+    probes_of,
+    rules_of,
+)
 from unseg_bench.run.sealed.wire import Thrown
 
 if TYPE_CHECKING:
@@ -50,7 +56,7 @@ class Sealed:
     ) -> None:
         """Start the process and make sure that it is locked; raises NotSealed otherwise."""
         self._plan, self._images, self._store = plan, images, store
-        self._room = Room(_owner(plan))
+        self._room = Room(owner_of(plan))
         try:
             self._attendant = Attendant(
                 room=self._room,
@@ -65,7 +71,7 @@ class Sealed:
             )
             rules = rules_of(plan, self._room)
             ask, tell = self._attendant.ask, self._attendant.tell
-            self._cell = Cell(self._room, rules, probes_of(plan), plan.method.where, ask, tell)
+            self._cell = Cell(self._room, rules, probes_of(plan, images.test.case_ids), plan.method.where, ask, tell)
         except BaseException:
             self._room.leave()
             raise
@@ -149,17 +155,6 @@ class Sealed:
     def _evidence_in_full(self, rules: list[landlock.Rule]) -> dict[str, Any]:
         allowed = [{"path": str(rule.path), "rights": _words(rule.rights)} for rule in rules if rule.path.exists()]
         return {"allowed": allowed, "refused": self._cell.probes}
-
-
-def _owner(plan: "RunPlan") -> str:
-    """Name whose sealed stages a method shares: its file's, or its outermost regular package's."""
-    module = str(plan.method.where["module"])
-    if plan.method.where["file"]:
-        return module
-    own, parts = own_files(module), module.split(".")
-    with suppress(ValueError):
-        return ".".join(parts[: parts.index(own.stem) + 1])
-    return module
 
 
 def _words(rights: landlock.Right) -> str:

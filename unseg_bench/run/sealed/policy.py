@@ -37,8 +37,6 @@ _MACHINE = (
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _GPU_READ = ("/proc/driver/nvidia", "/proc/devices", "/sys/bus/pci", "/sys/devices", "/sys/class/drm", "/etc/OpenCL")
 _GPU_DEVICES = ("/dev/nvidia*", "/dev/nvidia-caps/*", "/dev/dri/*", "/dev/kfd")
-OWN_PROCESS = Path("/proc/self")
-"""Stands for the sealed process's own folder in /proc; the process adds it itself."""
 
 
 def interpreter_rules(own: Sequence[Path], hidden: Sequence[Path]) -> list[Rule]:
@@ -72,8 +70,11 @@ def find_hole(rules: Iterable[Rule], protected: Iterable[Path]) -> tuple[Path, P
     return None
 
 
-def own_files(module_name: str) -> Path:
-    """Return what a plugin's module is made of: its file, or the folder of the outermost package that it is in."""
+def own_package(module_name: str) -> tuple[str, Path]:
+    """Return what a plugin's module is part of: the outermost package with files of its own, or the module itself.
+
+    As its name, and its folder or file. Raises ModuleNotFoundError.
+    """
     parts = module_name.split(".")
     for count in range(1, len(parts) + 1):
         name = ".".join(parts[:count])
@@ -81,7 +82,7 @@ def own_files(module_name: str) -> Path:
         spec = module.__spec__ if module else importlib.util.find_spec(name)
         if spec is not None and spec.origin is not None:
             file = Path(spec.origin).resolve()
-            return file.parent if spec.submodule_search_locations else file
+            return name, file.parent if spec.submodule_search_locations else file
     raise ModuleNotFoundError(module_name)
 
 

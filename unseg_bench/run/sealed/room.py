@@ -25,12 +25,17 @@ _FOLDERS = {
     "UBENCH_CACHE": "cache",
     "XDG_CACHE_HOME": "home/.cache",
     "XDG_CONFIG_HOME": "home/.config",
+}
+_KEPT_FOLDERS = {
     "MPLCONFIGDIR": "matplotlib",
     "NUMBA_CACHE_DIR": "numba",
     "TORCHINDUCTOR_CACHE_DIR": "inductor",
     "TRITON_CACHE_DIR": "triton",
     "CUDA_CACHE_PATH": "cuda",
 }
+"""What libraries keep between processes, such as compiled code; nothing but this plugin's sealed processes use it."""
+_FIXED = {"JOBLIB_MULTIPROCESSING": "0"}
+"""Sealed processes have no shared memory, and joblib would warn of it."""
 
 
 class Room:
@@ -46,8 +51,8 @@ class Room:
         _sweep(base / "rooms")
         self.folder = Path(mkdtemp(prefix=f"{os.getpid()}-", dir=base / "rooms"))
         self.work, self.weights = self.folder / "work", self.folder / "weights"
-        self._stages = base / "stages" / owner
-        for folder in (self.weights, self._partials, *(self.work / name for name in _FOLDERS.values())):
+        self._stages, self._tools = base / "stages" / owner, base / "tools" / owner
+        for folder in (self.weights, self._partials, *map(Path, self._folders.values())):
             folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -59,6 +64,7 @@ class Room:
         """What the process may do here: change its work and unfinished stages, read weights and finished stages."""
         return [
             Rule(self.work, WORK),
+            Rule(self._tools, WORK),
             Rule(self._partials, WORK),
             Rule(self._stages, READ),
             Rule(self.weights, READ),
@@ -68,7 +74,12 @@ class Room:
     def environment(self) -> dict[str, str]:
         """The process's environment: nothing but language, threads, GPU choice, and folders of its own."""
         kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-        return {**kept, **{name: str(self.work / folder) for name, folder in _FOLDERS.items()}}
+        return {**kept, **_FIXED, **self._folders}
+
+    @property
+    def _folders(self) -> dict[str, str]:
+        own = {name: str(self.work / folder) for name, folder in _FOLDERS.items()}
+        return own | {name: str(self._tools / folder) for name, folder in _KEPT_FOLDERS.items()}
 
     def stages(self) -> StageCache:
         """Return the plugin's sealed stages; what the process leaves as a result is looked at before it is kept."""

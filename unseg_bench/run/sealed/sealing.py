@@ -2,15 +2,17 @@
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.supervision import Supervision
-from unseg_bench.errors import UbenchError
+from unseg_bench.errors import DataError, UbenchError
 from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.opened import reference_files
 from unseg_bench.run.sealed import landlock, policy, probe, seccomp
 from unseg_bench.run.sealed.cell import Cell, NotSealed
 from unseg_bench.run.sealed.inspection import MethodCard, card_from_json, where_of_file
@@ -79,10 +81,7 @@ def rules_of(plan: "RunPlan", room: Room) -> list[landlock.Rule]:
 
     The data set's own code is left out, so that it cannot make or find references for the method.
     """
-    own = (
-        Path(plan.method.where["file"]) if plan.method.where["file"] else policy.own_files(plan.method.where["module"])
-    )
-    rules = policy.interpreter_rules([own.resolve()], [policy.module_files(type(plan.dataset).__module__)])
+    rules = policy.interpreter_rules([_own_files(plan)], [policy.module_files(type(plan.dataset).__module__)])
     if plan.settings.device != "cpu":
         rules += policy.gpu_rules()
     rules += room.rules
@@ -93,26 +92,28 @@ def rules_of(plan: "RunPlan", room: Room) -> list[landlock.Rule]:
     return rules
 
 
-def data_files(plan: "RunPlan", case_ids: Iterable[str]) -> list[Path]:
-    """Return images and references of these cases."""
+def owner_of(plan: "RunPlan") -> str:
+    """Return the name of the plugin whose sealed stages a method shares: its file's module, or its package."""
+    module = str(plan.method.where["module"])
+    return module if plan.method.where["file"] else policy.own_package(module)[0]
+
+
+def data_files(plan: "RunPlan", case_ids: Sequence[str]) -> list[Path]:
+    """Return images and then references of these cases, as far as they are there."""
     files: list[Path] = []
     for case_id in case_ids:
-        files.append(plan.dataset.image(case_id).path)
-        if (reference := plan.dataset.reference(case_id)) is not None:
-            files.append(reference.path)
-    return files
+        with suppress(DataError):
+            files.append(plan.dataset.image(case_id).path)
+    return files + reference_files(plan.dataset, case_ids)
 
 
-def probes_of(plan: "RunPlan") -> list[dict[str, str]]:
-    """Return what the process must fail to do before it may load the method."""
-    case_id = plan.case_ids[0]
-    reference = plan.dataset.reference(case_id)
-    image = plan.dataset.image(case_id).path
-    probes = [_probe(f"read the image file of {case_id}", probe.READ, image)]
-    probes.append(_probe("list the folder of images", probe.LIST, image.parent))
-    if reference is not None:
-        probes.append(_probe(f"read the reference mask of {case_id}", probe.READ, reference.path))
-        probes.append(_probe("list the folder of references", probe.LIST, reference.path.parent))
+def probes_of(plan: "RunPlan", case_ids: Sequence[str]) -> list[dict[str, str]]:
+    """Return what the process must fail to do before it may load the method; of the cases, the first is tried."""
+    probes: list[dict[str, str]] = []
+    what_of = zip(("image file", "reference mask"), data_files(plan, case_ids[:1]), strict=False)
+    for what, file in what_of:
+        probes.append(_probe(f"read the {what} of {case_ids[0]}", probe.READ, file))
+        probes.append(_probe(f"list the folder of the {what}s", probe.LIST, file.parent))
     probes += [
         _probe("list the folder of runs", probe.LIST, plan.folder.path.parent),
         _probe("read this run's record", probe.READ, plan.folder.path / "run.json"),
@@ -147,6 +148,11 @@ def add_seal(folder: RunFolder, seal: dict[str, Any], *, anew: bool = False) -> 
                 seal = {**seal, name: max(before[name], seal.get(name, 0))}
         seal = {**seal, "weights": {**before.get("weights", {}), **seal.get("weights", {})}}
     folder.update({"seal": seal})
+
+
+def _own_files(plan: "RunPlan") -> Path:
+    file = plan.method.where["file"]
+    return Path(file).resolve() if file else policy.own_package(plan.method.where["module"])[1]
 
 
 def _probe(what: str, kind: str, path: Path) -> dict[str, str]:
