@@ -42,12 +42,13 @@ def cases(
 ) -> None:
     """Show the scores of every case of a run, worst first: volumes, DSC, HD95, flags."""
     from unseg_bench.errors import ScoreError, SettingsError
+    from unseg_bench.run.folder import SCORED
     from unseg_bench.score.table import read_scores
 
     if worst is not None and best is not None:
         raise SettingsError("--worst and --best: give one of them")
     run = find_run(selector, runs, complete=True)
-    if run.state != "complete":
+    if run.state not in SCORED:
         raise ScoreError(f"{path_text(run.path)}: not scored (state '{run.state}'); its `ubench run` command goes on")
     scores = read_scores(run.scores)
     chosen = pick(scores, by, worst=worst, best=best)

@@ -30,7 +30,7 @@ def find_run(selector: str, runs: Path, *, complete: bool = False) -> "RunFolder
     """
     from unseg_bench.errors import DataError
     from unseg_bench.plugins.names import did_you_mean
-    from unseg_bench.run.folder import RunFolder, find_runs
+    from unseg_bench.run.folder import SCORED, RunFolder, find_runs
 
     if (Path(selector) / "run.json").is_file():
         return RunFolder(Path(selector))
@@ -41,17 +41,18 @@ def find_run(selector: str, runs: Path, *, complete: bool = False) -> "RunFolder
     if not own:
         known = {run.path.name for run in found} | {str(run.record["method"]) for run in found}
         raise DataError(f"no run '{selector}' in {path_text(runs)}.{did_you_mean(selector, known)}")
-    scored = [run for run in own if run.state == "complete"]
+    scored = [run for run in own if run.state in SCORED]
     return scored[-1] if complete and scored else own[-1]
 
 
 def scores_or_warning(run: "RunFolder") -> "list[CaseScore]":
     """Return a complete run's scores; none, with a line on stderr, where they cannot be read."""
     from unseg_bench.errors import ScoreError
+    from unseg_bench.run.folder import SCORED
     from unseg_bench.score.table import read_scores
 
     try:
-        return read_scores(run.scores) if run.state == "complete" else []
+        return read_scores(run.scores) if run.state in SCORED else []
     except ScoreError as error:
         warn(f"Warning: {error}")
         return []

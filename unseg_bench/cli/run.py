@@ -30,6 +30,7 @@ from unseg_bench.cli.run_options import (
     Preset,
     RunAsJson,
     Seeds,
+    Strict,
 )
 from unseg_bench.cli.text import RunsFolder
 
@@ -68,6 +69,7 @@ def run(
     offline: Offline = None,
     runs: RunsFolder = Path("runs"),
     force: Force = False,
+    strict: Strict = False,
     dry_run: DryRun = False,
     as_json: RunAsJson = False,
 ) -> None:
@@ -104,4 +106,4 @@ def run(
     if dry_run:
         show_plans(plans, as_json=as_json)
         return
-    raise typer.Exit(run_all(plans, plugins, runs, force=force, as_json=as_json))
+    raise typer.Exit(run_all(plans, plugins, runs, force=force, strict=strict, as_json=as_json))

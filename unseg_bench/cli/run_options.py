@@ -62,6 +62,10 @@ Offline = Annotated[bool | None, typer.Option("--offline", help="Never touch the
 Force = Annotated[
     bool, typer.Option("--force", help="Do everything again, also what is done.", rich_help_panel=MACHINE)
 ]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="End at the first case that fails; else the others go on.", rich_help_panel=MACHINE),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything, say what would be done.", rich_help_panel=MACHINE)
 ]

@@ -18,8 +18,9 @@ def print_summary(outcomes: "Sequence[Outcome]", runs: Path) -> None:
     table = new_table("method", "preset", "seed", "cases", "DSC %", "HD95 mm", right=("seed", "cases"))
     for outcome in outcomes:
         plan = outcome.plan
-        numbers = score_texts(outcome.scores) if outcome.error is None else ("[red]failed[/red]", "")
-        table.add_row(plan.method.name, plan.preset, str(plan.seed), str(len(plan.case_ids)), *numbers)
+        failed = outcome.error is not None and not outcome.scores
+        numbers = ("[red]failed[/red]", "") if failed else score_texts(outcome.scores)
+        table.add_row(plan.method.name, plan.preset, str(plan.seed), _cases_text(outcome), *numbers)
     console = stdout()
     first = outcomes[0].plan
     say()
@@ -72,8 +73,20 @@ def flat(options: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     return lines
 
 
+def _cases_text(outcome: "Outcome") -> str:
+    """Return how many cases there are, and how many of them have no score where some failed."""
+    cases = len(outcome.plan.case_ids)
+    missing = cases - len(outcome.scores) if outcome.scores else 0
+    return f"{cases} [red]({missing} missing)[/red]" if missing else str(cases)
+
+
 def _state_text(state: str) -> str:
-    return {"absent": "new", "started": "begun", "predicted": "segmented, not scored"}.get(state, state)
+    return {
+        "absent": "new",
+        "started": "begun",
+        "predicted": "segmented, not scored",
+        "partial": "some cases failed",
+    }.get(state, state)
 
 
 def _to_do(state: str, left: int) -> str:

@@ -10,7 +10,7 @@ from unseg_bench.compare.labels import Variant, label_all
 from unseg_bench.errors import ScoreError
 from unseg_bench.plugins.names import did_you_mean
 from unseg_bench.run.digests import digest_of
-from unseg_bench.run.folder import RunFolder, find_runs
+from unseg_bench.run.folder import SCORED, RunFolder, find_runs
 from unseg_bench.run.ledger import label_free
 from unseg_bench.score.table import read_scores
 
@@ -76,7 +76,7 @@ def collect(runs_folder: Path, selectors: Sequence[str] = ()) -> list[RunScores]
 
 def _complete(folders: Sequence[RunFolder]) -> list[_Run]:
     runs = [_Run(folder, folder.record) for folder in folders]
-    return [run for run in runs if run.record.get("state") == "complete"]
+    return [run for run in runs if run.record.get("state") in SCORED]
 
 
 def _newest_of_each_method(complete: Sequence[_Run]) -> list[_Run]:
@@ -101,7 +101,7 @@ def _select(selector: str, complete: Sequence[_Run]) -> list[_Run]:
     """Return the runs that a selector means."""
     folder = RunFolder(Path(selector))
     if (folder.path / "run.json").is_file():
-        if folder.state != "complete":
+        if folder.state not in SCORED:
             raise ScoreError(f"{selector}: this run is not complete ('{folder.state}'); run its command again first")
         return [_Run(folder, folder.record)]
     if named := [run for run in complete if run.folder.path.name == selector]:

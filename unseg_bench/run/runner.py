@@ -27,7 +27,6 @@ from unseg_bench.run.sealed.cell import NotSealed, ProcessLost
 from unseg_bench.run.sealed.inspection import load_method
 from unseg_bench.run.sealed.performer import Sealed
 from unseg_bench.run.sealed.sealing import SEALED, add_seal, obstacle
-from unseg_bench.run.sealed.wire import Thrown
 from unseg_bench.run.stages import StageCache
 
 
@@ -64,14 +63,14 @@ def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, force: bool, strict: 
     failures.require_some(images.test)
     reporter.stage_ends("prepare", time.monotonic() - started, cached=False)
     digests = {"train": training.digest, "valid": validation.digest, "test": images.test.digest}
-    learned_anew = _learned_from_other_images(plan, digests)
+    _forget_another_models_predictions(plan, digests)
     plan.folder.update({"images": digests})
     with _performer(plan, images, store, reporter, force=force) as performer:
         add_seal(plan.folder, performer.evidence(), anew=force)
         try:
             if plan.method.learns:
                 performer.fit()
-            _segment_all(plan, performer, images.test, store, reporter, failures, again=force or learned_anew)
+            _segment_all(plan, performer, images.test, store, reporter, failures, again=force)
         finally:
             add_seal(plan.folder, performer.evidence())
 
@@ -139,6 +138,7 @@ def _segment_all(
             except ProcessLost:
                 raise
             except Exception as error:  # noqa: BLE001 - a method may raise anything; the other cases go on
+                plan.folder.prediction(case_id).unlink(missing_ok=True)
                 failures.add(case_id, error)
             else:
                 prepared = store.prepare(case_id, plan.dataset.image(case_id))
@@ -149,10 +149,12 @@ def _segment_all(
     failures.require_some(test)
 
 
-def _learned_from_other_images(plan: RunPlan, digests: Mapping[str, str]) -> bool:
-    """Whether an earlier call learned from other images than today's: its predictions are then another model's."""
+def _forget_another_models_predictions(plan: RunPlan, digests: Mapping[str, str]) -> None:
+    """Remove the predictions of an earlier call that learned from other images than today's."""
     before: dict[str, str] = plan.folder.record.get("images", {})
-    return any(before.get(part, digests[part]) != digests[part] for part in ("train", "valid"))
+    if any(before.get(part, digests[part]) != digests[part] for part in ("train", "valid")):
+        for case_id in plan.case_ids:
+            plan.folder.prediction(case_id).unlink(missing_ok=True)
 
 
 def _begin(plan: RunPlan) -> None:

@@ -1,7 +1,8 @@
 """The score room's door: a run folder with predictions in, `scores.csv` beside them out."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,10 @@ from unseg_bench.data.labels import read_reference
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.store import PreparedStore
 from unseg_bench.data.volume import Mask
-from unseg_bench.errors import ScoreError
+from unseg_bench.errors import ScoreError, UbenchError
 from unseg_bench.plugins.manager import Plugins
-from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.folder import SCORED, RunFolder
+from unseg_bench.run.locks import hold
 from unseg_bench.run.progress import Reporter
 from unseg_bench.run.settings import make_dataset
 from unseg_bench.score.record import SCORING_RULES, CaseScore
@@ -20,26 +22,48 @@ from unseg_bench.score.run_scores import ReferenceOf, score_predictions
 from unseg_bench.score.table import has_all_columns, read_scores, write_scores
 
 
-def score_run(run: RunFolder, plugins: Plugins, reporter: Reporter) -> list[CaseScore]:
+def score_run(run: RunFolder, plugins: Plugins, reporter: Reporter, *, strict: bool = False) -> list[CaseScore]:
     """Score a run's predictions and write scores.csv; one that has all scores by the same rules is only read.
 
-    Raises ScoreError when the run has no predictions yet, DataError when a reference is missing or on another grid.
+    A case that cannot be scored is left out and joins the run's `failed_cases`, unless `strict` is set or it is so of
+    all cases. Raises then what was wrong with the first one, and ScoreError when the run has no predictions yet.
     """
-    record = run.record
-    same_rules = record.get("state") == "complete" and record.get("scoring_rules") == SCORING_RULES
-    if same_rules and has_all_columns(run.scores):
-        return read_scores(run.scores)
-    if record.get("state") not in {"predicted", "complete"}:
-        raise ScoreError(f"{run.path}: not all cases are segmented; run the same command again, then score")
-    cases: list[str] = record["cases"]
+    with hold(run.path / "run.lock", reporter.message):
+        record = run.record
+        same_rules = record.get("state") == "complete" and record.get("scoring_rules") == SCORING_RULES
+        if same_rules and has_all_columns(run.scores):
+            return read_scores(run.scores)
+        if record.get("state") not in {"predicted", *SCORED}:
+            raise ScoreError(f"{run.path}: not all cases are segmented; run the same command again, then score")
+        return _score(run, record, plugins, reporter, strict=strict)
+
+
+def _score(
+    run: RunFolder, record: Mapping[str, Any], plugins: Plugins, reporter: Reporter, *, strict: bool
+) -> list[CaseScore]:
+    cases = [case_id for case_id in record["cases"] if run.prediction(case_id).is_file()]
+    unscored: dict[str, UbenchError] = {}
     scores = score_predictions(
         {case_id: run.prediction(case_id) for case_id in cases},
         _references(run, plugins),
         workers=os.cpu_count() or 1,
         progress=_steps(reporter, len(cases)),
+        leave_out=None if strict else unscored.__setitem__,
     )
+    if not scores and unscored:
+        raise next(iter(unscored.values()))
+    failed = {case_id: reason for case_id, reason in run.failed_cases.items() if case_id not in cases}
+    failed |= {case_id: f"{type(error).__name__}: {error}" for case_id, error in unscored.items()}
+    absent = [case_id for case_id in record.get("missing_cases", []) if case_id not in record["cases"]]
     write_scores(run.scores, scores)
-    run.update({"state": "complete", "scoring_rules": SCORING_RULES})
+    run.update(
+        {
+            "state": "partial" if failed else "complete",
+            "failed_cases": failed,
+            "missing_cases": [*absent, *(case_id for case_id in record["cases"] if case_id in failed)],
+            "scoring_rules": SCORING_RULES,
+        }
+    )
     return scores
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseg_bench.data.nifti import LabelImage, read_labels
-from unseg_bench.errors import ScoreError
+from unseg_bench.errors import ScoreError, UbenchError
 from unseg_bench.score.case import DEFAULT_RULES, score_case
 from unseg_bench.score.record import CaseScore, ScoringRules
 
@@ -26,27 +26,37 @@ def score_predictions(
     workers: int = 1,
     rules: ScoringRules = DEFAULT_RULES,
     progress: Callable[[CaseScore], None] | None = None,
+    leave_out: Callable[[str, UbenchError], None] | None = None,
 ) -> list[CaseScore]:
     """Score every predicted file; the result is in the order of `predictions`, whatever the number of workers.
 
     Cases are spread over threads: unpacking and the kernels release the interpreter lock. `progress` is called in the
-    caller's thread after each case. Raises: ScoreError or DataError of the first case (in order) that cannot be scored.
+    caller's thread after each case. A case that cannot be scored is left out and told to `leave_out`; without it, the
+    ScoreError or DataError of the first one (in order) is raised.
     """
 
-    def score_one(item: tuple[str, Path]) -> CaseScore:
+    def score_one(item: tuple[str, Path]) -> CaseScore | UbenchError:
         case, path = item
-        prediction = read_labels(path)
-        reference, affine = reference_of(case)
-        check_grid(case, prediction, reference, affine)
-        return score_case(prediction.data > 0, reference, prediction.spacing_mm, case=case, rules=rules)
+        try:
+            prediction = read_labels(path)
+            reference, affine = reference_of(case)
+            check_grid(case, prediction, reference, affine)
+            return score_case(prediction.data > 0, reference, prediction.spacing_mm, case=case, rules=rules)
+        except UbenchError as error:
+            return error
 
     scores: list[CaseScore] = []
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="score") as pool:
         try:
-            for score in pool.map(score_one, predictions.items()):
-                scores.append(score)
-                if progress is not None:
-                    progress(score)
+            for case, score in zip(predictions, pool.map(score_one, predictions.items()), strict=True):
+                if isinstance(score, CaseScore):
+                    scores.append(score)
+                    if progress is not None:
+                        progress(score)
+                elif leave_out is not None:
+                    leave_out(case, score)
+                else:
+                    raise score
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
