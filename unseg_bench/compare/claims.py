@@ -1,7 +1,7 @@
 """Sentences that a comparison carries, and those that it does not: each from the test of its own family."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from unseg_bench.compare.comparison import Comparison, Metric
 from unseg_bench.compare.groups import BY_SIZE
@@ -19,15 +19,15 @@ CLAIM_ALPHA = 0.05
 """A claim is carried where its p, corrected within its family, is below this."""
 _CORRECTED = {"holm": "Holm p", "fdr_by": "Benjamini-Yekutieli p"}
 _OVERALL: tuple[tuple[str, Metric, str], ...] = (("overall-dsc", "dsc", ""), ("overall-hd95", "hd95_mm", " on HD95"))
-_NO_EVIDENCE = "phantom figures, no evidence about the methods: "
+_NO_EVIDENCE = "these are phantoms: nothing below is evidence about the methods on patients"
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """One sentence. supported: its family's test carries it; one that is not reads 'not shown' and says why.
 
-    family: 'overall-dsc', 'overall-hd95', 'groups', 'equivalence', 'size', 'friedman', 'seeds' or 'floor'. exploratory:
-    it was not fixed beforehand, and its text says so.
+    family: 'overall-dsc', 'overall-hd95', 'groups', 'equivalence', 'size', 'friedman', 'seeds', 'floor' or 'evidence'.
+    exploratory: it was not fixed beforehand, and its text says so.
     """
 
     text: str
@@ -39,7 +39,7 @@ class Claim:
 def claims(comparison: Comparison) -> tuple[Claim, ...]:
     """Every sentence about a comparison's methods, carried or refused, that its statistics and floors allow.
 
-    Where the data are no evidence (the phantom), every sentence begins with that. Without statistics only what stands
+    Where the data are no evidence (the phantom), the first sentence says that. Without statistics only what stands
     below a floor is said.
     """
     found: list[Claim] = []
@@ -48,7 +48,7 @@ def claims(comparison: Comparison) -> tuple[Claim, ...]:
     found += _below_the_floor(comparison)
     if comparison.evidence:
         return tuple(found)
-    return tuple(replace(claim, text=_NO_EVIDENCE + claim.text) for claim in found)
+    return (Claim(_NO_EVIDENCE, True, "evidence", False), *found) if found else ()
 
 
 def say_p(p: float) -> str:

@@ -110,12 +110,13 @@ def full_disk(error: Exception, folder: Path) -> RunError | None:
     """Return the error to raise when `error` came of a full disk under `folder`, else None.
 
     Libraries tell it in many ways: by number, in words alone (safetensors), or neither (numpy: '100 requested and 50
-    written'), so the room that is left is looked at too.
+    written'), so the room that is left is looked at too, unless the system gave another cause.
     """
     while not folder.exists():
         folder = folder.parent
-    said = getattr(error, "errno", None) in _FULL or any(os.strerror(code) in str(error) for code in _FULL)
-    if not said and shutil.disk_usage(folder).free >= _NO_ROOM_BYTES:
+    number = getattr(error, "errno", None)
+    said = number in _FULL or any(os.strerror(code) in str(error) for code in _FULL)
+    if not said and (number is not None or shutil.disk_usage(folder).free >= _NO_ROOM_BYTES):
         return None
     return RunError(
         f"{folder}: no space left on its disk ({type(error).__name__}: {error}). Free some (`ubench clean` shows what "

@@ -81,7 +81,7 @@ class CaseImages:
             if run.folder is not None and RunFolder(run.folder).record:
                 shown.setdefault(run.label, run)
         if not shown:
-            raise DataError("no run here has a folder with predictions, so there is no picture; give --no-cases")
+            raise DataError("no run here has a folder with predictions, so there is no picture of a case (`ubench report --no-cases` goes without)")
         in_order = {run.label: shown[run.label] for run in runs if run.label in shown}
         first = next(iter(in_order.values()))
         assert first.folder is not None  # noqa: S101 - chosen so above
@@ -125,7 +125,7 @@ def _open_dataset(run: RunFolder, data: Path | None) -> Dataset:
     """Open the data set of a run. Raises: DataError naming the run and the remedy."""
     record = run.record
     options: dict[str, Any] = dict(record["settings"]["dataset_options"])
-    remedy = "give where its folder is now with --data DIR, or leave the pictures out with --no-cases"
+    remedy = "give where its folder is now with --data DIR, or go without pictures (`ubench report --no-cases`)"
     if data is not None:
         options["data"] = str(data.expanduser().absolute())
     try:

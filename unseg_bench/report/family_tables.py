@@ -93,7 +93,7 @@ def _tests(comparison: Comparison, statistics: Statistics, family: Family) -> Te
         notes=(
             f"{by}: corrected over the {len(family.pairs)} comparisons of this family; "
             f"claims rest on the corrected sign-flip test ({'all signs' if exact else drawn})",
-            *(["exploratory: these p values suggest, they do not confirm"] * family.exploratory),
+            *_exploratory(statistics, family),
             *statistics.hypotheses.values(),
             *(
                 [f"TOST ±{margin}: two one-sided t-tests: the mean difference lies beyond the margin (points)"]
@@ -104,6 +104,14 @@ def _tests(comparison: Comparison, statistics: Statistics, family: Family) -> Te
         warnings=warnings(comparison),
         lead=len(_who_headings(family)),
     )
+
+
+def _exploratory(statistics: Statistics, family: Family) -> list[str]:
+    """Why a family's p values do not confirm."""
+    if not family.exploratory:
+        return []
+    chosen = "" if statistics.reference_named else " (the row with the best mean DSC; --reference names one beforehand)"
+    return [f"exploratory{chosen}: these p values suggest, they do not confirm"]
 
 
 def _title(family: Family) -> str:

@@ -24,8 +24,7 @@ def families(table: ScoreTable, reference: str, named: bool, settings: Statistic
     The reference stands against each other method, in the order of labels. Groups are exploratory always, the overall
     families where the data chose the reference (`named` False).
     """
-    chosen = "" if named else ", which has the best mean DSC here"
-    against = f"{reference}{chosen} against each other method"
+    against = f"{reference} against each other method"
     overall = [column for column in table.columns if column.group is None]
     wanted = (
         ("overall-dsc", f"DSC over all cases: {against}", [c for c in overall if c.metric == "dsc"], not named),
