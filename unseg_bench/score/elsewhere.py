@@ -95,7 +95,7 @@ def score_elsewhere(
     if known := plan.run.state == "complete":
         if asked.label_use is not None:
             plan.run.update({"label_use": asked.label_use})
-        scores = score_run(plan.run, plugins, reporter)
+        scores = score_run(plan.run, plugins, reporter, strict=True)
     else:
         scores = _make_run(plan, reporter)
     return ScoredElsewhere(plan.run, scores, plan.matching, known)
