@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import pickle
+import random
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from unseg_bench.blocks.weights import list_weights, load_into, load_state_dict, resolve, resolve_entry
+from unseg_bench.blocks.weights import WeightsFile, list_weights, load_into, load_state_dict, resolve, resolve_entry
 from unseg_bench.blocks.weights_registry import REGISTRY, WeightsEntry
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.errors import WeightsError
@@ -187,6 +188,41 @@ def test_what_is_no_state_dict_is_refused(tmp_path):
     torch.save([torch.zeros(1)], path)
     with pytest.raises(WeightsError, match="holds no state dict"):
         load_state_dict(resolve(path))
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_truncated_file_is_refused(tmp_path, suffix, share):
+    path = tmp_path / f"w{suffix}"
+    state = {"weight": torch.rand(40, 30)}
+    (torch.save if suffix == ".pth" else save_file)(state, path)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(WeightsError, match=f"w{suffix}"):
+        load_state_dict(resolve(path))
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_file_with_flipped_bytes_is_read_or_refused(tmp_path, suffix):
+    rng, path = random.Random(3), tmp_path / f"w{suffix}"
+    (torch.save if suffix == ".pth" else save_file)({"weight": torch.rand(4, 3)}, path)
+    whole = path.read_bytes()
+    refused = 0
+    for _ in range(120):
+        content = bytearray(whole)
+        for _ in range(rng.randint(1, 4)):
+            content[rng.randrange(len(content))] = rng.randrange(256)
+        path.write_bytes(content)
+        refused += not reads(path)
+    assert 0 < refused < 120
+
+
+def reads(path):
+    """Whether a file can be read; whatever else comes out than WeightsError fails the test."""
+    try:
+        load_state_dict(WeightsFile(path, "", "w"))
+    except WeightsError:
+        return False
+    return True
 
 
 def test_a_damaged_safetensors_file_is_refused(tmp_path):

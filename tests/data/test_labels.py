@@ -99,3 +99,11 @@ def test_a_reference_on_another_grid_is_refused_with_both_names(small, change):
 def test_a_case_without_a_reference_cannot_be_scored(small):
     with pytest.raises(DataError, match="no reference mask for case h"):
         read_reference(small, "h", read_image(small.image("h").path))
+
+
+def test_a_reference_with_labels_below_zero_is_refused(small, store):
+    reference = nib.load(small.reference("d").path)
+    below = np.where(reference.get_fdata() > 0, -1, 0).astype(np.int16)
+    nib.save(nib.Nifti1Image(below, reference.affine), reference.get_filename())
+    with pytest.raises(DataError, match=r"d_seg\.nii\.gz: has the label -1; labels are 0 for background and above"):
+        read_reference(small, "d", read_image(small.image("d").path))

@@ -41,6 +41,23 @@ def test_a_split_from_files(tmp_path):
     assert split_from_files(tmp_path, "mine", "abc") == Split("mine", ("a", "b"), (), ("c",))
     with pytest.raises(DataError, match=r"test.txt names case 'c'"):
         split_from_files(tmp_path, "mine", "ab")
+    with pytest.raises(DataError, match=r"case 'd' and 1 more of the data set is in no part; .*unused\.txt"):
+        split_from_files(tmp_path, "mine", "abcde")
+    (tmp_path / "unused.txt").write_text("e\nd\n")
+    assert split_from_files(tmp_path, "mine", "abcde").case_ids == ("a", "b", "c")
+    (tmp_path / "valid.txt").write_text("b\n")
+    with pytest.raises(DataError, match="in both 'train' and 'valid'"):
+        split_from_files(tmp_path, "mine", "abcde")
+
+
+def test_the_order_of_lines_and_a_byte_order_mark_change_nothing(tmp_path):
+    for name, text in {"one": "b\na\n", "two": "\ufeffa\nb\n"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "test.txt").write_text(text, encoding="utf-8")
+    assert split_from_files(tmp_path / "one", "s") == split_from_files(tmp_path / "two", "s")
+    (tmp_path / "one" / "test.txt").write_bytes(b"\xff\xfea\0")
+    with pytest.raises(DataError, match=r"test\.txt: not a text file"):
+        split_from_files(tmp_path / "one", "s")
 
 
 @pytest.mark.parametrize("bad", ["../x", "a/b", "", ".hidden", "a\nb", "a b", "/etc/passwd", "a..b", "x" * 129, "é"])

@@ -149,6 +149,9 @@ def test_splits_by_ratio_by_files_and_all_test(tmp_path):
     lists.mkdir()
     (lists / "test.txt").write_text("p3\n")
     (lists / "train.txt").write_text("p1\np2\n")
+    with pytest.raises(DataError, match="case 'p0' and 6 more of the data set is in no part"):
+        opened(tmp_path, split=str(lists))
+    (lists / "unused.txt").write_text("".join(f"p{number}\n" for number in (0, 4, 5, 6, 7, 8, 9)))
     split = opened(tmp_path, split=str(lists)).split()
     assert (split.name, split.train, split.test) == ("mine", ("p1", "p2"), ("p3",))
     (lists / "test.txt").write_text("p33\n")

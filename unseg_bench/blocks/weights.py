@@ -151,8 +151,6 @@ def sha256_of(path: Path) -> str:
 
 
 def _load_torch(path: Path) -> "dict[str, Tensor]":
-    import pickle
-
     import torch
 
     if _is_torchscript(path):
@@ -161,7 +159,7 @@ def _load_torch(path: Path) -> "dict[str, Tensor]":
         )
     try:
         loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # a damaged file ends in one of very many errors
         raise WeightsError(
             f"{path} was not loaded: it is no plain state dict of tensors (a whole pickled model, or damaged), and "
             "files that could run code are refused. Save its state_dict as safetensors."
@@ -176,10 +174,11 @@ def _load_torch(path: Path) -> "dict[str, Tensor]":
 
 
 def _is_torchscript(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError):
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
 def _check(path: Path, expected: str | None) -> str:

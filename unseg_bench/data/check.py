@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unseg_bench.data.files import DataCheck
-from unseg_bench.data.labels import whole_tumour
+from unseg_bench.data.labels import negative_label, whole_tumour
 from unseg_bench.data.nifti import grid_difference, read_image, read_labels
 from unseg_bench.data.prepare import prepare
 from unseg_bench.errors import DataError
@@ -138,5 +138,5 @@ def _examine(reference: ReferenceFile, grid: NiftiGrid | None, problems: list[st
         )
     values = tuple(int(value) for value in np.unique(labels.data))
     if values[0] < 0:
-        problems.append(f"{reference.path}: has the label {values[0]}; labels are 0 for background and above")
+        problems.append(f"{reference.path}: {negative_label(values[0])}")
     return values, int(whole_tumour(labels.data, reference.tumour_labels).sum())

@@ -110,7 +110,14 @@ def read_whole_tumour(reference: ReferenceFile, like: NiftiGrid) -> Mask:
             f"{reference.path} is not on the grid of {like.path}: {difference}. Resample the mask to the image with "
             "nearest neighbour (ANTs: antsApplyTransforms -n NearestNeighbor -r IMAGE -i MASK -o MASK)"
         )
+    if (lowest := int(labels.data.min())) < 0:
+        raise DataError(f"{reference.path}: {negative_label(lowest)}")
     return whole_tumour(labels.data, reference.tumour_labels)
+
+
+def negative_label(label: int) -> str:
+    """Say what is wrong with a mask that holds this label, and what to do."""
+    return f"has the label {label}; labels are 0 for background and above: is this an image, or a mask read as signed?"
 
 
 def whole_tumour(labels: NDArray[np.integer[Any]], tumour_labels: tuple[int, ...] | None) -> Mask:

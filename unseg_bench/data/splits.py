@@ -1,6 +1,6 @@
 """Which case is for training, for validation and for test."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -12,6 +12,7 @@ from unseg_bench.errors import DataError
 
 Part = Literal["train", "valid", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
+_UNUSED = "unused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +61,43 @@ def split_by_ratio(case_ids: Sequence[str], ratios: tuple[float, float, float], 
 
 
 def split_from_files(folder: Path, name: str, known: Iterable[str] | None = None) -> Split:
-    """Read `train.txt`, `valid.txt` and `test.txt` (one id a line; a missing file is an empty part).
+    """Read `train.txt`, `valid.txt` and `test.txt` (one id a line, in any order; a missing file is an empty part).
 
-    `known`: the ids that exist. Raises DataError for an id that does not exist, or when there is no test.txt.
+    `known`: the ids that exist. Each belongs to one part, or to `unused.txt`. Raises DataError for an id that does not
+    exist or is left out, or when there is no test.txt.
     """
     if not (folder / "test.txt").is_file():
         raise DataError(f"{folder}: no test.txt; a split is a folder with train.txt, valid.txt and test.txt")
-    parts = {part: _read_ids(folder / f"{part}.txt") for part in PARTS}
+    parts = {part: _read_ids(folder / f"{part}.txt") for part in (*PARTS, _UNUSED)}
+    split = Split(name, parts["train"], parts["valid"], parts["test"])
     if known is not None:
-        existing = set(known)
-        for part, ids in parts.items():
-            if unknown := [case_id for case_id in ids if case_id not in existing]:
-                more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
-                raise DataError(
-                    f"{folder / part}.txt names case {unknown[0]!r}{more}, which the data set does not have"
-                )
-    return Split(name, parts["train"], parts["valid"], parts["test"])
+        _compare_ids(folder, parts, set(known))
+    return split
+
+
+def _compare_ids(folder: Path, parts: Mapping[str, tuple[str, ...]], known: set[str]) -> None:
+    for part, ids in parts.items():
+        if unknown := [case_id for case_id in ids if case_id not in known]:
+            raise DataError(
+                f"{folder / part}.txt names case {_first(unknown)}, which the data set does not have; mend the line"
+            )
+    if missed := sorted(known.difference(*parts.values())):
+        raise DataError(
+            f"{folder}: case {_first(missed)} of the data set is in no part; add it to train.txt, valid.txt or "
+            f"test.txt, or to {_UNUSED}.txt when it is left out on purpose"
+        )
+
+
+def _first(ids: Sequence[str]) -> str:
+    return repr(ids[0]) + (f" and {len(ids) - 1} more" if len(ids) > 1 else "")
 
 
 def _read_ids(path: Path) -> tuple[str, ...]:
+    """Return the ids of a file, sorted: the order of its lines changes no result."""
     if not path.is_file():
         return ()
-    return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not a text file in UTF-8; write one case id a line") from None
+    return tuple(sorted(line.strip() for line in lines if line.strip()))
