@@ -38,14 +38,15 @@ def label_free(record: Mapping[str, Any]) -> str:
     """Say from a run's record what was measured, for the table's label-free column.
 
     'yes (sealed)': the kernel refused everything else. 'yes (ledger)': nothing was asked for. With weights whose digest
-    no publisher gave, '..., own weights'. 'no: ...': which labels were granted, or which references were opened.
+    no publisher gave, '..., own weights'. 'no: ...': which labels were granted, or how many files of the data set
+    an unsealed method opened by itself.
     """
     if record.get("made_elsewhere"):
         return "unknown (made elsewhere)"
     seal = cast("dict[str, Any]", record.get("seal", {}))
     reads = cast("list[dict[str, Any]]", record.get("label_reads", []))
     kinds = Counter(str(read["kind"]) for read in {_identity(read): read for read in reads}.values())
-    kinds["opened reference"] += int(seal.get("opened_references", 0))
+    kinds["opened data file"] += int(seal.get("opened_data_files", 0))
     if found := [_counted(kind, count) for kind, count in sorted(kinds.items()) if count]:
         return "no: " + ", ".join(found)
     weights = cast("dict[str, dict[str, Any]]", seal.get("weights", {}))

@@ -5,20 +5,20 @@ It sees what goes through Python (open, os.open, libraries on top of them, subpr
 
 import os
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unseg_bench.data.atomic import write_text
 from unseg_bench.data.paths import cache_dir
-from unseg_bench.errors import DataError
-from unseg_bench.plugins.dataset import Dataset
+from unseg_bench.run.data_files import data_folders, image_files, reference_files
 
 if TYPE_CHECKING:
     from unseg_bench.run.plan import RunPlan
 
 LIST = "opened.txt"
+_SYSTEM = ("/proc", "/sys", "/dev", "/usr", "/etc")
 _listening: "list[Opened]" = []
 _hooked: list[bool] = []
 
@@ -31,34 +31,22 @@ class Opened:
         self.programs: dict[str, None] = {}
 
     def report(self, plan: "RunPlan") -> dict[str, Any]:
-        """Write the list into the run's folder; return which references of the data set are on it, for run.json.
+        """Write the list into the run's folder; return for run.json how many of the data set's files are on it.
 
-        Python's own files, the device's and those of the cache's stages and images are not listed.
+        Python's own files, the device's and those of the cache's stages and images are not listed. An image that the
+        run was given is no news.
         """
         own = [*map(Path, {sys.prefix, sys.base_prefix}), *(cache_dir() / part for part in ("stages", "prepared"))]
-        ignored = [
-            str(path.resolve()) + os.sep for path in (*own, *map(Path, ("/proc", "/sys", "/dev", "/usr", "/etc")))
-        ]
-        resolved = {os.path.realpath(path): path for path in list(self.paths)}
-        listed = sorted(path for path in resolved if not path.startswith(tuple(ignored)))
-        masks = {os.path.realpath(path) for path in reference_files(plan.dataset, plan.used_case_ids)}
+        ignored = tuple(str(path.resolve()) + os.sep for path in (*own, *map(Path, _SYSTEM)))
+        listed = sorted({path for path in map(os.path.realpath, list(self.paths)) if not path.startswith(ignored)})
+        given = (*plan.used_case_ids, *plan.dataset.healthy())
+        images = {str(path.resolve()) for path in image_files(plan.dataset, given)}
+        masks = {str(path.resolve()) for path in reference_files(plan.dataset, plan.used_case_ids)}
+        folders = tuple(str(folder) + os.sep for folder in data_folders(plan.dataset))
+        data = [path for path in listed if path in masks or (path.startswith(folders) and path not in images)]
         lines = [*listed, *(f"program: {program}" for program in self.programs)]
         write_text(plan.folder.path / LIST, "".join(line + "\n" for line in lines))
-        return {
-            "opened_files": len(listed),
-            "opened_references": sum(path in masks for path in resolved),
-            "started_programs": len(self.programs),
-        }
-
-
-def reference_files(dataset: Dataset, case_ids: Sequence[str]) -> list[Path]:
-    """Return the reference files of these cases, as far as they are there."""
-    files: list[Path] = []
-    for case_id in case_ids:
-        with suppress(DataError):
-            reference = dataset.reference(case_id)
-            files += [] if reference is None else [reference.path]
-    return files
+        return {"opened_files": len(listed), "opened_data_files": len(data), "started_programs": len(self.programs)}
 
 
 @contextmanager

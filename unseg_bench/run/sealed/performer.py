@@ -138,6 +138,7 @@ class Sealed:
             return
         settings = self._plan.settings
         shared = {"seed": self._plan.seed, "device": settings.device, "offline": settings.offline}
+        shared["deterministic"] = settings.deterministic
         self._cell.call("open", {"options": self._plan.method.options, **shared})
         self._opened = True
 
@@ -145,10 +146,12 @@ class Sealed:
         return self._store.prepare(case_id, self._plan.dataset.image(case_id))
 
     def _is_protected(self, path: Path) -> bool:
-        """Whether a file belongs to the data set, to runs, or to what the cache keeps of them."""
-        files = data_files(self._plan, self._plan.used_case_ids)
-        folders = {file.resolve().parent for file in files}
+        """Whether a file belongs to the data set, to runs, or to what the cache keeps of them; any NIfTI file does."""
+        files = [file.resolve() for file in data_files(self._plan)]
+        folders = {file if file.is_dir() else file.parent for file in files}
         folders |= {self._plan.folder.path.parent.resolve(), cache_dir().resolve()}
+        if ".nii" in path.suffixes:
+            return True
         weights = (cache_dir() / "weights").resolve()
         return not path.is_relative_to(weights) and any(path.is_relative_to(folder) for folder in folders)
 

@@ -3,16 +3,15 @@
 import os
 import platform
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.supervision import Supervision
-from unseg_bench.errors import DataError, UbenchError
+from unseg_bench.errors import UbenchError
 from unseg_bench.plugins.dataset import Dataset
+from unseg_bench.run.data_files import data_folders, image_files, reference_files
 from unseg_bench.run.folder import RunFolder
-from unseg_bench.run.opened import reference_files
 from unseg_bench.run.sealed import landlock, policy, probe, seccomp
 from unseg_bench.run.sealed.cell import Cell, NotSealed
 from unseg_bench.run.sealed.inspection import MethodCard, card_from_json, where_of_file
@@ -85,7 +84,7 @@ def rules_of(plan: "RunPlan", room: Room) -> list[landlock.Rule]:
     if plan.settings.device != "cpu":
         rules += policy.gpu_rules()
     rules += room.rules
-    protected = [*data_files(plan, plan.used_case_ids), plan.folder.path.parent, cache_dir()]
+    protected = [*data_files(plan), plan.folder.path.parent, cache_dir()]
     if (hole := policy.find_hole(rules, protected)) is not None:
         opened, path = hole
         raise NotSealed(f"{path} lies inside {opened}, which Python or the plugin needs to read; move one of them")
@@ -98,22 +97,19 @@ def owner_of(plan: "RunPlan") -> str:
     return module if plan.method.where["file"] else policy.own_package(module)[0]
 
 
-def data_files(plan: "RunPlan", case_ids: Sequence[str]) -> list[Path]:
-    """Return images and then references of these cases, as far as they are there."""
-    files: list[Path] = []
-    for case_id in case_ids:
-        with suppress(DataError):
-            files.append(plan.dataset.image(case_id).path)
-    return files + reference_files(plan.dataset, case_ids)
+def data_files(plan: "RunPlan") -> list[Path]:
+    """Return images and references of the run's cases, and the folders that the data set's options name."""
+    dataset, case_ids = plan.dataset, plan.used_case_ids
+    return [*image_files(dataset, case_ids), *reference_files(dataset, case_ids), *data_folders(dataset)]
 
 
 def probes_of(plan: "RunPlan", case_ids: Sequence[str]) -> list[dict[str, str]]:
     """Return what the process must fail to do before it may load the method; of the cases, the first is tried."""
     probes: list[dict[str, str]] = []
-    what_of = zip(("image file", "reference mask"), data_files(plan, case_ids[:1]), strict=False)
-    for what, file in what_of:
-        probes.append(_probe(f"read the {what} of {case_ids[0]}", probe.READ, file))
-        probes.append(_probe(f"list the folder of the {what}s", probe.LIST, file.parent))
+    for what, find in (("image file", image_files), ("reference mask", reference_files)):
+        for file in find(plan.dataset, case_ids[:1]):
+            probes.append(_probe(f"read the {what} of {case_ids[0]}", probe.READ, file))
+            probes.append(_probe(f"list the folder of the {what}s", probe.LIST, file.parent))
     probes += [
         _probe("list the folder of runs", probe.LIST, plan.folder.path.parent),
         _probe("read this run's record", probe.READ, plan.folder.path / "run.json"),
@@ -143,7 +139,7 @@ def add_seal(folder: RunFolder, seal: dict[str, Any], *, anew: bool = False) -> 
     if not anew and has_predictions and seal["mode"] == SEALED and before.get("mode") != SEALED:
         seal = {**seal, "mode": LEDGER, "reason": "some cases were segmented before, without a seal"}
     if not anew:
-        for name in ("opened_references", "opened_files", "started_programs"):
+        for name in ("opened_data_files", "opened_files", "started_programs"):
             if name in before:
                 seal = {**seal, name: max(before[name], seal.get(name, 0))}
         seal = {**seal, "weights": {**before.get("weights", {}), **seal.get("weights", {})}}

@@ -1,0 +1,33 @@
+"""Where a data set's files lie, as far as they are there: what a method must not open by itself."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from unseg_bench.errors import DataError
+from unseg_bench.plugins.dataset import Dataset
+
+
+def image_files(dataset: Dataset, case_ids: Sequence[str]) -> list[Path]:
+    """Return the image files of these cases."""
+    files: list[Path] = []
+    for case_id in case_ids:
+        with suppress(DataError):
+            files.append(dataset.image(case_id).path)
+    return files
+
+
+def reference_files(dataset: Dataset, case_ids: Sequence[str]) -> list[Path]:
+    """Return the reference files of these cases."""
+    files: list[Path] = []
+    for case_id in case_ids:
+        with suppress(DataError):
+            reference = dataset.reference(case_id)
+            files += [] if reference is None else [reference.path]
+    return files
+
+
+def data_folders(dataset: Dataset) -> list[Path]:
+    """Return the folders and files that the data set's options name."""
+    named = [value for _, value in dataset.options if isinstance(value, Path)]
+    return [path.expanduser().resolve() for path in named]
