@@ -81,7 +81,10 @@ class CaseImages:
             if run.folder is not None and RunFolder(run.folder).record:
                 shown.setdefault(run.label, run)
         if not shown:
-            raise DataError("no run here has a folder with predictions, so there is no picture of a case (`ubench report --no-cases` goes without)")
+            raise DataError(
+                "no run here has a folder with predictions, so there is no picture of a case "
+                "(`ubench report --no-cases` goes without)"
+            )
         in_order = {run.label: shown[run.label] for run in runs if run.label in shown}
         first = next(iter(in_order.values()))
         assert first.folder is not None  # noqa: S101 - chosen so above

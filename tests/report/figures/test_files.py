@@ -54,8 +54,9 @@ def test_png_is_the_same_twice(make):
     assert b"Software" not in data[0]
 
 
-def test_inline_svg_is_one_described_element_with_ids_of_its_own(make):
-    figure = FIGURES["dsc-by-size"].draw(make(8))
+@pytest.mark.parametrize("kind", ["dsc-by-size", "volumes", "critical-difference"])
+def test_inline_svg_is_one_described_element_with_ids_of_its_own(make, kind):
+    figure = FIGURES[kind].draw(make(8))
     svg = figure_svg(figure, "one", "A <title> & more", 'With "quotes"')
     root = ElementTree.fromstring(svg)
     assert svg.startswith("<svg ")
@@ -70,7 +71,7 @@ def test_inline_svg_is_one_described_element_with_ids_of_its_own(make):
     assert referred
     assert {one or other for one, other in referred} <= set(ids)
     assert "<style" not in svg
-    assert svg == figure_svg(FIGURES["dsc-by-size"].draw(make(8)), "one", "A <title> & more", 'With "quotes"')
+    assert svg == figure_svg(FIGURES[kind].draw(make(8)), "one", "A <title> & more", 'With "quotes"')
 
 
 def test_all_that_can_be_drawn_is_written_and_the_rest_explained(make, tmp_path):

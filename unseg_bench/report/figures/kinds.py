@@ -39,12 +39,16 @@ Draw = Callable[[Comparison, FigureSettings], Figure]
 
 @dataclass(frozen=True, slots=True)
 class FigureKind:
-    """One kind of figure: its name on the command line, its title, the caption for a paper, and how it is drawn."""
+    """One kind of figure: its name on the command line, its title, the caption for a paper, and how it is drawn.
+
+    usual: whether most comparisons can have it, so that its absence from a page must be explained.
+    """
 
     name: FigureName
     title: str
     caption: Callable[[Comparison], str]
     function: Draw
+    usual: bool = True
 
     def draw(self, comparison: Comparison, settings: FigureSettings | None = None) -> Figure:
         """Draw it in the house's style. Raises: ScoreError saying why it cannot be drawn from this comparison."""

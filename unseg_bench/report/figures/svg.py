@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections import Counter
 from html import escape
 
 from matplotlib.figure import Figure
@@ -25,8 +26,18 @@ def figure_svg(figure: Figure, name: str, title: str, description: str) -> str:
     svg = text[text.index("<svg") :].rstrip()
     # Its only style rule would hold for the whole page; as attributes of the root it holds for this figure.
     svg = re.sub(r"<style\b.*?</style>", "", svg, count=1, flags=re.DOTALL)
-    svg = re.sub(r"<[^<>]+>", lambda tag: _prefixed(tag[0], name), svg)
+    seen: Counter[str] = Counter()
+    svg = re.sub(r"<[^<>]+>", lambda tag: _prefixed(_numbered(tag[0], seen), name), svg)
     return re.sub(r"^<svg[^>]*>", lambda tag: _opening(tag[0], name, title, description), svg)
+
+
+def _numbered(tag: str, seen: Counter[str]) -> str:
+    """Number an id that came before; what others refer to (clips, markers, glyphs) matplotlib names once only."""
+    found = re.search(r' id="([^"]+)"', tag)
+    if found is None:
+        return tag
+    seen[found[1]] += 1
+    return tag if seen[found[1]] == 1 else tag.replace(found[0], f' id="{found[1]}-{seen[found[1]]}"')
 
 
 def _prefixed(tag: str, name: str) -> str:

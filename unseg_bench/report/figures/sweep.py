@@ -159,4 +159,4 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
         axes.xaxis.set_minor_locator(NullLocator())
 
 
-KIND = FigureKind(FigureName.SWEEP, "DSC against an option", caption, draw)
+KIND = FigureKind(FigureName.SWEEP, "DSC against an option", caption, draw, usual=False)

@@ -99,7 +99,8 @@ def drawn_figures(
         try:
             figure = kind.draw(comparison, settings)
         except ScoreError as reason:
-            tell(f"figure left out: {reason}")
+            if kind.usual:
+                tell(f"figure left out: {reason}")
             continue
         svg = figure_svg(figure, f"figure-{name}", kind.title, caption)
         drawn.append(DrawnFigure(kind.title, caption, Markup(svg)))  # noqa: S704 - made here, its texts are escaped
