@@ -84,6 +84,18 @@ def test_a_method_file_that_does_not_import(ubench: Ubench, error_line: ErrorLin
     assert "broken.py could not be imported: ModuleNotFoundError" in line
 
 
+@pytest.mark.parametrize("option", ["--runs", "--config"])
+def test_a_path_that_is_something_else_is_named(ubench: Ubench, data: list[str], option: str) -> None:
+    Path("file").write_bytes(b"\0")
+    Path("folder").mkdir()
+    wrong = {"--runs": "file/runs", "--config": "folder"}[option]
+    result = ubench("run", "threshold", *data, option, wrong)
+    assert result.code in {1, 2}
+    assert result.err.splitlines()[-1].startswith("Error: ")
+    assert wrong in result.err
+    assert "unexpected" not in result.err
+
+
 def test_debug_lets_errors_through_wherever_it_stands(ubench: Ubench) -> None:
     from unseg_bench.errors import PluginError
 

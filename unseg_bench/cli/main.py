@@ -66,6 +66,9 @@ def _explain(error: Exception) -> int:
     if (usage := getattr(error, "format_message", None)) is not None:
         print_error(usage())
         return int(getattr(error, "exit_code", 2))
+    if isinstance(error, OSError) and error.filename is not None:
+        print_error(f"{error.filename}: {error.strerror}; see that it is what it should be and that you may use it")
+        return 1
     print_error(f"{type(error).__name__}: {error} (unexpected; run again with --debug for the traceback)")
     return 1
 

@@ -20,6 +20,7 @@ from unseg_bench.cli.data_options import (
 from unseg_bench.cli.run_options import (
     Assignments,
     Config,
+    Deterministic,
     Device,
     DryRun,
     Force,
@@ -29,6 +30,7 @@ from unseg_bench.cli.run_options import (
     Part,
     Preset,
     RunAsJson,
+    Sealed,
     Seeds,
     Strict,
 )
@@ -67,6 +69,8 @@ def run(
     config: Config = None,
     device: Device = None,
     offline: Offline = None,
+    sealed: Sealed = None,
+    deterministic: Deterministic = None,
     runs: RunsFolder = Path("runs"),
     force: Force = False,
     strict: Strict = False,
@@ -101,6 +105,8 @@ def run(
         part=part,
         limit=limit,
         offline=offline,
+        sealed=sealed,
+        deterministic=deterministic,
     )
     plans, plugins = plan_all(settings, runs)
     if dry_run:

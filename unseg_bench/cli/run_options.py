@@ -59,6 +59,18 @@ Device = Annotated[
     typer.Option(metavar="auto|cpu|cuda", help="Default: auto, a GPU where there is one.", rich_help_panel=MACHINE),
 ]
 Offline = Annotated[bool | None, typer.Option("--offline", help="Never touch the network.", rich_help_panel=MACHINE)]
+Deterministic = Annotated[
+    bool | None,
+    typer.Option("--deterministic", help="The same bits on a GPU too, or an error.", rich_help_panel=MACHINE),
+]
+Sealed = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|required|off",
+        help="Keep label-free methods from the references by the kernel. Default: auto, where it can.",
+        rich_help_panel=MACHINE,
+    ),
+]
 Force = Annotated[
     bool, typer.Option("--force", help="Do everything again, also what is done.", rich_help_panel=MACHINE)
 ]

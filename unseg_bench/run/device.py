@@ -61,4 +61,5 @@ def package_versions() -> dict[str, str]:
 
 def machine() -> dict[str, Any]:
     """Return what a reader of run.json wants to know of the machine (no host name, no user)."""
-    return {"system": platform.system(), "processor": platform.machine(), "cpus": os.cpu_count()}
+    threads = os.environ.get("OMP_NUM_THREADS", "one a core")
+    return {"system": platform.system(), "processor": platform.machine(), "cpus": os.cpu_count(), "threads": threads}

@@ -2,6 +2,7 @@
 
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.errors import RunError, UbenchError
+from unseg_bench.run.determinism import explain_failure
 from unseg_bench.run.plan import RunPlan
 from unseg_bench.run.sealed.wire import Thrown
 
@@ -18,7 +19,7 @@ class Failures:
     def add(self, case_id: str, error: Exception) -> None:
         """Write a case down with its reason; raises RunError where the run is strict."""
         kind = error.kind if isinstance(error, Thrown) else type(error).__name__
-        self._reasons[case_id] = f"{kind}: {error}"
+        self._reasons[case_id] = explain_failure(kind, error)
         self._first = self._first or error
         self._plan.folder.log("case failed", {"case": case_id, "error": self._reasons[case_id]})
         self._plan.folder.update({"failed_cases": self._reasons})

@@ -11,6 +11,7 @@ from unseg_bench.data.volume import Mask
 from unseg_bench.errors import RunError, UbenchError
 from unseg_bench.plugins.context import Context
 from unseg_bench.plugins.method import Method
+from unseg_bench.run.determinism import explain_failure
 from unseg_bench.run.opened import Opened, watch
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class InProcess:
 
 def fit_failed(title: str, kind: str, error: Exception) -> RunError:
     """Return the error of a `fit` that raised something of type `kind`."""
-    return RunError(f"{title}: fit failed with {kind}: {error}")
+    return RunError(f"{title}: fit failed with {explain_failure(kind, error)}")
 
 
 def unlike_mask(mask: object, shape: tuple[int, ...] | None) -> str | None:

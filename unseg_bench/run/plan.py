@@ -136,5 +136,6 @@ def _run_name(card: MethodCard, dataset: Dataset, split: Split, settings: RunSet
         "split": [list(split.part(part)) for part in PARTS],
         "part": settings.part,
         "limit": settings.limit,
+        **({"deterministic": True} if settings.deterministic else {}),
     }
     return f"{card.name}-{card.preset}-seed{seed}-{digest_of(key)[:8]}"

@@ -15,6 +15,7 @@ from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import RunError, UbenchError
 from unseg_bench.run.context import RunContext
 from unseg_bench.run.desk import StageDesk
+from unseg_bench.run.determinism import deterministic
 from unseg_bench.run.failures import Failures
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.ledger import Ledger
@@ -98,7 +99,7 @@ def _performer(
             return
     if plan.settings.sealed == "required" and plan.method.supervision is Supervision.NONE:
         raise RunError(f"{plan.title}: cannot be sealed: {reason}. Without --sealed required it runs as 'ledger'")
-    method = (plan.loaded or load_method(plan.method.where))(plan.options)
+    method = plan.loaded or load_method(plan.method.where)
     context = RunContext(
         folder=plan.folder,
         seed=plan.seed,
@@ -109,7 +110,8 @@ def _performer(
         healthy=healthy,
         reporter=reporter,
     )
-    yield InProcess(plan, method, images, context, reason)
+    with deterministic(plan.settings.deterministic):
+        yield InProcess(plan, method(method.Options.model_validate(plan.method.options)), images, context, reason)
 
 
 def _insist(plan: RunPlan) -> None:

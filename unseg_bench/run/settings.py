@@ -36,6 +36,7 @@ class RunSettings(BaseModel):
     part: Part = "test"
     limit: int | None = Field(default=None, ge=1)
     offline: bool = False
+    deterministic: bool = False
     sealed: Literal["auto", "required", "off"] = "auto"
     """Whether methods that declare no supervision work in a sealed process: where the kernel can, always, never."""
 

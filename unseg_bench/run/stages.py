@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from unseg_bench.data.atomic import full_disk, make_folder, room_on_disk, sync_folder, sync_tree, write_json
 from unseg_bench.errors import RunError, UbenchError
 from unseg_bench.plugins.context import Artifact, Input, Stage
+from unseg_bench.run.determinism import explain_failure, is_deterministic
 from unseg_bench.run.digests import code_digest, digest_of
 from unseg_bench.run.locks import hold
 
@@ -53,6 +54,7 @@ class Call:
             "options": None if self.options is None else self.options.model_dump(mode="json"),
             "inputs": {name: _input_digest(value) for name, value in self.inputs.items()},
             "seed": self.seed if self.stage.seeded else None,
+            **({"deterministic": True} if is_deterministic() else {}),
         }
 
 
@@ -206,5 +208,5 @@ def call_function(call: Call, work: StageWork, extras: Mapping[str, Any]) -> Non
     except UbenchError:
         raise
     except Exception as error:
-        failed = RunError(f"stage '{call.stage.name}' failed: {type(error).__name__}: {error}")
+        failed = RunError(f"stage '{call.stage.name}' failed: {explain_failure(type(error).__name__, error)}")
         raise full_disk(error, work.folder) or failed from error

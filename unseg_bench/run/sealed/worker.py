@@ -2,6 +2,7 @@
 
 import mmap
 import os
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from unseg_bench.data.volume import Volume
 from unseg_bench.plugins.method import Method
+from unseg_bench.run.determinism import deterministic
 from unseg_bench.run.performers import unlike_mask
 from unseg_bench.run.sealed.channel import Channel, Message
 from unseg_bench.run.sealed.inside import Line, SealedContext, use_handed_weights
@@ -23,6 +25,7 @@ class Worker:
         self._channel, self._hello = channel, hello
         self._line = Line(channel, open_volume)
         self._method: Method | None = None
+        self._stack = ExitStack()
 
     def serve(self) -> None:
         """Answer calls until the runner hangs up (Closed)."""
@@ -40,6 +43,7 @@ class Worker:
         return inspect_class(self._load(), message), b""
 
     def _open(self, message: Message, files: list[int]) -> tuple[Message, bytes]:
+        self._stack.enter_context(deterministic(message["deterministic"]))
         method = self._load()
         self._method = method(method.Options.model_validate(message["options"]))
         self._context = SealedContext(
