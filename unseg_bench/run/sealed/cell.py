@@ -154,7 +154,7 @@ def _start(theirs: socket.socket, room: Room) -> "subprocess.Popen[bytes]":
     """Start Python with nothing but the line: no other descriptor, no terminal, an environment of its own."""
     line = theirs.fileno()
     return subprocess.Popen(  # noqa: S603 - Python itself
-        [sys.executable, "-B", "-c", BOOT, str(line), json.dumps(import_paths())],
+        [sys.executable, "-u", "-B", "-c", BOOT, str(line), json.dumps(import_paths())],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
