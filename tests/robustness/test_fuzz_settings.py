@@ -122,6 +122,8 @@ def use(path: Path) -> None:
 @example(b"methods: [one]\nset: {inner.alpha: 3, inner: {alpha: {beta: 2}}}\n", ".yaml")
 @example(b'methods: [one]\nset: {inner.name: "\\ud800"}\n', ".json")
 @example(b"methods = ['one']\nset = {steps = 2001-01-01, a = nan}\n", ".toml")
+@example(b'{"a\\nb": 1}', ".json")
+@example(b'{"\\ud800": 1}', ".json")
 @example(b"settings: [1]\n", ".yaml")
 @example(b"settings: {1: 2}\n", ".yaml")
 @example(b"1: 2\n", ".yaml")

@@ -71,7 +71,8 @@ def _check(value: object, around: list[object]) -> None:
         for name, inner in cast("dict[object, object]", value).items():
             if not isinstance(name, str):
                 raise ValueError(f"the name {name!r} is no text; put it into quotes")
-            _check(name, around)
+            if not name.isprintable():
+                raise ValueError(f"the name {name!r} has characters that cannot be printed")
             _check(inner, [*around, value])
     elif isinstance(value, list):
         for inner in cast("list[object]", value):
