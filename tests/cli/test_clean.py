@@ -59,3 +59,14 @@ def test_a_stage_at_work_is_left(ubench: Ubench, cache: Path) -> None:
     assert "left 1 stage that a process is at work on" in shown.out
     assert "stages/b-2.partial" in left(cache)
     assert "prepared/.part-x" not in left(cache)
+
+
+def test_stages_of_sealed_runs_go_too_unless_one_is_at_work(ubench: Ubench, cache: Path) -> None:
+    for name in ("c-3", "partial/d-4.partial", "partial/e-5.partial"):
+        folder = cache / "sealed/stages/owner" / name
+        folder.mkdir(parents=True)
+        (folder / "file").write_bytes(b"x" * 1000)
+    with FileLock(cache / "sealed/stages/owner/d-4.lock"):
+        ubench("clean", "partial", "stages", "--yes")
+    sealed = {path for path in left(cache) if path.startswith("sealed")}
+    assert sealed == {"sealed/stages/owner/partial/d-4.partial"}

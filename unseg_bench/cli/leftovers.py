@@ -20,8 +20,13 @@ class Kind:
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind("partial", "what killed processes left unfinished", ("stages/*.partial", "prepared/.part-*")),
-    Kind("stages", "results of stages: runs compute them again", ("stages/*",)),
+    Kind(
+        "partial",
+        "what killed processes left unfinished",
+        ("stages/*.partial", "sealed/stages/*/partial/*.partial", "prepared/.part-*"),
+    ),
+    Kind("stages", "results of stages: runs compute them again", ("stages/*", "sealed/stages/*/*")),
+    Kind("tools", "fonts and compiled code that libraries keep for sealed methods", ("sealed/tools/*",)),
     Kind("prepared", "prepared images: made again in seconds a case", ("prepared/[!.]*",)),
     Kind("phantom", "phantom images: made again in about a second each", ("phantom/*",)),
 )
@@ -67,7 +72,7 @@ def total(entries: Sequence[Entry]) -> int:
 
 def _is(path: Path, kind: Kind) -> bool:
     """A stage's lock and unfinished folder lie beside its result; neither is a result."""
-    return kind.name != "stages" or path.suffix not in {".lock", ".partial"}
+    return kind.name != "stages" or (path.suffix not in {".lock", ".partial"} and path.name != "partial")
 
 
 def _entry(path: Path) -> Entry:
@@ -82,10 +87,11 @@ def _unless_busy(path: Path) -> Generator[bool]:
     """Hold a stage's lock while it is deleted; False when a process holds it."""
     from filelock import FileLock, Timeout
 
-    if path.parent.name != "stages":
+    if "stages" not in {parent.name for parent in path.parents[:3]}:
         yield True
         return
-    lock = FileLock(path.with_suffix(".lock"))
+    beside = path.parent.parent if path.parent.name == "partial" else path.parent
+    lock = FileLock(beside / f"{path.name.removesuffix('.partial')}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:

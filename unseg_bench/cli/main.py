@@ -21,6 +21,7 @@ MODULES = (
     "report",
     "runs",
     "show",
+    "audit",
     "cases",
     "new_method",
     "check",

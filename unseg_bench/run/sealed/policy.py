@@ -49,14 +49,17 @@ def interpreter_rules(own: Sequence[Path], hidden: Sequence[Path]) -> list[Rule]
     for root in dict.fromkeys(path.resolve() for path in [*_interpreter_roots(), *_package_roots()]):
         rules += _carve(root, [path for path in kept_out if path not in own])
     rules += [Rule(path.resolve(), READ) for path in own]
+    rules = [rule for rule in dict.fromkeys(rules) if not _is_covered(rule, rules)]
     rules += [Rule(Path(path), READ) for path in (*_CONFIGURATION, *_MACHINE)]
     rules += [Rule(Path(path), DEVICE) for path in _DEVICES]
     return rules
 
 
 def gpu_rules() -> list[Rule]:
-    """Return what a process needs to compute on a GPU: the driver's device files and its facts on them."""
+    """Return what a process needs to compute on a GPU: the driver's device files and its facts; nothing without one."""
     devices = [path for pattern in _GPU_DEVICES for path in Path("/").glob(pattern.lstrip("/"))]
+    if not devices:
+        return []
     return [*(Rule(path, DEVICE) for path in devices), *(Rule(Path(path), READ) for path in _GPU_READ)]
 
 
@@ -118,6 +121,12 @@ def _package_roots() -> Iterator[Path]:
         if entry.is_dir() and not any(entry.is_relative_to(root) for root in inside):
             yield from (file.parent for file in entry.glob("*/__init__.py"))
             yield from (file for pattern in ("*.py", "*.so") for file in entry.glob(pattern))
+
+
+def _is_covered(rule: Rule, rules: Sequence[Rule]) -> bool:
+    """Whether another rule opens a folder above."""
+    above = {other.path for other in rules if other.rights & rule.rights == rule.rights}
+    return any(parent in above for parent in rule.path.parents)
 
 
 def _carve(root: Path, hidden: Sequence[Path]) -> Iterator[Rule]:

@@ -1,0 +1,93 @@
+"""`ubench audit`: the page of evidence, and a method put to the test."""
+
+import hashlib
+import json
+import subprocess
+
+import pytest
+
+from unseg_bench.run.sealed.sealing import kernel_obstacle
+
+
+def test_evidence_of_a_run_on_one_page(ubench, data, tiny):
+    if (reason := kernel_obstacle()) is not None:
+        pytest.skip(reason)
+    run = ubench("run", tiny, *data, "--json").json["runs"][0]["run"]
+    page = ubench("audit", run)
+    assert page.code == 0
+    lines = page.out.splitlines()
+    assert len(lines) < 60
+    assert "label-free  yes (sealed)" in lines
+    assert any(line.startswith("seal        sealed: Landlock ABI") for line in lines)
+    assert any("read the reference mask of case-" in line for line in lines)
+    assert any(line.endswith("3 volumes of 'train'") or "volumes of 'test'" in line for line in lines)
+    assert "labels read none" in lines
+    assert ubench("audit", run.rpartition("/")[2]).out == page.out
+
+
+def test_digest_of_the_predictions_is_that_of_sha256sum(ubench, data, tiny):
+    run = ubench("run", tiny, *data, "--json").json["runs"][0]["run"]
+    evidence = ubench("audit", run, "--json").json
+    listing = subprocess.run(
+        "sha256sum *.nii.gz", shell=True, check=True, capture_output=True, cwd=f"{run}/predictions"
+    )
+    assert evidence["digests"]["predictions"] == hashlib.sha256(listing.stdout).hexdigest()
+    assert set(evidence["digests"]) >= {"data set", "images, train", "images, test"}
+
+
+def test_evidence_of_a_run_that_read_labels(ubench, data, tiny):
+    source = tiny.read_text().replace("import Method,", "import Supervision, Method,")
+    source = source.replace('name = "tiny"', 'name = "tiny"\n    supervision = Supervision.MASKS')
+    source = source.replace(
+        "def fit(self, training, validation, context):",
+        "def fit(self, training, validation, context):\n"
+        "        [context.labels.mask(case, 'to learn') for case in training.case_ids]",
+    )
+    tiny.write_text(source)
+    run = ubench("run", tiny, *data, "--json").json["runs"][0]["run"]
+    page = ubench("audit", run).out
+    assert "label-free  no: 3 masks" in page
+    assert "seal        none: declares supervision 'masks'" in page
+    assert "labels read 3 mask, for 'to learn', 20" in page
+
+
+def test_evidence_of_an_unsealed_run_lists_what_was_opened(ubench, data, tiny, cohort):
+    source = tiny.read_text().replace(
+        "return volume.brain", f"open({str(cohort / 'case-0' / 'seg.nii.gz')!r}).close()\n        return volume.brain"
+    )
+    tiny.write_text(source)
+    run = ubench("run", tiny, *data, "--sealed", "off", "--json").json["runs"][0]["run"]
+    page = ubench("audit", run).out
+    assert "label-free  no: 1 opened data file" in page
+    assert str(cohort / "case-0" / "seg.nii.gz") in page
+
+
+def test_sealed_takes_three_words(ubench, data, tiny, error_line):
+    assert "'auto', 'required' or 'off'" in error_line(ubench("run", tiny, *data, "--sealed", "maybe"))
+
+
+CHEAT = """
+import sys
+from pathlib import Path
+from unseg_bench import Method
+
+class Cheat(Method):
+    name = "cheat"
+    def segment(self, volume, context):
+        folder = Path(sys.argv[sys.argv.index("--data") + 1])
+        size = len((folder / "references" / f"{volume.case_id}.nii.gz").read_bytes())
+        return volume.brain & (volume.image > 1 + size % 7)
+"""
+
+
+@pytest.mark.slow
+def test_a_method_put_to_the_test(ubench, tmp_path):
+    (tmp_path / "cheat.py").write_text(CHEAT)
+    honest = ubench("audit", "threshold", "--json")
+    assert honest.code == 0
+    assert honest.json["differing"] == []
+    assert len(honest.json["cases"]) == 2
+    cheat = ubench("audit", tmp_path / "cheat.py")
+    assert cheat.code == 1
+    assert "of 2 cases differ with other references: phantom-" in cheat.out
+    assert json.dumps(honest.json["supervision"]) == '"none"'

@@ -1,0 +1,49 @@
+"""The evidence on one run: what was enforced, what was refused, what was read, and digests, from its folder alone."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from unseg_bench.run.digests import digest_of
+from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.ledger import label_free
+from unseg_bench.run.opened import LIST
+from unseg_bench.run.sealed.performer import EVIDENCE
+
+
+def collect_evidence(run: RunFolder) -> dict[str, Any]:
+    """Return all that a sceptic wants to see of a run, as JSON; digests are SHA-256."""
+    record = run.record
+    seal: dict[str, Any] = record.get("seal", {})
+    full = _read_json(run.path / EVIDENCE) if seal.get("mode") == "sealed" else {}
+    opened = run.path / LIST
+    return {
+        "run": str(run.path),
+        "method": record.get("method"),
+        "supervision": record.get("supervision"),
+        "label_free": label_free(record),
+        "seal": seal,
+        "allowed": full.get("allowed", []),
+        "refused": full.get("refused", []),
+        "opened": opened.read_text(encoding="utf-8").splitlines() if opened.is_file() and not full else [],
+        "label_reads": record.get("label_reads", []),
+        "digests": {
+            "data set": digest_of(record.get("dataset_identity")),
+            **{f"images, {part}": digest for part, digest in record.get("images", {}).items()},
+            **{f"weights, {name}": digest for name, digest in record.get("weights", {}).items()},
+            "predictions": _digest_of_predictions(run.path / "predictions"),
+        },
+    }
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _digest_of_predictions(folder: Path) -> str:
+    """Return the digest of all predictions: of lines as `sha256sum *.nii.gz` prints them in that folder."""
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.glob("*.nii.gz"))
+    ]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
