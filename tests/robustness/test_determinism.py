@@ -22,7 +22,7 @@ def learn(work, options, *, cohort):
     WHERE_1
     torch.manual_seed(work.seed)
     weights = torch.nn.Linear(3, 1)
-    level = float(np.mean([np.quantile(one.image, 0.97) for one in cohort])) + 0.1 * float(weights.bias)
+    level = float(np.mean([np.quantile(one.image, 0.97) for one in cohort])) + 0.1 * float(weights.bias.detach())
     np.save(work.folder / "level.npy", level)
 
 
@@ -56,17 +56,17 @@ def test_twice_the_same_bits_and_another_seed_other_ones(
     ubench: Ubench, tmp_path: Path, data: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     method = learner(tmp_path)
-    first = masks(ubench("run", method, *data, "--json"))
+    here = ("--sealed", "off", "--json")
+    first = masks(ubench("run", method, *data, *here))
     monkeypatch.setenv("UBENCH_CACHE", str(tmp_path / "another"))
-    assert masks(ubench("run", method, *data, "--json", "--runs", "again")) == first
+    assert masks(ubench("run", method, *data, *here, "--runs", "again")) == first
     assert masks(ubench("run", method, *data, "--json", "--deterministic")) == first
     assert len(list(Path().glob("runs/folder/learner-*"))) == 2
-    assert masks(ubench("run", method, *data, "--json", "--seed", 1)) != first
+    assert masks(ubench("run", method, *data, *here, "--seed", 1)) != first
 
 
 def test_an_operation_that_cannot_is_named_with_its_stage(ubench: Ubench, tmp_path: Path, data: list[str]) -> None:
     method = learner(tmp_path, where="WHERE_1")
-    assert ubench("run", method, *data).code == 0
     refused = ubench("run", method, *data, "--deterministic")
     assert refused.code == 1
     assert "stage 'learn' failed: put_ has no deterministic implementation on this device" in refused.err
@@ -74,7 +74,7 @@ def test_an_operation_that_cannot_is_named_with_its_stage(ubench: Ubench, tmp_pa
 
 
 def test_in_segment_it_is_the_case_s_reason(ubench: Ubench, tmp_path: Path, data: list[str]) -> None:
-    refused = ubench("run", learner(tmp_path, where="WHERE_2"), *data, "--deterministic")
+    refused = ubench("run", learner(tmp_path, where="WHERE_2"), *data, "--deterministic", "--sealed", "off")
     assert refused.code == 1
     assert "put_ has no deterministic implementation" in refused.err
 
@@ -101,7 +101,7 @@ def test_the_order_of_a_split_s_lines_changes_nothing(ubench: Ubench, tmp_path: 
         split.mkdir(exist_ok=True)
         (split / "train.txt").write_text("\n".join(case for case in order if case < "case-3"))
         (split / "test.txt").write_text("\n".join(case for case in order if case >= "case-3"))
-        found.append(ubench("run", learner(tmp_path), *options, "--split", split, "--json"))
+        found.append(ubench("run", learner(tmp_path), *options, "--split", split, "--sealed", "off", "--json"))
     assert found[0].json["runs"] == found[1].json["runs"]
     assert "complete already" in found[1].err
 

@@ -7,6 +7,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 TOY = Path(__file__).parents[1] / "run" / "toy_plugin.py"
 SEEDS = (0, 1, 2, 3, 0, 1, 2, 3)
 DRIVER = """
@@ -21,7 +23,7 @@ from unseg_bench.run.settings import make_settings
 
 plugins = Plugins()
 plugins.load_file(Path(sys.argv[1]))
-settings = {"methods": ["toy"], "dataset": "toy", "device": "cpu"}
+settings = {"methods": ["toy"], "dataset": "toy", "device": "cpu", "sealed": "off"}
 (plan,) = plan_runs(make_settings(settings), plugins, Path("runs"))
 for case_id in plan.split.case_ids:
     plan.dataset.image(case_id)
@@ -57,6 +59,7 @@ def predictions(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("runs/toy/*/predictions/*.nii.gz")}
 
 
+@pytest.mark.slow
 def test_eight_at_once_do_what_four_do_one_by_one(tmp_path: Path) -> None:
     assert runs(tmp_path / "together", SEEDS, len(SEEDS)) == [0] * 8
     assert runs(tmp_path / "alone", SEEDS[:4], 1) == [0] * 4
