@@ -79,6 +79,7 @@ class _Plan:
 
     @property
     def case_ids(self) -> tuple[str, ...]:
+        """The cases of the part that is scored."""
         return self.split.part(self.settings.part)
 
 
