@@ -1,12 +1,10 @@
 """`ubench audit`: is it label-free? The evidence on a run, or a method put to the test with other references."""
 
 import os
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -74,6 +72,8 @@ def _is_run(name: str, runs: Path) -> bool:
 
 
 def _put_to_the_test(name: str, preset: str | None) -> "BlackBox":
+    from tempfile import TemporaryDirectory
+
     from unseg_bench.run.black_box import audit_black_box
     from unseg_bench.run.settings import make_dataset
 
@@ -92,6 +92,8 @@ def _put_to_the_test(name: str, preset: str | None) -> "BlackBox":
 
 def _run_in_a_process(method: str, preset: str | None, data: Path, runs: Path, cache: Path) -> None:
     """Run `ubench run` as a user would, unsealed, with a cache of its own; only weights are shared."""
+    import subprocess
+
     from unseg_bench.data.paths import cache_dir
     from unseg_bench.run.black_box import HEALTHY, IMAGES, REFERENCES, SPLIT
 
