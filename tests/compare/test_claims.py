@@ -78,6 +78,12 @@ def test_a_lead_within_the_noise_is_refused(said):
     assert not claim.supported
 
 
+def test_a_lead_that_is_refused_is_that_of_whoever_has_it(compared):
+    settings = CompareSettings(statistics=StatisticsSettings(reference="salip", resamples=999, bootstraps=200))
+    turned = about(claims(compare(compared, settings)), "overall-dsc", "clisc")
+    assert re.match(r"clisc better than salip: not shown \(lead of 1\.\d DSC points \[-1", turned.text)
+
+
 def test_equivalence_needs_its_own_test(said):
     assert (
         about(said, "equivalence", "sam").text

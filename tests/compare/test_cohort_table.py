@@ -56,7 +56,7 @@ def test_groups_of_words(write, runs):
     ]
     assert (found.columns[3].low_ml, found.columns[3].high_ml) == (10.5, 13.5)
     assert found.rows[0].cells["dsc:lgg"].mean == pytest.approx((0.7 + 0.75 + 0.8) / 3)
-    assert found.notes == ("fewer than 5 cases in LGG, not given: such means say little",)
+    assert found.group_notes == ("fewer than 5 cases in LGG, not given: such means say little",)
     assert {entry.case: entry.group for entry in found.entries}["p09"] == "not given"
 
 

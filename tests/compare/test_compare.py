@@ -105,7 +105,7 @@ def test_one_case_and_two_cases():
         runs = [a_run(label, [dsc, 0.5][:count], volumes=volumes) for label, dsc in (("x", 0.9), ("y", 0.7))]
         found = compare(runs)
         assert [column.group for column in found.columns[2:]] == [f"Size {i + 1}/{count}" for i in range(count)] * 2
-        assert f"only {count} case{'s' * (count > 1)}: {count} size group" in found.notes[0]
+        assert f"only {count} case{'s' * (count > 1)}: {count} size group" in found.group_notes[0]
         assert found.rows[0].cells["dsc:size-1/" + str(count)].sd is None
         assert found.test("dsc").p == (None if count == 1 else pytest.approx(0.5))
     assert compare([a_run("x", [0.9], volumes={"p": 1.0})]).rows[0].cells["dsc"].sd is None
@@ -119,7 +119,7 @@ def test_seeds_are_averaged_within_the_case():
     assert row.cells["dsc"].mean == pytest.approx(0.4)
     assert row.cells["dsc"].sd == pytest.approx(0.2)  # within cases .2 and .6; the seeds' own spread is not in it
     assert row.cells["dsc:tiny"].sd == pytest.approx(0.0)
-    assert row.dsc_seed_sd == pytest.approx(statistics.pstdev([0.3, 0.4, 0.5]))
+    assert row.dsc_seed_sd == pytest.approx(statistics.stdev([0.3, 0.4, 0.5]))
     assert compare([other]).rows[0].dsc_seed_sd is None
 
 
@@ -151,10 +151,11 @@ def test_label_free_tells_every_seeds_word():
 def test_json_keeps_everything():
     found = compare([GOOD, FAIR, a_run("twin", [score.dsc for score in FAIR.scores])])
     read = json.loads(found.to_json())
-    assert read["schema"] == "unseg-bench/comparison/2"
+    assert read["schema"] == "unseg-bench/comparison/3"
     assert list(read) == [
         *("schema", "dataset", "split", "part", "evidence", "scoring_rules", "grouping", "empty", "missing", "cases"),
         *("alpha", "floor", "columns", "rows", "tests", "policies", "entries", "statistics", "published", "notes"),
+        "group_notes",
     ]
     cell = found.rows[1].cells["dsc"]
     assert read["rows"][1]["cells"]["dsc"] == {

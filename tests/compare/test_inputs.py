@@ -46,6 +46,12 @@ def test_what_differs_is_named(values, message):
         compare([RUN, replace(OTHER, **values)])
 
 
+def test_runs_that_are_given_twice_are_told_by_their_folders(tmp_path):
+    runs = [replace(RUN, folder=tmp_path / name) for name in ("one", "other")]
+    with pytest.raises(ScoreError, match=rf"twice \({tmp_path}/one, {tmp_path}/other\); name one of the two runs only"):
+        compare(runs)
+
+
 def test_the_order_of_cases_does_not_matter():
     turned = replace(OTHER, scores=changed(0, dsc=0.9)[::-1])
     assert compare([RUN, turned]).rows[1].cells["dsc"].mean == pytest.approx(0.5 + 0.4 / 6)

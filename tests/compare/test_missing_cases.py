@@ -70,7 +70,7 @@ def test_a_case_that_one_seed_of_two_lacks(full, short):
     (row,) = found.rows
     assert row.cells["dsc"].mean == pytest.approx(statistics.fmean([0.3, 0.8, 0.85, 0.45]))
     assert row.cells["dsc"].missing == 2
-    assert row.dsc_seed_sd == pytest.approx((0.75 - 0.45) / 2)
+    assert row.dsc_seed_sd == pytest.approx(statistics.stdev([0.75, 0.45]))
     entry = found.entries[0]
     assert (entry.case, entry.dsc, entry.seeds) == ("p00", 0.6, 1)
 

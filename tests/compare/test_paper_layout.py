@@ -82,7 +82,7 @@ def test_best_second_and_star(found, scores, key):
 def test_seeds(found, scores):
     clisc = found.rows[0]
     assert clisc.seeds == (0, 1, 2)
-    assert clisc.dsc_seed_sd == pytest.approx(scores[0]["clisc"]["dsc"].mean(axis=1).std())
+    assert clisc.dsc_seed_sd == pytest.approx(scores[0]["clisc"]["dsc"].mean(axis=1).std(ddof=1))
     assert found.rows[1].dsc_seed_sd is None
 
 

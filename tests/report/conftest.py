@@ -191,6 +191,7 @@ def made(**changes):
         statistics=statistics(),
         published=published(),
         notes=("a note",),
+        group_notes=("a note on groups",),
     )
     return replace(comparison, **changes)
 

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from unseg_bench.compare.comparison import Cell
-from unseg_bench.report.statistics_tables import statistics_tables
+from unseg_bench.compare.statistics.record import Interval
+from unseg_bench.report.statistics_tables import interval_table, statistics_tables
 from unseg_bench.report.tables import false_claims_table, group_table, main_table, policies_table, score_tables
 from unseg_bench.report.text_table import TextCell
 
@@ -41,6 +44,26 @@ def test_main_table(make):
     assert main_table(make(), digits=1).rows[0][2].text == "85.6±9.3"
 
 
+def test_rows_of_one_mean_look_alike(make):
+    main = make()
+    means = {row.label: row.cells["dsc"].mean for row in main.rows}
+    test = main.test("dsc")
+
+    def emphases(**same):
+        rows = [
+            replace(
+                row, cells=row.cells | {"dsc": replace(row.cells["dsc"], mean=same.get(row.label, means[row.label]))}
+            )
+            for row in main.rows
+        ]
+        found = {row[0].text: row[2].emphasis for row in main_table(make(rows=tuple(rows))).sections[0].rows}
+        return [found[label] for label in (test.best, test.second, "threshold")]
+
+    assert emphases() == ["best", "second", ""]
+    assert emphases(threshold=means[test.second]) == ["best", "second", "second"]
+    assert emphases(**{test.second: means[test.best]}) == ["best", "best", ""]
+
+
 def test_published_rows_stand_apart_and_win_nothing(make):
     section = main_table(make(), ("dsc",)).sections[1]
     assert section.title == "published, other data: the paper, Table 1"
@@ -59,14 +82,17 @@ def test_notes(make):
         f"e: predictions without a voxel on a case with a tumour: {SAM} 2 of 10",
         f"m: cases without a prediction: {SAM} 1 of 10",
         "n: cases in the mean, where it is not over all",
-        "clisc: mean of 2 seeds within each case; their mean DSC spread by 1.23 points (sd)",
-        "HD95: pooled; one empty mask: diagonal",
+        "clisc: mean of 2 seeds within each case; their mean DSC spread by 1.23 points (sd, n - 1)",
+        "HD95: 95th percentile of the surface distances of both directions together; a case of which one mask is empty "
+        "counts as the diagonal of its image",
         "a note",
     ):
         assert note in table.notes
     assert table.notes[-1].endswith("CLISC +0.08, SAM -0.74")
     assert not any("size groups" in note for note in table.notes)
+    assert "a note on groups" not in table.notes
     assert any("size groups" in note for note in group_table(make(), "dsc").notes)
+    assert "a note on groups" in group_table(make(), "dsc").notes
 
 
 def test_every_table_carries_the_warnings(make):
@@ -110,7 +136,7 @@ def test_differences_of_a_family(make):
     ]
     assert table.rows[1][0].marks == ("†",)
     assert table.rows[2][4].text == "–"
-    assert "one case only: =cmd" in table.notes
+    assert "no interval (one case only): =cmd" in table.notes
     assert texts(table_named(make(), "overall-hd95-differences").rows[0])[2:4] == ["-3.50", "-3.52 to -3.47"]
 
 
@@ -121,7 +147,7 @@ def test_tests_of_a_family(make):
     ]
     assert texts(table.rows[0]) == ["threshold", "<.001 (.023)", "<.001 (.023)", ".500 (1.00)", ".030 (.060)"]
     assert table.rows[2][1].text == "–"
-    assert "equal in every case: =cmd" in table.notes
+    assert "no p (equal in every case): =cmd" in table.notes
     assert any(
         note.startswith("Wilcoxon signed-rank test (Pratt): the differences are symmetric") for note in table.notes
     )
@@ -135,8 +161,26 @@ def test_groups_are_named_and_exploratory(make):
     assert texts(table.rows[0])[:2] == ["Tiny", "threshold"]
     assert len(table.rows) == 15
     assert table.lead == 2
-    assert any("corrected over the 15 comparisons" in note for note in table.notes)
-    assert "equal in every case: Tiny DSC % =cmd" in " ".join(table.notes)
+    assert any("corrected over the 10 comparisons of this family that have a p" in note for note in table.notes)
+    assert "no p (equal in every case): Tiny DSC % =cmd" in " ".join(table.notes)
+
+
+@pytest.mark.parametrize(
+    ("key", "interval", "said"),
+    [
+        ("dsc", (0.1, 0.9), None),
+        ("dsc", (-0.1, 0.9), "passes 0 or 100 %"),
+        ("dsc", (0.1, 1.1), "passes 0 or 100 %"),
+        ("hd95_mm", (1.0, 500.0), None),
+        ("hd95_mm", (-1.0, 5.0), "passes 0 mm"),
+    ],
+)
+def test_an_interval_beyond_what_a_mean_can_be_is_said_so(make, key, interval, said):
+    found = make()
+    one = replace(found.statistics.mean_intervals[0], column=key, t_interval=Interval(*interval))
+    comparison = replace(found, statistics=replace(found.statistics, mean_intervals=(one,)))
+    notes = interval_table(comparison, comparison.statistics, key, "Student's t").notes
+    assert [said in note for note in notes] == ([True] if said else [])
 
 
 def test_intervals(make):

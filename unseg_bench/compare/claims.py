@@ -88,12 +88,12 @@ def _overall(statistics: Statistics, family: Family, metric: Metric, rival: str,
         return Claim(text, False, family.key, family.exploratory)
     supported = pair.primary.p_adjusted < CLAIM_ALPHA
     lead = _Lead.of(pair, metric)
-    if not supported:
-        said = f"lead of {lead.said()}, {_test(pair, family)}{policy}"
-        text = f"{reference} better than {rival}{where}: not shown ({said}){note}"
-        return Claim(text, False, family.key, family.exploratory)
     if lead.mean < 0:
         lead = lead.turned()
+    if not supported:
+        said = f"lead of {lead.said()}, {_test(pair, family)}{policy}"
+        text = f"{lead.better} better than {lead.worse}{where}: not shown ({said}){note}"
+        return Claim(text, False, family.key, family.exploratory)
     ranking = next(ranking for ranking in statistics.rankings if ranking.metric == metric)
     first = f", first in {_percent(ranking.first[lead.better])} of bootstraps"
     text = f"{lead.better} beats {lead.worse}{where} by {lead.said()}, {_test(pair, family)}{first}{policy}{note}"
@@ -136,7 +136,11 @@ def _size(interaction: Interaction, corrected: str) -> Claim:
         return Claim(text, True, "size", True)
     size = "small" if slope < 0 else "large"
     needed = interaction.cases_needed
-    more = f"; about {needed:,} cases would be needed" if needed is not None and needed > interaction.n else ""
+    more = (
+        f"; about {needed:,} cases would be needed if the slope is as seen"
+        if needed is not None and needed > interaction.n
+        else ""
+    )
     text = (
         f"{a} better than {b} on {size} tumours in particular: not shown, the interaction has {corrected} {say_p(p)}"
         f"{more}{left_out} (exploratory)"

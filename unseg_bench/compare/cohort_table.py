@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from unseg_bench.compare.inputs import some_names
 from unseg_bench.errors import DataError, SettingsError
 from unseg_bench.plugins.names import did_you_mean
 
@@ -44,7 +45,7 @@ def read_column(wanted: GroupColumn, cases: Sequence[str]) -> dict[str, str]:
             raise DataError(f"{wanted.table} has two rows for case {row[ids]}; leave one")
         found[row[ids]] = "" if row[column].lower() in _NOT_GIVEN else row[column]
     if lacking := sorted(wanted_cases - found.keys()):
-        raise DataError(f"{wanted.table} has no row for {len(lacking)} cases: {', '.join(lacking)}; add their rows")
+        raise DataError(f"{wanted.table} has no row for {len(lacking)} cases: {some_names(lacking)}; add their rows")
     return found
 
 
@@ -53,7 +54,8 @@ def _read(table: Path) -> tuple[list[str], list[list[str]]]:
     try:
         text = table.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{table}: not readable as a table ({error}); give a CSV file in UTF-8") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise DataError(f"{table}: not readable as a table ({why}); give a CSV file in UTF-8") from error
     first = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first.count)
     rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)]

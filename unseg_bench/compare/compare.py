@@ -50,7 +50,8 @@ def compare(runs: Sequence[RunScores], settings: CompareSettings = DEFAULTS) -> 
         entries=case_entries(scored, table, settings.empty),
         statistics=_statistics(table, settings.statistics),
         published=_published(first, rows, len(cases), settings),
-        notes=comparison_notes(runs, scored, table, grouping, settings),
+        notes=comparison_notes(runs, scored, table, settings),
+        group_notes=grouping.notes,
     )
 
 

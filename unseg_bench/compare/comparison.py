@@ -8,7 +8,7 @@ from typing import Any, Literal
 from unseg_bench.compare.published import Published
 from unseg_bench.compare.statistics.record import Statistics
 
-SCHEMA = "unseg-bench/comparison/2"
+SCHEMA = "unseg-bench/comparison/3"
 """Name and version of the JSON form; the number changes when a field changes its meaning or goes."""
 
 Metric = Literal["dsc", "hd95_mm"]
@@ -49,7 +49,7 @@ class Cell:
 class MethodRow:
     """One method: its cells by column key, and what was measured about it.
 
-    seeds: averaged within each case; dsc_seed_sd: spread of the seeds' mean DSC (ddof 0), None for one seed;
+    seeds: averaged within each case; dsc_seed_sd: of the seeds' mean DSC (ddof 1), None for one seed;
     below_floor: mean DSC is below that of the best floor.
     """
 
@@ -127,7 +127,8 @@ class Comparison:
     """Everything that a table, a figure or a page shows; `to_json` is its lasting form.
 
     grouping: what the groups are made of ('tumour size', or a column of the cohort's table). empty: the policy of the
-    HD95 columns. missing: what was done with cases that not every method has.
+    HD95 columns. missing: what was done with cases that not every method has. notes: what a reader must know of the
+    cases; group_notes: of the groups.
     """
 
     dataset: str
@@ -149,6 +150,7 @@ class Comparison:
     statistics: Statistics | None
     published: Published | None
     notes: tuple[str, ...]
+    group_notes: tuple[str, ...]
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -141,8 +141,14 @@ def _check_seeds(runs: Sequence[RunScores]) -> None:
                 f"{run.label} names two methods, {methods[run.label]} and {run.method}; give them two labels"
             )
         if (run.label, run.seed) in seeds:
-            raise ScoreError(f"{run.name} is given twice; name one of the two runs, or give them two labels")
+            raise ScoreError(f"{run.name} is given twice{_where(runs, run)}; name one of the two runs only")
         seeds.add((run.label, run.seed))
+
+
+def _where(runs: Sequence[RunScores], run: RunScores) -> str:
+    """The folders of all runs that have the label and seed of one."""
+    folders = [one.folder for one in runs if (one.label, one.seed) == (run.label, run.seed)]
+    return f" ({', '.join(map(str, filter(None, folders)))})" if any(folders) else ""
 
 
 def some_names(cases: Iterable[str], most: int = 3) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from unseg_bench.compare.groups import Grouping
 from unseg_bench.compare.inputs import RunScores, some_names
 from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.settings import CompareSettings
@@ -10,10 +9,10 @@ from unseg_bench.compare.values import Scored, tumour_volumes_ml
 
 
 def comparison_notes(
-    runs: Sequence[RunScores], scored: Scored, table: ScoreTable, grouping: Grouping, settings: CompareSettings
+    runs: Sequence[RunScores], scored: Scored, table: ScoreTable, settings: CompareSettings
 ) -> tuple[str, ...]:
-    """Sentences on groups, cases without a tumour, missing cases and empty masks."""
-    notes = list(grouping.notes)
+    """Sentences on cases without a tumour, missing cases and empty masks."""
+    notes: list[str] = []
     healthy = sum(volume == 0.0 for volume in table.tumour_ml.values())
     if healthy:
         notes.append(f"{healthy} of {len(table.cases)} cases have no tumour in the reference")

@@ -1,7 +1,7 @@
 """What each method did: its row of the table, its cases, and how the best of a column fares against the second."""
 
 from collections.abc import Sequence
-from statistics import fmean, pstdev
+from statistics import fmean, pstdev, stdev
 
 from unseg_bench.compare.comparison import CaseEntry, Cell, Column, ColumnTest, MethodRow
 from unseg_bench.compare.inputs import RunScores
@@ -33,7 +33,7 @@ def method_rows(
                 is_floor=own[0].is_floor,
                 below_floor=floor is not None and not own[0].is_floor and dsc[label] < dsc[floor],
                 seeds=tuple(scored[label]),
-                dsc_seed_sd=pstdev(seed_means) if len(seed_means) > 1 else None,
+                dsc_seed_sd=stdev(seed_means) if len(seed_means) > 1 else None,
                 cells=cells[label],
             )
         )

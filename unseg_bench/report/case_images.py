@@ -128,7 +128,7 @@ def _open_dataset(run: RunFolder, data: Path | None) -> Dataset:
     """Open the data set of a run. Raises: DataError naming the run and the remedy."""
     record = run.record
     options: dict[str, Any] = dict(record["settings"]["dataset_options"])
-    remedy = "give where its folder is now with --data DIR, or go without pictures (`ubench report --no-cases`)"
+    remedy = "give where its folder is now with --data DIR (`ubench report --no-cases` goes without pictures)"
     if data is not None:
         options["data"] = str(data.expanduser().absolute())
     try:

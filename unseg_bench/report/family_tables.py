@@ -1,9 +1,9 @@
 """One family of tests as two tables of words: how large the differences are, and what each test says of them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from unseg_bench.compare.comparison import Column, Comparison
-from unseg_bench.compare.statistics.record import Family, Pair, Statistics
+from unseg_bench.compare.statistics.record import Equivalence, Family, Interval, Pair, Statistics, TestResult
 from unseg_bench.report.notes import column_name, name_cell, warnings
 from unseg_bench.report.numbers import amount, difference_unit, fixed, interval_text, p_values, signed
 from unseg_bench.report.text_table import TextCell, TextSection, TextTable, plain_columns
@@ -25,13 +25,16 @@ def correction_name(correction: str) -> str:
     return _CORRECTIONS.get(correction, correction)
 
 
-def reasons(found: Iterable[tuple[str, str | None]]) -> tuple[str, ...]:
-    """Return notes on numbers that there are not, from (whose, why or None): 'no number (one case only): a, b'."""
+def reasons(lacking: str, found: Iterable[tuple[str, str | None]]) -> tuple[str, ...]:
+    """Return notes on what is lacking, from (whose, why or None): 'no interval (one case only): a, b'.
+
+    `lacking` '': the reason alone is said, 'one case without a tumour left out: a, b'.
+    """
     by_reason: dict[str, list[str]] = {}
     for whose, why in found:
         if why and whose not in by_reason.setdefault(why, []):
             by_reason[why].append(whose)
-    return tuple(f"{why}: {', '.join(names)}" for why, names in by_reason.items())
+    return tuple(f"{f'{lacking} ({why})' if lacking else why}: {', '.join(names)}" for why, names in by_reason.items())
 
 
 def _differences(comparison: Comparison, family: Family, digits: int) -> TextTable:
@@ -55,7 +58,7 @@ def _differences(comparison: Comparison, family: Family, digits: int) -> TextTab
             f"d: {_subject(family)} of the same case; dz: mean(d)/sd(d); rank-bis.: rank-biserial "
             "correlation of matched pairs; HL: Hodges-Lehmann, the median of the means of pairs of d; W/T/L: cases in "
             f"which {'it' if _one_reference(family) else 'a'} is better, equal, worse",
-            *_missing_numbers(family, columns),
+            *_missing(family, columns, "no interval", lambda pair: (pair.t_interval, pair.bca_interval)),
         ),
         warnings=warnings(comparison),
         lead=len(_who_headings(family)),
@@ -79,6 +82,7 @@ def _tests(comparison: Comparison, statistics: Statistics, family: Family) -> Te
         )
         for pair in family.pairs
     )
+    tested = sum(pair.primary.p is not None for pair in family.pairs)
     exact = all(pair.sign_flip_exact for pair in family.pairs)
     drawn = f"{statistics.settings.resamples} draws of signs where n is above 15"
     return TextTable(
@@ -91,7 +95,7 @@ def _tests(comparison: Comparison, statistics: Statistics, family: Family) -> Te
         ),
         sections=(TextSection(rows),),
         notes=(
-            f"{by}: corrected over the {len(family.pairs)} comparisons of this family; "
+            f"{by}: corrected over the {tested} comparisons of this family that have a p; "
             f"claims rest on the corrected sign-flip test ({'all signs' if exact else drawn})",
             *_exploratory(statistics, family),
             *statistics.hypotheses.values(),
@@ -99,7 +103,7 @@ def _tests(comparison: Comparison, statistics: Statistics, family: Family) -> Te
                 [f"TOST ±{margin}: two one-sided t-tests: the mean difference lies beyond the margin (points)"]
                 * equivalence
             ),
-            *_missing_numbers(family, columns),
+            *_missing(family, columns, "no p", lambda pair: (pair.sign_flip, pair.t, pair.wilcoxon, pair.equivalence)),
         ),
         warnings=warnings(comparison),
         lead=len(_who_headings(family)),
@@ -154,18 +158,20 @@ def _effects(pair: Pair, metric: str, digits: int) -> tuple[str, ...]:
     )
 
 
-def _missing_numbers(family: Family, columns: dict[str, Column]) -> tuple[str, ...]:
-    """Why a test, an interval or an equivalence has no number."""
+def _missing(
+    family: Family,
+    columns: dict[str, Column],
+    lacking: str,
+    results: Callable[[Pair], Iterable[Interval | TestResult | Equivalence | None]],
+) -> tuple[str, ...]:
+    """Why some of a pair's results have no number."""
     grouped = len({pair.column for pair in family.pairs}) > 1
     return reasons(
-        (f"{column_name(columns[pair.column])} {pair.b}" if grouped else pair.b, why)
-        for pair in family.pairs
-        for why in (
-            pair.t_interval.reason,
-            pair.bca_interval.reason,
-            pair.t.reason,
-            pair.sign_flip.reason,
-            pair.wilcoxon.reason,
-            pair.equivalence.reason if pair.equivalence is not None else None,
-        )
+        lacking,
+        (
+            (f"{column_name(columns[pair.column])} {pair.b}" if grouped else pair.b, result.reason)
+            for pair in family.pairs
+            for result in results(pair)
+            if result is not None
+        ),
     )

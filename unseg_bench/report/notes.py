@@ -13,6 +13,17 @@ STAR = "*"
 """After the best mean of a column that is significantly better than the second best."""
 NO_EVIDENCE = "phantom figures are no evidence about the real methods"
 
+_HD95 = {
+    "pooled": "95th percentile of the surface distances of both directions together",
+    "border-26": "95th percentile of the surface distances of both directions together, borders by 26 neighbours",
+    "surfel": "the larger of both directions' 95th percentiles, surfaces weighted by area",
+}
+_EMPTY = {
+    "diagonal": "counts as the diagonal of its image",
+    "exclude": "is left out",
+    "zero": "counts as 0 mm",
+}
+
 CLAIMS_TITLE = "What these figures carry, and what they do not"
 """Above the sentences of `compare.claims`."""
 
@@ -63,12 +74,16 @@ def _groups(comparison: Comparison, columns: Sequence[Column]) -> list[str]:
     if all(column.group is None for column in columns):
         return []
     if comparison.grouping == "tumour size":
-        return ["size groups: equal numbers of cases in order of the reference's tumour volume; ranges in ml"]
-    return [f"groups: {comparison.grouping} of the cohort's table; ranges are of the reference's tumour volume"]
+        how = "size groups: equal numbers of cases in order of the reference's tumour volume; ranges in ml"
+    else:
+        how = f"groups: {comparison.grouping} of the cohort's table; ranges are of the reference's tumour volume"
+    return [how, *comparison.group_notes]
 
 
 def _rules(comparison: Comparison) -> list[str]:
-    return [f"HD95: {comparison.scoring_rules.get('hd95', '?')}; one empty mask: {comparison.empty}"]
+    """How HD95 was measured, and what it is where there is nothing to measure."""
+    rule = str(comparison.scoring_rules.get("hd95", "?"))
+    return [f"HD95: {_HD95.get(rule, rule)}; a case of which one mask is empty {_EMPTY[comparison.empty]}"]
 
 
 def _counts(comparison: Comparison) -> list[str]:
@@ -115,7 +130,7 @@ def column_name(column: Column) -> str:
 def _seeds(comparison: Comparison) -> list[str]:
     return [
         f"{row.label}: mean of {len(row.seeds)} seeds within each case; "
-        f"their mean DSC spread by {fixed(100 * row.dsc_seed_sd, 2)} points (sd)"
+        f"their mean DSC spread by {fixed(100 * row.dsc_seed_sd, 2)} points (sd, n - 1)"
         for row in comparison.rows
         if row.dsc_seed_sd is not None
     ]

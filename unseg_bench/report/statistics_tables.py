@@ -1,6 +1,6 @@
 """A comparison's statistics as tables of words: families of tests, intervals, ranks, tumour size, seeds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from string import ascii_uppercase
 
 from unseg_bench.compare.comparison import METRICS, Column, Comparison, Metric
@@ -70,19 +70,23 @@ def interval_table(
         for label in comparison.labels
     )
     why = reasons(
-        (f"{column.group or 'all cases'} {label}", found.get((label, column.key), nothing).reason)
-        for column in columns
-        for label in comparison.labels
+        "no interval",
+        (
+            (f"{column.group or 'all cases'} {label}", found.get((label, column.key), nothing).reason)
+            for column in columns
+            for label in comparison.labels
+        ),
     )
-    how = (
-        "Student's t" if kind == "t" else f"bias-corrected bootstrap of patients, {statistics.settings.resamples} draws"
-    )
+    shown = [
+        found[label, column.key] for column in columns for label in comparison.labels if (label, column.key) in found
+    ]
+    notes = _beyond(metric, shown) if kind == "Student's t" else _resampled(statistics)
     return TextTable(
         key=f"intervals-{metric}-{kind.rsplit(maxsplit=1)[-1].lower()}",
         title=f"{metric_heading(metric)}: 95 % intervals of the means ({kind})",
         columns=(TextColumn(("method",), number=False), *map(_interval_heading, columns)),
         sections=(TextSection(rows),),
-        notes=(*([how] if kind == "BCa" else []), *why),
+        notes=(*notes, *why),
         warnings=warnings(comparison),
     )
 
@@ -170,7 +174,8 @@ def interactions_table(comparison: Comparison, statistics: Statistics, digits: i
         notes=(
             "points per doubling: how far the difference moves when the tumour's volume doubles; a claim about small "
             "or large tumours rests on its corrected p, not on two p values of groups",
-            *reasons((one.b, one.reason) for one in found),
+            "cases for 80 % power: of a test at .05, if slope and noise are as seen here, so no more than a guess",
+            *reasons("", ((one.b, one.reason) for one in found)),
         ),
         warnings=warnings(comparison),
     )
@@ -201,6 +206,21 @@ def seeds_table(comparison: Comparison, statistics: Statistics) -> TextTable:
         warnings=warnings(comparison),
         lead=2,
     )
+
+
+def _resampled(statistics: Statistics) -> tuple[str, ...]:
+    return (f"bias-corrected and accelerated bootstrap of patients, {statistics.settings.resamples} draws",)
+
+
+def _beyond(metric: Metric, intervals: Sequence[Interval]) -> tuple[str, ...]:
+    """Said where an interval reaches what no mean can be."""
+    lows = [one.low for one in intervals if one.low is not None]
+    highs = [one.high for one in intervals if one.high is not None]
+    if metric == "dsc" and (any(low < 0.0 for low in lows) or any(high > 1.0 for high in highs)):
+        return ("an interval that passes 0 or 100 % is of too few cases for Student's t; see the BCa one",)
+    if metric != "dsc" and any(low < 0.0 for low in lows):
+        return ("an interval that passes 0 mm is of too few or too unlike cases for Student's t; see the BCa one",)
+    return ()
 
 
 def _interval_heading(column: Column) -> TextColumn:

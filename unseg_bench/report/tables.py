@@ -159,16 +159,25 @@ def _heading(column: Column, *, with_metric: bool) -> TextColumn:
 
 def _score_cell(comparison: Comparison, column: Column, label: str, cell: Cell, digits: int) -> TextCell:
     """Mean and spread; best and second best; what the mean hides: '2e' empty predictions, '1m' missing, 'n=13'."""
-    test = comparison.test(column.key)
-    ranks: dict[str | None, Emphasis] = {test.second: "second", test.best: "best"} if test.second is not None else {}
-    emphasis = ranks.get(label, "")
+    emphasis = _emphasis(comparison, column, label)
     marks = (
         *([f"{cell.empty_predictions}e"] if cell.empty_predictions else []),
         *([f"{cell.missing}m"] if cell.missing else []),
         *([f"n={cell.n}"] if cell.n != column.n else []),
     )
     text = mean_and_spread(cell.mean, cell.sd, column.metric, digits)
-    return TextCell(text, emphasis, star=emphasis == "best" and test.significant, marks=marks)
+    return TextCell(text, emphasis, star=emphasis == "best" and comparison.test(column.key).significant, marks=marks)
+
+
+def _emphasis(comparison: Comparison, column: Column, label: str) -> Emphasis:
+    """Best or second best of the column; rows of one mean look alike. Nothing where there is no second."""
+    test = comparison.test(column.key)
+    if test.best is None or test.second is None:
+        return ""
+    means = {row.label: row.cells[column.key].mean for row in comparison.rows}
+    if label == test.best or means[label] == means[test.best]:
+        return "best"
+    return "second" if means[label] == means[test.second] else ""
 
 
 def _published(

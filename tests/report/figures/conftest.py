@@ -183,6 +183,7 @@ def made(methods: int = 3, count: int = 75, missing: Sequence[tuple[int, int]] =
         statistics=statistics_of(labels, entries, count),
         published=None,
         notes=(),
+        group_notes=(),
     )
     return replace(comparison, **changes)  # pyright: ignore[reportArgumentType]
 

@@ -104,6 +104,14 @@ def test_all_is_there_in_order(parsed, comparison):
     assert all(case in parsed.text for case in comparison.cases)
 
 
+def test_that_phantoms_are_no_evidence_stands_above_the_claims_and_is_none_of_them(comparison, tmp_path):
+    write_page(replace(comparison, evidence=False), tmp_path / "page.html")
+    after = (tmp_path / "page.html").read_text(encoding="utf-8").partition('<h2 id="claims">')[2]
+    first = after.partition("<h3>")[0]
+    assert '<p class="caution">These are phantoms: nothing below is evidence about the methods on patients.' in first
+    assert after.count("These are phantoms") + after.count("these are phantoms") == 1
+
+
 def test_the_record_of_every_run_is_there(parsed, made):
     for run in made.runs:
         assert run.folder.name in parsed.text
