@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ from unseg_bench.data.paths import cache_dir
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.ledger import label_free
 
-THIEF = Path(__file__).with_name("thief.py")
-NAMES = [line.split("def ")[1].split("(")[0] for line in THIEF.read_text().split("@attempt\n")[1:]]
+PARTS = [Path(__file__).with_name("thief.py"), *sorted(Path(__file__).parent.glob("ways_of_*.py"))]
+THIEF = "".join(re.sub(r"^from thief import .*\n", "", part.read_text(), flags=re.MULTILINE) for part in PARTS)
+NAMES = re.findall(r"^@attempt\ndef (\w+)", THIEF, flags=re.MULTILINE)
 NEEDS_RIGHTS = {
     "file_handle",
     "a_namespace_of_its_own",
@@ -102,7 +104,7 @@ class serving:  # noqa: N801
 
 
 @pytest.fixture
-def steal(run, masked_cohort, planted):
+def steal(run, method_file, masked_cohort, planted):
     """Let the thief work, sealed or not; returns the run, and what came of each attempt."""
 
     def make(sealed: str) -> tuple[RunFolder, dict[str, dict[str, object]]]:
@@ -115,7 +117,7 @@ def steal(run, masked_cohort, planted):
                 "port": port,
                 "case": "case-2",
             }
-            done = run(THIEF, set=places, sealed=sealed)
+            done = run(method_file(THIEF), set=places, sealed=sealed)
         return done, {line["name"]: line for line in done.events() if line["event"] == "attempt"}
 
     return make

@@ -1,0 +1,129 @@
+"""Ways through the runner's process and the kernel's side doors. See thief.py."""
+
+# A thief takes the lowest door.
+# ruff: noqa: PTH116, PTH208
+
+import ctypes
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+from thief import AT_FDCWD, MASK_SIZE, attempt, content, libc, system_call
+
+# The runner's process.
+
+
+@attempt
+def root_of_the_runner(places):
+    return content(f"/proc/{places.parent}/root{places.mask}")
+
+
+@attempt
+def root_of_this_process(places):
+    return content(f"/proc/self/root{places.mask}")
+
+
+@attempt
+def descriptors_of_the_runner(places):
+    return os.listdir(f"/proc/{places.parent}/fd")
+
+
+@attempt
+def memory_of_the_runner(places):
+    return os.open(f"/proc/{places.parent}/mem", os.O_RDONLY)
+
+
+@attempt
+def environment_of_the_runner(places):
+    return content(f"/proc/{places.parent}/environ")
+
+
+@attempt
+def process_vm_readv(places):
+    maps = content(f"/proc/{os.getpid()}/maps").split(b"-")[0]
+    buffer = ctypes.create_string_buffer(8)
+    local = (ctypes.c_size_t * 2)(ctypes.addressof(buffer), 8)
+    remote = (ctypes.c_size_t * 2)(int(maps, 16), 8)
+    return system_call(310 if os.uname().machine == "x86_64" else 270, places.parent, local, 1, remote, 1, 0)
+
+
+@attempt
+def ptrace_the_runner(places):
+    seize = 0x4206
+    return system_call(101 if os.uname().machine == "x86_64" else 117, seize, places.parent, None, None) == 0
+
+
+@attempt
+def descriptor_of_the_runner_by_pidfd(places):
+    return system_call(438, os.pidfd_open(places.parent), 1, 0)
+
+
+@attempt
+def signal_the_runner(places):
+    os.kill(places.parent, signal.SIGCONT)
+    return True
+
+
+# The kernel's side doors.
+
+
+@attempt
+def file_handle(places):
+    handle = (ctypes.c_uint32 * 34)(128)
+    numbers = (303, 304) if os.uname().machine == "x86_64" else (264, 265)
+    mount = ctypes.c_int()
+    system_call(numbers[0], AT_FDCWD, places.mask.encode(), handle, ctypes.byref(mount), 0)
+    folder = os.open(tempfile.gettempdir(), os.O_RDONLY)
+    return os.read(system_call(numbers[1], folder, handle, os.O_RDONLY), MASK_SIZE)
+
+
+@attempt
+def io_uring(places):
+    return system_call(425, 4, (ctypes.c_uint32 * 30)())
+
+
+@attempt
+def a_namespace_of_its_own(places):
+    new_user, new_mount = 0x10000000, 0x00020000
+    if libc.unshare(new_user | new_mount) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return True
+
+
+@attempt
+def bind_mount(places):
+    target, bind = tempfile.mkdtemp(), 4096
+    if libc.mount(str(Path(places.mask).parent).encode(), target.encode(), None, bind, None) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return content(Path(target, "seg.nii.gz"))
+
+
+@attempt
+def change_the_root(places):
+    child = os.fork()
+    if child == 0:
+        try:
+            os.chroot(Path(places.mask).parent)
+            os._exit(0 if content("/seg.nii.gz") else 1)
+        finally:
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+@attempt
+def device_file(places):
+    path = Path(tempfile.mkdtemp(), "disk")
+    os.mknod(path, 0o600 | 0o060000, os.stat(places.mask).st_dev)
+    return os.open(path, os.O_RDONLY)
+
+
+@attempt
+def overwrite_the_mask(places):
+    os.truncate(places.mask, os.stat(places.mask).st_size)
+    return True
+
+
+@attempt
+def note_on_a_file(places):
+    return os.getxattr(places.mask, "user.mask")
