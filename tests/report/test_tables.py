@@ -82,7 +82,8 @@ def test_notes(make):
         f"e: predictions without a voxel on a case with a tumour: {SAM} 2 of 10",
         f"m: cases without a prediction: {SAM} 1 of 10",
         "n: cases in the mean, where it is not over all",
-        "clisc: mean of 2 seeds within each case; their mean DSC spread by 1.23 points (sd, n - 1)",
+        "seeds are averaged within each case; sd of the seeds' mean DSC, in points (n-1 in the denominator): "
+        "clisc 1.23 (2 seeds)",
         "HD95: 95th percentile of the surface distances of both directions together; a case of which one mask is empty "
         "counts as the diagonal of its image",
         "a note",

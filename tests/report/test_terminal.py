@@ -34,6 +34,7 @@ def test_no_line_is_too_wide_and_no_number_is_cut(make, width):
     text = everything(make(), width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
+    assert [line for line in text.splitlines() if line != line.rstrip()] == []
     words = text.split()
     split = not re.search(r"^method +label-free .*Tiny|Tiny +Small.*\n.*DSC %", text)
     tables = [

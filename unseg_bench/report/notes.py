@@ -128,12 +128,14 @@ def column_name(column: Column) -> str:
 
 
 def _seeds(comparison: Comparison) -> list[str]:
-    return [
-        f"{row.label}: mean of {len(row.seeds)} seeds within each case; "
-        f"their mean DSC spread by {fixed(100 * row.dsc_seed_sd, 2)} points (sd, n - 1)"
+    """Which rows are means over seeds, and how far those lie apart."""
+    words = [
+        f"{row.label} {fixed(100 * row.dsc_seed_sd, 2)} ({len(row.seeds)} seeds)"
         for row in comparison.rows
         if row.dsc_seed_sd is not None
     ]
+    what = "seeds are averaged within each case; sd of the seeds' mean DSC, in points (n-1 in the denominator)"
+    return [f"{what}: {', '.join(words)}"] if words else []
 
 
 def _published(published: Published | None, columns: Sequence[Column]) -> list[str]:

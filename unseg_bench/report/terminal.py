@@ -41,34 +41,41 @@ def print_comparison(
     for table in tables:
         new = [note for note in table.notes if note not in said]
         said.update(new)
-        for part in (Text(), Text(table.title, style="bold"), *lines_of(table, console), *_notes(new)):
+        title = _folded(table.title, console, "bold")
+        for part in (Text(), title, *lines_of(table, console), *_notes(new, console)):
             console.print(part)
     if claims:
-        console.print(Text(f"\n{CLAIMS_TITLE}", style="bold"))
+        console.print(Text(), _folded(CLAIMS_TITLE, console, "bold"), sep="\n")
         for claim in claims_of(comparison):
-            hung = wrap(claim.text, console.width, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
-            console.print(Text("\n".join(hung)))
+            console.print(_folded(claim.text, console, bullet="- "))
     for warning in warnings(comparison):
-        console.print(Text(warning, style="bold yellow"))
+        console.print(_folded(warning, console, "bold yellow"))
 
 
 def _scores(comparison: Comparison, metrics: Sequence[Metric], console: Console) -> list[RenderableType]:
     """The main table in one where it fits, else the groups below it with one decimal less; the notes once."""
     whole = main_table(comparison, metrics)
-    parts: list[RenderableType] = [Text(whole.title, style="bold")]
+    parts: list[RenderableType] = [_folded(whole.title, console, "bold")]
     if not metrics or fits(whole, console.width):
         parts += lines_of(whole, console)
     else:
         parts += lines_of(main_table(comparison), console)
         for metric in metrics:
             groups = group_table(comparison, metric, digits=1)
-            parts += [Text(), Text(groups.title, style="bold"), *lines_of(groups, console)]
-    return [*parts, *_notes(_with_legend(whole))]
+            parts += [Text(), _folded(groups.title, console, "bold"), *lines_of(groups, console)]
+    return [*parts, *_notes(_with_legend(whole), console)]
 
 
 def _with_legend(table: TextTable) -> tuple[str, ...]:
     return (*([rank_legend(BEST, SECOND)] if table.ranked else []), *table.notes)
 
 
-def _notes(notes: Iterable[str]) -> list[Text]:
-    return [Text(note, style="dim") for note in notes]
+def _notes(notes: Iterable[str], console: Console) -> list[Text]:
+    return [_folded(note, console, "dim") for note in notes]
+
+
+def _folded(text: str, console: Console, style: str = "", bullet: str = "") -> Text:
+    """A text in lines that end with a word; a name or 'n-1' is not broken at its hyphens where it fits a line."""
+    hang = " " * len(bullet)
+    lines = wrap(text, console.width, initial_indent=bullet, subsequent_indent=hang, break_on_hyphens=False)
+    return Text("\n".join(lines), style=style)

@@ -218,3 +218,10 @@ def test_without_javascript_all_but_the_pictures_can_be_read(opened, comparison)
     assert one.tab.locator("button:enabled:visible").count() == 0
     one.tab.locator("summary").first.click()
     assert one.tab.get_by_text("d1g357").first.is_visible()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_long_name_is_folded(opened, width):
+    name = opened(width).tab.locator("#table-main tbody th").first
+    wide = "e => { e.textContent = 'long-'.repeat(30); return e.getBoundingClientRect().width }"
+    assert name.evaluate(wide) < width / 2
