@@ -1,6 +1,7 @@
 """`runs`, `show`, `cases`: what was run, and what there is to know of one run."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -87,6 +88,10 @@ def test_show_by_method_by_name_and_by_folder(ubench: Ubench, two_runs: Result, 
     assert by_method == ubench("show", run.name).out == ubench("show", run).out
     assert "label-free  yes" in by_method
     assert "levels" in by_method
+    assert re.search(
+        r"images      train \(none\), valid \(none\), test \([0-9a-f]{12}\)", ubench("show", "threshold").out
+    )
+    assert "(none)" not in by_method
     record = ubench("show", "tiny", "--json").json
     assert [score["case"] for score in record["scores"]] == record["cases"]
     assert "no run 'tny' in runs. Did you mean 'tiny'?" in error_line(ubench("show", "tny"))

@@ -200,6 +200,12 @@ def test_sets_of_friedman(make):
         ["=cmd", "4.00", "C"],
     ]
     assert table.notes[0] == "DSC: Friedman's chi-square 12.50, p=.006, n=10; critical difference of mean ranks 1.48"
+    assert "methods that share a letter are not told apart at .05" in table.notes
+    found = make().statistics
+    untested = tuple(replace(one, critical_difference=None, reason="why not") for one in found.friedman)
+    plain = table_named(make(statistics=replace(found, friedman=untested)), "friedman")
+    assert plain.notes[0] == "DSC: no test (why not), n=10"
+    assert not any("letter" in note for note in plain.notes)
 
 
 def test_rankings(make):

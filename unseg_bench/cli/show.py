@@ -1,5 +1,6 @@
 """`ubench show`: all there is to know of one run."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -22,6 +23,8 @@ WIDTH = 12
 """Of the column with what a line is about."""
 DIGITS = 12
 """So many of a digest's 64 are shown; --json has all."""
+_NO_IMAGES = hashlib.sha256().hexdigest()
+"""Digest of a part from which a method was given nothing."""
 
 
 @app.command(
@@ -136,7 +139,8 @@ def _print_provenance(record: Mapping[str, Any]) -> None:
     weights, images = record.get("weights", {}), record.get("images", {})
     machine, versions = record["machine"], record["versions"]
     _line("weights", ", ".join(f"{name} ({digest[:DIGITS]})" for name, digest in weights.items()) or "none")
-    _line("images", ", ".join(f"{part} ({digest[:DIGITS]})" for part, digest in images.items()))
+    seen = {part: "none" if digest == _NO_IMAGES else digest[:DIGITS] for part, digest in images.items()}
+    _line("images", ", ".join(f"{part} ({digest})" for part, digest in seen.items()))
     _line("machine", f"{machine['system']}, {machine['processor']}, {count_text(machine['cpus'], 'core')}")
     _line("versions", ", ".join(f"{name} {versions[name]}" for name in ("unseg-bench", "python", "torch")))
     _line("begun", str(record["started"]).replace("T", " ")[:19] + " UTC")

@@ -115,7 +115,8 @@ def friedman_table(comparison: Comparison, statistics: Statistics) -> TextTable:
         sections=(TextSection(rows),),
         notes=(
             *map(_friedman_note, tests),
-            "methods that share a letter are not told apart at .05; rank 1 is the best, within each case",
+            *(["methods that share a letter are not told apart at .05"] if any(letters) else []),
+            "mean rank: over cases, of the rank within the case; 1 is the best",
         ),
         warnings=warnings(comparison),
     )
