@@ -91,7 +91,7 @@ def test_show_by_method_by_name_and_by_folder(ubench: Ubench, two_runs: Result, 
     assert re.search(
         r"images      train \(none\), valid \(none\), test \([0-9a-f]{12}\)", ubench("show", "threshold").out
     )
-    assert "(none)" not in by_method
+    assert "train (none)" not in by_method
     record = ubench("show", "tiny", "--json").json
     assert [score["case"] for score in record["scores"]] == record["cases"]
     assert "no run 'tny' in runs. Did you mean 'tiny'?" in error_line(ubench("show", "tny"))
