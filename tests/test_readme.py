@@ -111,6 +111,12 @@ def test_commands_for_a_method_of_ones_own_work_in_order(patients, tmp_path):
         done = ubench(tmp_path, command + (small if " run " in command else ""))
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     assert "mine" in done.stdout
+    shown = COMMANDS[start + 4 :]
+    assert [command.split()[1] for command in shown] == ["audit", "compare", "compare", "report"]
+    for command in shown:
+        done = ubench(tmp_path, command)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    assert {path.name for path in tmp_path.iterdir()} >= {"table.tex", "cases.csv", "report.html"}
 
 
 def test_the_first_commands_of_the_readme_are_the_ones_of_the_help():

@@ -1,7 +1,7 @@
 "use strict";
 
 const CANVAS_WIDTH = 450; // at least so many canvas pixels, so that outlines are sharp
-const REFERENCE = "#ffd23f";
+const REFERENCE = "#ff3b47";
 const PREDICTION = "#4cc3ff";
 
 /* Tables: a click on a heading sorts by that column, another one the other way round. */
