@@ -34,8 +34,8 @@ from unseg_bench.data.supervision import Supervision
 from unseg_bench.plugins.context import Artifact, Input, Stage
 from unseg_bench.plugins.manager import load_plugins
 from unseg_bench.run.device import pick_device
-from unseg_bench.run.progress import Silent
 from unseg_bench.run.plan import RunPlan, plan_runs
+from unseg_bench.run.progress import Silent
 from unseg_bench.run.settings import make_settings, parse_assignments
 from unseg_bench.run.stages import Call, StageCache, read_seconds
 

@@ -75,9 +75,7 @@ def show_plans(plans: list[RunPlan], *, as_json: bool) -> None:
         print_plans(described)
 
 
-def run_all(
-    plans: list[RunPlan], plugins: "Plugins", runs: Path, *, force: bool, strict: bool, as_json: bool
-) -> int:
+def run_all(plans: list[RunPlan], plugins: "Plugins", runs: Path, *, force: bool, strict: bool, as_json: bool) -> int:
     """Run and score every plan, print the table, and return the exit code: that of the first failure, or 0.
 
     `strict` ends at the first failure, be it of a case or of a run.
