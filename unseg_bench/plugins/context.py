@@ -1,6 +1,6 @@
 """What a method can ask of the harness while it runs: stages, labels (if declared), progress."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -141,6 +141,13 @@ class Context(Protocol):
 
     def note(self, event: str, values: Mapping[str, Any]) -> None:
         """Write a line to the run's log.jsonl (JSON values)."""
+        ...
+
+    def table(self, name: str, rows: Sequence[Mapping[str, str | float | bool | None]]) -> None:
+        """Write `tables/<name>.csv` into the run's folder, replacing it: one line a row, the names of the first on top.
+
+        `name`: letters, digits, '-' and '_'. Raises ValueError for another name, and where rows differ in their names.
+        """
         ...
 
     def progress(self, done: int, total: int, note: str = "") -> None:

@@ -10,6 +10,8 @@ from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Mask, Volume
 from unseg_bench.plugins.context import Context
+from unseg_bench.plugins.explain import Explanation
+from unseg_bench.plugins.studies import Study
 
 
 class MethodOptions(BaseModel):
@@ -23,13 +25,15 @@ class Method(ABC):
 
     `name` appears in tables. `supervision` is the most that the method may read of labels; `context.labels` refuses
     the rest. `floor` marks a rule so simple that a learned method must beat it. `presets` are named sets of options:
-    dotted or nested names, as in a settings file; 'paper' is the default on real data, 'demo' on the phantom.
+    dotted or nested names, as in a settings file; 'paper' is the default on real data, 'demo' on the phantom. `studies`
+    are named ablations for `ubench ablate`; the first is the one that it takes when none is named.
     """
 
     name: ClassVar[str]
     supervision: Supervision = Supervision.NONE
     floor: ClassVar[bool] = False
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    studies: ClassVar[Mapping[str, Study]] = {}
     Options: ClassVar[type[MethodOptions]] = MethodOptions
 
     def __init__(self, options: MethodOptions) -> None:
@@ -41,3 +45,10 @@ class Method(ABC):
     @abstractmethod
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Return the whole tumour of one case as a bool array of the volume's shape; the volume must stay untouched."""
+
+    def explain(self, volume: Volume, context: Context) -> Explanation | None:
+        """Return the steps to the answer for one case, of any part, for `ubench show RUN --case ID`; None: no pictures.
+
+        Called after `fit`, as `segment` is; it must not change what `segment` returns.
+        """
+        return None
