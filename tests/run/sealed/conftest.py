@@ -20,6 +20,7 @@ from unseg_bench.run.sealed.sealing import kernel_obstacle
 from unseg_bench.run.settings import make_settings
 
 DRIVER = """
+import signal
 import sys
 from pathlib import Path
 from unseg_bench.plugins.manager import load_plugins
@@ -27,6 +28,8 @@ from unseg_bench.run.plan import plan_runs
 from unseg_bench.run.progress import Silent
 from unseg_bench.run.runner import execute
 from unseg_bench.run.settings import make_settings
+# What starts the tests in the background (nohup, a shell's &) may have it ignored, which children inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 settings = make_settings(eval(sys.argv[1]))
 execute(plan_runs(settings, load_plugins(), Path(sys.argv[2]))[0], Silent())
 """
