@@ -48,8 +48,8 @@ def ubench(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
 
 
-def test_the_guide_has_four_methods_and_every_python_block_has_a_file_name():
-    assert METHODS == ["bright.py", "smooth.py", "mixture.py", "best_threshold.py"]
+def test_the_guide_has_five_methods_and_every_python_block_has_a_file_name():
+    assert METHODS == ["bright.py", "smooth.py", "mixture.py", "tuned.py", "maybe.py"]
     assert GUIDE.read_text().count("```python") == len(BLOCKS)
 
 
@@ -91,5 +91,5 @@ def test_check_run_and_compare_from_the_command_line(files, cohort):
     assert ran.returncode == 0, ran.stdout + ran.stderr
     table = ubench("compare", "--by-size")
     assert table.returncode == 0, table.stdout + table.stderr
-    for name in ("bright", "smooth", "mixture", "best-threshold", "threshold"):
+    for name in ("bright", "smooth", "mixture", "tuned", "maybe", "threshold"):
         assert name in table.stdout

@@ -30,6 +30,27 @@ def test_a_method_in_a_file_shows_its_options_and_presets(ubench: Ubench, tiny: 
     }
 
 
+def test_a_method_that_reads_by_its_options_says_what_each_preset_reads(ubench: Ubench, tmp_path: Path) -> None:
+    (tmp_path / "maybe.py").write_text(
+        "from unseg_bench import Method, MethodOptions, Supervision\n"
+        "class MaybeOptions(MethodOptions):\n"
+        "    read: bool = False\n"
+        "class Maybe(Method):\n"
+        "    'Reads slices where it is told to.'\n"
+        "    name, Options = 'maybe', MaybeOptions\n"
+        "    presets = {'paper': {}, 'reference-code': {'read': True}}\n"
+        "    supervision = property(lambda self: Supervision.SLICE_LABELS if self.options.read else Supervision.NONE)\n"
+        "    def segment(self, volume, context):\n"
+        "        return volume.brain\n",
+        encoding="utf-8",
+    )
+    told = ubench("methods", tmp_path / "maybe.py", "--json").json
+    assert told["supervision"] == "by its options"
+    assert told["supervision_by_preset"] == {"paper": "none", "reference-code": "slice-labels"}
+    shown = [" ".join(line.split()) for line in ubench("methods", tmp_path / "maybe.py").out.splitlines()]
+    assert {"labels it reads by its options", "none (paper)", "slice-labels (reference-code)"} <= set(shown)
+
+
 def test_every_method_and_data_set_can_be_shown(ubench: Ubench) -> None:
     for command in ("methods", "datasets"):
         for one in ubench(command, "--json").json:

@@ -1,3 +1,5 @@
+import re
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -13,8 +15,10 @@ GRANTED = {
     Supervision.NONE: {"mask": "", "slice-labels": ""},
     Supervision.SLICE_LABELS: {"mask": "", "slice-labels": "abc"},
     Supervision.VALIDATION_MASKS: {"mask": "c", "slice-labels": "c"},
+    Supervision.SLICE_LABELS_AND_VALIDATION_MASKS: {"mask": "c", "slice-labels": "abc"},
     Supervision.MASKS: {"mask": "abc", "slice-labels": "abc"},
     Supervision.PROMPTS_FROM_MASKS: {"mask": "abcde", "slice-labels": "abcde"},
+    Supervision.TEST_MASKS: {"mask": "abcde", "slice-labels": "abcde"},
 }
 
 
@@ -41,7 +45,9 @@ def test_what_was_declared_is_granted_and_written_down_and_the_rest_refused(smal
         if case_id in GRANTED[supervision][kind]:
             assert ask(case_id, "a test").dtype == np.bool_
         else:
-            with pytest.raises(LabelAccessError, match=f"{kind} of case {case_id}.*'a test'.*'{supervision}'"):
+            with pytest.raises(
+                LabelAccessError, match=f"{kind} of case {case_id}.*'a test'.*'{re.escape(supervision)}'"
+            ):
                 ask(case_id, "a test")
     assert [(entry["case"], entry["kind"], entry["purpose"]) for entry in ledger] == [
         (case_id, kind, "a test") for case_id in GRANTED[supervision][kind]
@@ -51,7 +57,7 @@ def test_what_was_declared_is_granted_and_written_down_and_the_rest_refused(smal
 
 def test_a_refused_read_opens_no_file(small, store, monkeypatch):
     monkeypatch.setattr("unseg_bench.data.labels.read_labels", lambda _: pytest.fail("opened a reference"))
-    with pytest.raises(LabelAccessError, match="needs one of: masks, prompts-from-masks"):
+    with pytest.raises(LabelAccessError, match="needs one of: masks, prompts-from-masks, test-masks"):
         door_of(small, store, Supervision.NONE, []).mask("a", "peeking")
 
 

@@ -200,6 +200,27 @@ class WantsMoreThanSlices(Good):
         context.labels.mask(validation.case_ids[0], "checkpoint")
 
 
+class ByItsOptions(Good):
+    """Reads what its options say, and declares that."""
+
+    presets: ClassVar = {"check": {}, "paper": {"quantile": 0.9}}
+
+    @property
+    def supervision(self):
+        return Supervision.NONE if self.options.quantile == 0.95 else Supervision.SLICE_LABELS
+
+    def fit(self, training, validation, context):
+        super().fit(training, validation, context)
+        if self.options.quantile != 0.95:
+            context.labels.slice_labels(training.case_ids[0], "classifier")
+
+
+class WrongInOnePreset(ByItsOptions):
+    @property
+    def supervision(self):
+        return Supervision.NONE if self.options.quantile == 0.95 else "slices"
+
+
 class NeverTheSameTwice(Good):
     def fit(self, training, validation, context):
         options = LevelOptions(nonce=uuid.uuid4().hex)
@@ -256,6 +277,7 @@ class FailsOnTheSecondFit(Good):
         (Peeks, "supervision", r"declares 'none' but asked for the mask of test-6 \(tuning\) and \d more"),
         (PeeksAtTest, "supervision", "declares 'masks' but asked for the mask of test-6"),
         (WantsMoreThanSlices, "supervision", "declares 'slice-labels' but asked for the mask of valid-4"),
+        (WrongInOnePreset, "supervision", "with the preset 'paper', `supervision` must be one of .*, not 'slices'"),
         (NeverTheSameTwice, "resumes", "stages when undisturbed"),
         (FailsOnTheSecondFit, "resumes", "already fitted"),
     ],
@@ -284,6 +306,15 @@ def test_what_is_declared_is_granted():
     results = {result.name: result for result in check_method(Supervised)}
     assert results["supervision"].passed
     assert results["supervision"].detail == "read 3 labels, first the mask of train-1 (loss)"
+
+
+def test_supervision_may_depend_on_options():
+    for quantile, level, read in ((0.95, "none", "read no label"), (0.9, "slice-labels", "read 1 labels")):
+        results = check_method(ByItsOptions, LevelOptions(quantile=quantile))
+        assert failed(results) == {}
+        detail = {result.name: result.detail for result in results}
+        assert detail["supervision"].startswith(read)
+        assert ByItsOptions(LevelOptions(quantile=quantile)).supervision == level
 
 
 def test_nothing_is_tried_with_options_that_do_not_hold():

@@ -1,6 +1,6 @@
 """`ubench methods`: which there are, and what each can be told."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -54,11 +54,13 @@ def _list_all(plugins: "Plugins", *, as_json: bool) -> None:
 def _show(plugins: "Plugins", method: "type[Method]", *, as_json: bool) -> None:
     options = describe_options(method.Options)
     if as_json:
-        print_json({**_facts(plugins, method), "options": options})
+        print_json({**_facts(plugins, method), "supervision_by_preset": _levels(method), "options": options})
         return
     console = stdout()
     console.print(f"[bold]{method.name}[/bold]  {first_line(method)}")
     say(f"labels it reads  {_supervision(method)}")
+    for preset, level in _levels(method).items():
+        say(f"                 {level} ({preset})")
     say(f"from             {plugins.sources[method.name]}")
     say(f"presets          {', '.join(method.presets) or 'default'}")
     say()
@@ -95,3 +97,12 @@ def _supervision(method: "type[Method]") -> str:
     """Return the declared supervision; a method may make it depend on its options, then it is told at the run."""
     value: object = method.supervision
     return "by its options" if isinstance(value, property) else str(value)
+
+
+def _levels(method: "type[Method]") -> dict[str, str]:
+    """Return the supervision with each preset's options where it depends on them, else nothing."""
+    from unseg_bench.plugins.presets import preset_options
+
+    if not isinstance(cast("object", method.supervision), property):
+        return {}
+    return {preset: str(method(preset_options(method, preset)).supervision) for preset in method.presets or ["default"]}

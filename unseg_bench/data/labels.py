@@ -30,12 +30,18 @@ MASK_PARTS: dict[Supervision, tuple[str, ...]] = {
     Supervision.NONE: (),
     Supervision.SLICE_LABELS: (),
     Supervision.VALIDATION_MASKS: ("valid",),
+    Supervision.SLICE_LABELS_AND_VALIDATION_MASKS: ("valid",),
     Supervision.MASKS: _TRAINING,
     Supervision.PROMPTS_FROM_MASKS: _EVERYWHERE,
+    Supervision.TEST_MASKS: _EVERYWHERE,
 }
 """Of which parts a method may read masks; 'other' is a case outside the split."""
 
-SLICE_LABEL_PARTS: dict[Supervision, tuple[str, ...]] = {**MASK_PARTS, Supervision.SLICE_LABELS: _TRAINING}
+SLICE_LABEL_PARTS: dict[Supervision, tuple[str, ...]] = {
+    **MASK_PARTS,
+    Supervision.SLICE_LABELS: _TRAINING,
+    Supervision.SLICE_LABELS_AND_VALIDATION_MASKS: _TRAINING,
+}
 """Of which parts a method may read slice labels: they follow from masks, so where masks are granted they are too."""
 
 

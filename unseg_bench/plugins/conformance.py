@@ -113,10 +113,16 @@ def _declaration(method: type[Method]) -> str:
     name: object = getattr(method, "name", None)
     if not isinstance(name, str) or not name.strip():
         raise Broken("the class attribute `name` must be a text that is not empty")
-    supervision = cast("object", method(preset_options(method, CHECK)).supervision)
+    return f"'{name}', supervision '{_level(method, CHECK)}'"
+
+
+def _level(method: type[Method], preset: str) -> Supervision:
+    """Return what the method declares with a preset's options: it may choose its supervision by them."""
+    supervision = cast("object", method(preset_options(method, preset)).supervision)
     if not isinstance(supervision, Supervision):
-        raise Broken(f"`supervision` must be one of Supervision's values, not {supervision!r}")
-    return f"'{name}', supervision '{supervision}'"
+        where = "" if preset == CHECK else f"with the preset '{preset}', "
+        raise Broken(f"{where}`supervision` must be one of Supervision's values, not {supervision!r}")
+    return supervision
 
 
 def _method_options(method: type[Method]) -> str:
@@ -173,6 +179,8 @@ def _input_untouched(trial: _Trial) -> str:
 
 def _supervision(trial: _Trial) -> str:
     labels = trial.first.context.labels
+    for preset in trial.theatre.method.presets:
+        _level(trial.theatre.method, preset)
     if labels.refused:
         more = f" and {len(labels.refused) - 1} more" if len(labels.refused) > 1 else ""
         declared = trial.first.fitted.supervision

@@ -276,3 +276,29 @@ def test_environment_is_not_handed_down(bench, monkeypatch):
     assert environment["OMP_NUM_THREADS"] == "1"
     assert not Path(environment["HOME"]).exists()
     assert "sealed/rooms" in environment["HOME"]
+
+
+BY_ITS_OPTIONS = """
+class Options(MethodOptions):
+    read: bool = False
+
+class Mine(Method):
+    name = "mine"
+    Options = Options
+    @property
+    def supervision(self):
+        return Supervision.SLICE_LABELS if self.options.read else Supervision.NONE
+    def fit(self, training, validation, context):
+        if self.options.read:
+            context.labels.slice_labels(training.case_ids[0], "classifier")
+    def segment(self, volume, context):
+        return volume.brain
+"""
+
+
+def test_a_method_whose_supervision_depends_on_options_is_sealed_where_it_declares_none(bench):
+    bench.method(BY_ITS_OPTIONS)
+    free, reading = bench.run(), bench.run(set={"read": True})
+    assert (free.record["supervision"], label_free(free.record)) == ("none", "yes (sealed)")
+    assert (reading.record["supervision"], label_free(reading.record)) == ("slice-labels", "no: 1 slice-labels")
+    assert "declares supervision 'slice-labels'" in reading.record["seal"]["reason"]
