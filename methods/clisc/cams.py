@@ -63,7 +63,7 @@ def _maps(
     for start in range(0, len(pictures), options.batch):
         part = slice(start, start + options.batch)
         images = network_input(resize(pictures[part], (size, size)).to(device))
-        cam = layer_cam(network, images, options.layer).cpu().numpy()
+        cam = layer_cam(network, images, options.layer)[0].cpu().numpy()
         maps[part] = resize(cam, (pictures.shape[1], pictures.shape[2])).numpy()
     return np.clip(maps, 0.0, 1.0)
 

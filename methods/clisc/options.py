@@ -1,6 +1,6 @@
 """CLISC's options, one group a step; a stage is given its own group and nothing else."""
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import Field
 
@@ -17,9 +17,14 @@ PAPER_TUMOUR = (
     "surroundings"
 )
 
+Answer: TypeAlias = Literal["unet", "raw-cam", "amda-cam", "sam"]
+CamFormula: TypeAlias = Literal["layer-cam", "channel-mean"]
+PromptKind: TypeAlias = Literal["points", "box", "both"]
+PointRule: TypeAlias = Literal["paper", "authors-code"]
+
 
 class ClipOptions(MethodOptions):
-    """Slice labels. Several captions of a class are averaged; the defaults are the paper's two."""
+    """Probability of a tumour, a slice. Several captions of a class are averaged; the defaults are the paper's two."""
 
     model: str = "ViT-B-32"
     pretrained: str = "openai"
@@ -30,33 +35,60 @@ class ClipOptions(MethodOptions):
     """Slices with less than this share of the largest slice's brain area are left out everywhere."""
 
 
+class LabelOptions(MethodOptions):
+    """From probability to label: 'argmax' (paper), or 'confident' (authors' code): unsure slices are left out, the
+    others follow the majority of their neighbours.
+    """
+
+    rule: Literal["argmax", "confident"] = "argmax"
+    confidence: float = Field(default=0.6, ge=0.5, lt=1)
+    """Of the rule 'confident': the larger probability must reach it."""
+
+
 class ClassifierOptions(MethodOptions):
     """Both slice classifiers. `weights`: ImageNet weights by name, for the ResNet-50. `width`: of the small network."""
 
     network: Literal["resnet50", "small-resnet"] = "resnet50"
     weights: str | None = "resnet50-imagenet-v1"
+    head: Literal["linear", "mlp"] = "linear"
+    """'mlp' (authors' code): linear to 256, ReLU, dropout 0.5, linear to 2."""
     width: int = Field(default=16, ge=4)
     image_size: int = Field(default=224, ge=32)
     scaling: Scaling = "slice"
     epochs: int = Field(default=200, ge=1)
     batch: int = Field(default=8, ge=2)
     learning_rate: float = Field(default=1e-4, gt=0)
-    schedule: Literal["constant", "one-cycle"] = "constant"
+    schedule: Literal["constant", "step", "one-cycle"] = "constant"
+    """'step' (authors' code): a tenth after every seven epochs."""
     mirror: bool = False
     """Reflect every other slice left to right."""
+    keep: Literal["last", "best-by-true-slices"] = "last"
+    """The last epoch, or (authors' code) that with the best accuracy on validation slices labelled by their reference:
+    label use, slice labels of the validation part."""
 
 
 class CamOptions(MethodOptions):
-    """Layer-CAM of the tumour logit at `layer`."""
+    """The classifier's map of the tumour logit at `layer`."""
 
     layer: str = "layer3"
+    formula: CamFormula = "layer-cam"
+    """'layer-cam': each position's own gradient; 'channel-mean': the mean gradient a channel (paper, eq. 2)."""
+    slices: Literal["clip", "classifier"] = "clip"
+    """Which slices have a map: those that CLIP called tumour (paper), or the classifier (authors' code)."""
+    true_slices: bool = False
+    """Training and validation slices without tumour in the reference have no map (authors' code): label use, slice
+    labels."""
     batch: int = Field(default=32, ge=1)
 
 
 class RegionOptions(MethodOptions):
-    """CAM to region, without labels: above a 'fixed' `level` of each slice's range or 'otsu' of the case; clean-up."""
+    """From CAM to region: above a level, then a clean-up.
 
-    rule: Literal["fixed", "otsu"] = "fixed"
+    `rule`: a 'fixed' `level` of each slice's range; 'otsu' of the case's CAM inside the brain; 'validation-dice'
+    (authors' code): the level of 0.05, 0.10 ... 0.80 with the best mean Dice against validation masks: label use, masks.
+    """
+
+    rule: Literal["fixed", "otsu", "validation-dice"] = "fixed"
     level: float = Field(default=0.5, gt=0, lt=1)
     opening: bool = True
     keep_share: float = Field(default=1 / 3, ge=0, le=1)
@@ -78,9 +110,16 @@ class AmdaOptions(MethodOptions):
 
 
 class PromptOptions(MethodOptions):
-    """Box, centre and corners of a region; the box can be widened."""
+    """What SAM is asked with, from the region of a slice: its 'box', 'points', or 'both' (paper).
 
+    `points`: the box's centre as foreground ('paper'), or five points of the region's brighter half ('authors-code');
+    the box's corners are background in both.
+    """
+
+    kind: PromptKind = "both"
+    points: PointRule = "paper"
     dilation_px: int = Field(default=0, ge=0)
+    """Each side of the box is moved out by so many pixels; the authors' code: 10."""
 
 
 class SamOptions(MethodOptions):
@@ -95,9 +134,16 @@ class SamOptions(MethodOptions):
 
 
 class S3fOptions(MethodOptions):
-    """SAM-based filtering: cases below the `beta`-th percentile of similarity leave the second round."""
+    """Self-training with SAM-based filtering: cases below the `beta`-th percentile of similarity leave the next round.
+
+    0 keeps all cases ('without S3F').
+    """
 
     beta: float = Field(default=20.0, ge=0, lt=100)
+    dilation_px: int | None = Field(default=None, ge=0)
+    """Of the boxes around predictions; None: as `prompts.dilation_px`. The authors' code: 0."""
+    component: Literal["all", "largest", "surest"] | None = None
+    """Which component of a training prediction is kept; None: as `inference.component`. The authors' code: largest."""
 
 
 class PredictOptions(MethodOptions):
@@ -121,11 +167,23 @@ class SamStageOptions(MethodOptions):
     sam: SamOptions
 
 
+class FilterOptions(MethodOptions):
+    """What the stage 's3f' reads."""
+
+    beta: float
+
+
 class CliscOptions(MethodOptions):
     """All options; the defaults are the paper's. `spacing_mm`: isotropic working grid, None for the image's own."""
 
     spacing_mm: float | None = Field(default=None, gt=0)
+    answer: Answer = "unet"
+    """What segments a case: the last U-Net, or, for ablations, what comes before it, applied to the case itself: the
+    first classifier's 'raw-cam', the second one's 'amda-cam', or 'sam' prompted by that."""
+    rounds: int = Field(default=2, ge=1)
+    """Trainings of the U-Net: 1 is 'without self-training', 2 the paper's; each later one learns predictions."""
     clip: ClipOptions = ClipOptions()
+    labels: LabelOptions = LabelOptions()
     classifier: ClassifierOptions = ClassifierOptions()
     cam: CamOptions = CamOptions()
     region: RegionOptions = RegionOptions()

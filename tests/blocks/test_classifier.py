@@ -52,7 +52,7 @@ def test_it_learns_where_a_bright_square_is() -> None:
         optimizer.zero_grad()
         functional.cross_entropy(network(network_input(pictures)), labels).backward()
         optimizer.step()
-    cam = layer_cam(network.eval(), network_input(pictures[labels == 1]), "layer3").mean(0)
+    cam = layer_cam(network.eval(), network_input(pictures[labels == 1]), "layer3")[0].mean(0)
     inside = cam[8:16, 20:32].mean()
     assert inside > 3 * cam.mean()
     assert network(network_input(pictures)).argmax(1).eq(labels).float().mean() == pytest.approx(1.0)

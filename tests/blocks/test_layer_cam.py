@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from unseg_bench.blocks.layer_cam import layer_cam, otsu_level
+from unseg_bench.blocks.layer_cam import CamFormula, layer_cam, otsu_level
 from unseg_bench.errors import RunError
 
 
@@ -20,22 +20,36 @@ def images() -> torch.Tensor:
     return torch.rand((3, 3, 96, 128), generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize(("layer", "logit"), [("layer3", 1), ("layer2", 0), ("layer4", 1)])
-def test_equals_pytorch_grad_cam(network: torch.nn.Module, images: torch.Tensor, layer: str, logit: int) -> None:
-    from pytorch_grad_cam import LayerCAM
+@pytest.mark.parametrize(
+    ("layer", "logit", "formula"),
+    [
+        ("layer3", 1, "layer-cam"),
+        ("layer2", 0, "layer-cam"),
+        ("layer4", 1, "layer-cam"),
+        # These weights see nothing of class 1 with one weight a channel: a map that is flat would compare nothing.
+        ("layer3", 0, "channel-mean"),
+        ("layer4", 0, "channel-mean"),
+    ],
+)
+def test_equals_pytorch_grad_cam(
+    network: torch.nn.Module, images: torch.Tensor, layer: str, logit: int, formula: CamFormula
+) -> None:
+    from pytorch_grad_cam import GradCAM, LayerCAM
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-    with LayerCAM(network, [network.get_submodule(layer)]) as theirs:
+    with {"layer-cam": LayerCAM, "channel-mean": GradCAM}[formula](network, [network.get_submodule(layer)]) as theirs:
         expected = theirs(images, [ClassifierOutputTarget(logit)] * len(images))
-    cam = layer_cam(network, images, layer, logit).numpy()
+    cam, logits = layer_cam(network, images, layer, logit, formula)
     assert cam.shape == (3, 96, 128)
     assert expected.std() > 0.01
-    np.testing.assert_allclose(cam, expected, atol=1e-5)
+    np.testing.assert_allclose(cam.numpy(), expected, atol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(logits, network(images))
 
 
 def test_pictures_of_a_batch_do_not_touch_each_other(network: torch.nn.Module, images: torch.Tensor) -> None:
-    together = layer_cam(network, images, "layer3")
-    alone = layer_cam(network, images[1:2], "layer3")
+    together, _ = layer_cam(network, images, "layer3")
+    alone, _ = layer_cam(network, images[1:2], "layer3")
     torch.testing.assert_close(together[1:2], alone, atol=1e-4, rtol=0)
 
 
@@ -56,7 +70,7 @@ def test_a_map_that_is_flat_is_all_zero() -> None:
     network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
     torch.nn.init.zeros_(network[0].weight)
     torch.nn.init.constant_(network[0].bias, 3.0)
-    assert not layer_cam(network, torch.rand(2, 1, 8, 8), "0").any()
+    assert not layer_cam(network, torch.rand(2, 1, 8, 8), "0")[0].any()
 
 
 def test_otsu_is_the_best_split_of_all() -> None:

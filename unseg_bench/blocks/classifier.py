@@ -8,10 +8,18 @@ from torchvision.models.resnet import BasicBlock
 from unseg_bench.blocks.resnet import normalise, resnet50
 
 ClassifierName: TypeAlias = Literal["resnet50", "small-resnet"]
+HeadName: TypeAlias = Literal["linear", "mlp"]
+"""What makes logits of the averaged features: one layer, or two with 256 units and dropout 0.5 between them."""
 
 
 def build_classifier(
-    name: ClassifierName, *, weights: str | None = None, offline: bool = False, width: int = 16, classes: int = 2
+    name: ClassifierName,
+    *,
+    weights: str | None = None,
+    offline: bool = False,
+    width: int = 16,
+    classes: int = 2,
+    head: HeadName = "linear",
 ) -> nn.Module:
     """Return a network (N, 3, S, S) -> logits (N, classes) with the layers 'layer1', 'layer2', 'layer3'.
 
@@ -19,8 +27,15 @@ def build_classifier(
     first and no pretrained weights. What is drawn comes from torch's global generator: see `training.seeded_torch`.
     """
     if name == "resnet50":
-        return resnet50(weights, classes, offline=offline)[0]
-    return SmallResNet(width, classes)
+        network = resnet50(weights, classes, offline=offline)[0]
+    else:
+        network = SmallResNet(width, classes)
+    if head == "mlp":
+        features = network.fc.in_features
+        network.set_submodule(
+            "fc", nn.Sequential(nn.Linear(features, 256), nn.ReLU(), nn.Dropout(0.5), nn.Linear(256, classes))
+        )
+    return network
 
 
 def network_input(pictures: Tensor) -> Tensor:

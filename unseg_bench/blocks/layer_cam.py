@@ -1,5 +1,7 @@
 """Layer-CAM: where in a picture a classifier sees what it names."""
 
+from typing import Literal, TypeAlias
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -8,14 +10,20 @@ from torch.nn import functional
 
 from unseg_bench.errors import RunError
 
+CamFormula: TypeAlias = Literal["layer-cam", "channel-mean"]
+"""How a channel is weighted: by its gradient at each position, or by the gradient's mean."""
 
-def layer_cam(network: nn.Module, images: Tensor, layer: str, logit: int = 1) -> Tensor:
-    """Class activation maps of a batch: (N, C, H, W) -> (N, H, W), each scaled to 0 ... 1 (all 0 where flat).
+
+def layer_cam(
+    network: nn.Module, images: Tensor, layer: str, logit: int = 1, formula: CamFormula = "layer-cam"
+) -> tuple[Tensor, Tensor]:
+    """Class activation maps of a batch (N, C, H, W), and its logits: (N, H, W), each 0 ... 1 (all 0 where flat).
 
     Each position of the activation of `layer` (a name as `network.get_submodule` takes it) is weighted by the ReLU of
     the gradient of the given logit there; the channels are summed, and the map is upsampled to the picture. `network`
     should be in evaluation mode, so that the pictures of a batch do not touch each other.
-    Source: Jiang et al., "LayerCAM", 2021, eqs. 6-8. Raises RunError when the layer's output is no feature map.
+    Source: Jiang et al., "LayerCAM", 2021, eqs. 6-8. With 'channel-mean' a channel has one weight, the mean of its
+    gradient (CLISC, eq. 2; Grad-CAM, Selvaraju et al., 2017). Raises RunError when the layer's output is no feature map.
     """
     kept: list[Tensor] = []
 
@@ -34,9 +42,10 @@ def layer_cam(network: nn.Module, images: Tensor, layer: str, logit: int = 1) ->
             (gradient,) = torch.autograd.grad(logits[:, logit].sum(), activation)
     finally:
         hook.remove()
-    weighted = (gradient.clamp(min=0) * activation.detach()).sum(dim=1, keepdim=True).clamp(min=0)
+    weight = gradient.clamp(min=0) if formula == "layer-cam" else gradient.mean(dim=(2, 3), keepdim=True)
+    weighted = (weight * activation.detach()).sum(dim=1, keepdim=True).clamp(min=0)
     upsampled = functional.interpolate(weighted, size=images.shape[-2:], mode="bilinear", align_corners=False)
-    return min_max(upsampled[:, 0])
+    return min_max(upsampled[:, 0]), logits.detach()
 
 
 def min_max(maps: Tensor) -> Tensor:

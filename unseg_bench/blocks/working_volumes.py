@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,12 +33,15 @@ def at_spacing(cohort: Cohort, spacing_mm: float | None, run: Callable[..., Arti
     if spacing_mm is None:
         return cohort
     volumes = run(resample_volumes, WorkingGrid(spacing_mm=spacing_mm), cohort=cohort)
-    digests: dict[str, str] = json.loads(volumes.path(_DIGESTS).read_text(encoding="utf-8"))
     spacing = (spacing_mm, spacing_mm, spacing_mm)
+
+    @cache
+    def digests() -> dict[str, str]:
+        return json.loads(volumes.path(_DIGESTS).read_text(encoding="utf-8"))
 
     def load(case_id: str) -> Volume:
         image, brain = (volumes.array(f"{case_id}.{part}").view(np.ndarray) for part in ("image", "brain"))
-        return Volume(case_id, image, brain, spacing, digests[case_id])
+        return Volume(case_id, image, brain, spacing, digests()[case_id])
 
     return Cohort(cohort.name, [(case_id, volumes.digest) for case_id in cohort.case_ids], load)
 
