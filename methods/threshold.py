@@ -63,6 +63,8 @@ class Threshold(Method):
             return volume.brain & (volume.image > otsu(volume.image[volume.brain], 2 if rule == "otsu" else 3))
         image = volume.image
         if rule.startswith("smooth"):
+            from unseg_bench.blocks.smoothing import smooth_inside
+
             image = smooth_inside(image, volume.brain, self.options.sigma_mm, volume.spacing_mm)
         level = _DEFAULT_CUT[rule] if cut is None else cut
         return volume.brain & (_standardised(image, volume.brain, robust=rule == "smooth-mad") > level)
@@ -87,16 +89,6 @@ def otsu(values: NDArray[np.floating[Any]], classes: Literal[2, 3] = 2, bins: in
     inner[0], inner[:, bins] = False, False
     _, upper = np.unravel_index(int(np.argmax(np.where(inner, pairs, -np.inf))), pairs.shape)
     return float(edges[int(upper)])
-
-
-def smooth_inside(image: Image, brain: Mask, sigma_mm: float, spacing_mm: tuple[float, float, float]) -> Image:
-    """Return the Gaussian mean (X, Y, Z) over the brain's voxels only, so that the brain's rim is not darkened."""
-    from scipy import ndimage
-
-    sigma = [sigma_mm / size for size in spacing_mm]
-    weight = ndimage.gaussian_filter(brain.astype(np.float32), sigma)
-    total = ndimage.gaussian_filter(np.where(brain, image, np.float32(0)), sigma)
-    return np.divide(total, weight, out=np.zeros_like(total), where=brain)
 
 
 def _standardised(image: Image, brain: Mask, *, robust: bool) -> Image:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.labels import MASK_PARTS, SLICE_LABEL_PARTS
+from unseg_bench.data.splits import PARTS
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Mask, Volume
 from unseg_bench.errors import LabelAccessError
@@ -87,7 +88,7 @@ class RecordingLabels:
         self.read: list[str] = []
         self.refused: list[str] = []
         self._supervision = supervision
-        self._part_of = {case.volume.case_id: part for part, cases in parts.items() for case in cases}
+        self._part_of = {case.volume.case_id: part for part in PARTS for case in parts.get(part, ())}
         self._references = {case.volume.case_id: case.reference for cases in parts.values() for case in cases}
 
     def mask(self, case_id: str, purpose: str) -> Mask:
@@ -205,6 +206,7 @@ class Theatre:
             "valid": [tiny_case("valid-4", 4)],
             "healthy": [tiny_case("healthy-5", 5, tumour=False)],
             "test": [tiny_case("test-6", 6), odd],
+            "no brain": [TinyCase(empty_volume(), empty_volume().empty_mask())],
         }
 
     @property
