@@ -8,7 +8,14 @@ import torch
 from torch import nn
 
 from unseg_bench.blocks import training
-from unseg_bench.blocks.training import fit_network, load_network, save_network, seeded_torch, step_generator
+from unseg_bench.blocks.training import (
+    Validation,
+    fit_network,
+    load_network,
+    save_network,
+    seeded_torch,
+    step_generator,
+)
 from unseg_bench.errors import RunError, WeightsError
 
 STEPS = 9
@@ -45,7 +52,9 @@ def loss_of(network, batch):
     return nn.functional.cross_entropy(network(batch[0]), batch[1])
 
 
-def train(work, *, optimizer_of=lambda p: torch.optim.Adam(p, 0.01), every_s=0.0, steps=STEPS, network=None):
+def train(
+    work, *, optimizer_of=lambda p: torch.optim.Adam(p, 0.01), every_s=0.0, steps=STEPS, network=None, validation=None
+):
     network = network or make_network()
     log = fit_network(
         network,
@@ -56,6 +65,7 @@ def train(work, *, optimizer_of=lambda p: torch.optim.Adam(p, 0.01), every_s=0.0
         steps=steps,
         work=work,
         checkpoint_every_s=every_s,
+        validation=validation,
     )
     return network, log
 
@@ -96,6 +106,48 @@ def test_finished_training_is_not_repeated(tmp_path):
     assert work.seen == []
     assert same(again, expected)
     assert len(log.losses) == STEPS
+
+
+def scripted(scores, seen):
+    """A validation whose scores are given; it keeps the weights that it saw, and disturbs what it can."""
+    given = iter(scores)
+
+    def score(network):
+        assert not network.training
+        torch.rand(3)
+        seen.append({key: value.clone() for key, value in network.state_dict().items()})
+        return next(given)
+
+    return Validation(score, every=2)
+
+
+def test_best_weights_are_kept_and_training_itself_is_not_disturbed(tmp_path):
+    last, plain = train(FakeWork(tmp_path / "plain"))
+    seen = []
+    network, log = train(FakeWork(tmp_path / "best"), validation=scripted([0.1, 0.7, 0.4, 0.7, 0.2], seen))
+    assert log.scores == [(2, 0.1), (4, 0.7), (6, 0.4), (8, 0.7), (9, 0.2)]
+    assert (log.kept_step, plain.kept_step) == (4, STEPS)
+    assert log.losses == plain.losses
+    assert all(torch.equal(value, seen[1][key]) for key, value in network.state_dict().items())
+    assert all(torch.equal(value, seen[-1][key]) for key, value in last.state_dict().items())
+    assert not network.training
+
+
+@pytest.mark.parametrize("killed_at", [1, 4, 5, 8, STEPS])
+def test_killed_training_keeps_the_same_best_weights(tmp_path, killed_at):
+    def by_weights(network):
+        return -abs(float(network[0].weight.sum()) - 0.04)
+
+    validation = Validation(by_weights, every=2)
+    expected, log = train(FakeWork(tmp_path / "undisturbed"), validation=validation)
+    assert log.kept_step == 4
+    with pytest.raises(KilledError):
+        train(FakeWork(tmp_path / "killed", killed_at), validation=validation)
+    resumed, resumed_log = train(FakeWork(tmp_path / "killed"), validation=validation)
+    finished, finished_log = train(FakeWork(tmp_path / "killed"), validation=validation)
+    assert same(resumed, expected)
+    assert same(finished, expected)
+    assert (resumed_log.scores, finished_log.scores) == (log.scores, log.scores)
 
 
 def test_state_of_the_global_generator_does_not_matter_and_is_kept(tmp_path):

@@ -31,16 +31,40 @@ Precision: TypeAlias = Literal["float32", "mixed"]
 
 @dataclass(slots=True)
 class TrainingLog:
-    """What a training did: the loss of each step, and the seconds that this process spent (resumed part only)."""
+    """What a training did: the loss of each step, and the seconds that this process spent (resumed part only).
+
+    `scores`: (steps done, score) of each validation, in order; empty where there was none.
+    """
 
     losses: list[float] = field(default_factory=list)
+    scores: list[tuple[int, float]] = field(default_factory=list)
     seconds: float = 0.0
+
+    @property
+    def kept_step(self) -> int:
+        """How many steps the weights that were kept have done: those of the (first) best score, else all."""
+        return max(self.scores, key=lambda one: one[1])[0] if self.scores else len(self.losses)
 
     @property
     def final_loss(self) -> float:
         """Mean loss of the last tenth of the steps."""
         tail = self.losses[-max(1, len(self.losses) // 10) :]
         return sum(tail) / len(tail)
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Chooses the weights that are kept: `score(network)` in evaluation mode, higher is better, first of equals.
+
+    Asked after every `every` steps and after the last one. It must be a pure function of the weights.
+    """
+
+    score: Callable[[nn.Module], float]
+    every: int
+
+    def is_due(self, done: int, steps: int) -> bool:
+        """Whether the network is to be scored after `done` of `steps` steps."""
+        return done % self.every == 0 or done == steps
 
 
 def step_seed(seed: int, step: int) -> int:
@@ -119,6 +143,7 @@ def fit_network(
     name: str = "network",
     checkpoint_every_s: float = 30.0,
     precision: Precision = "float32",
+    validation: Validation | None = None,
 ) -> TrainingLog:
     """Train `network` in place for `steps` steps on `work.device`; it is left in evaluation mode.
 
@@ -126,39 +151,96 @@ def fit_network(
     background thread, one step ahead. Torch's global generator is seeded anew at each step, so dropout is a function
     of the step too. Hence a training that was killed goes on from its last checkpoint (`work.scratch / name.pt`) and
     ends with the same weights, bit for bit on a CPU. Parameters that `requires_grad=False` freezes stay as they are.
+    The weights that are left are the last ones, or those that `validation` scored best (`TrainingLog.kept_step`).
 
     Raises RunError naming `name` and the step when the loss is not finite.
     """
     network.to(work.device)
     network.train()
-    optimizer = optimizer_of(p for p in network.parameters() if p.requires_grad)
+    state = _State(network, optimizer_of(p for p in network.parameters() if p.requires_grad))
     checkpoint = _Checkpoint(work.scratch / f"{name}.pt", steps, checkpoint_every_s)
-    log = TrainingLog()
-    first = checkpoint.load(network, optimizer, log, work.device)
+    first = checkpoint.load(state)
+    losses = _Losses(state.log.losses, name, work, steps)
     started = time.monotonic()
     with seeded_torch(work.seed):
-        for step, batch in _one_step_ahead(batch_for, first, steps):
+        for step, batch in _one_step_ahead(batch_for, first, steps, work.device):
             torch.manual_seed(step_seed(work.seed, step))
             if learning_rate_of is not None:
-                _set_learning_rate(optimizer, learning_rate_of(step))
+                _set_learning_rate(state.optimizer, learning_rate_of(step))
             moved = tuple(tensor.to(work.device, non_blocking=True) for tensor in batch)
-            log.losses.append(_update(network, moved, loss_of, optimizer, autocast(precision, work.device)))
-            _require_finite(log.losses[-1], name, step)
-            checkpoint.keep(step + 1, network, optimizer, log)
-            work.progress(step + 1, steps, f"loss {log.losses[-1]:.3f}")
-    log.seconds = time.monotonic() - started
+            losses.add(_update(network, moved, loss_of, state.optimizer, autocast(precision, work.device)))
+            if validation is not None and validation.is_due(step + 1, steps):
+                losses.settle()
+                state.judge(step + 1, validation)
+            if checkpoint.is_due(step + 1):
+                losses.settle()
+                checkpoint.write(step + 1, state)
+    state.log.seconds = time.monotonic() - started
+    if state.best is not None:
+        network.load_state_dict(state.best)
     network.eval()
-    return log
+    return state.log
 
 
-def _one_step_ahead(batch_for: Callable[[int], Batch], first: int, steps: int) -> Iterator[tuple[int, Batch]]:
-    """Yield (step, batch) in order; a background thread makes the next batch meanwhile."""
+@dataclass(slots=True)
+class _State:
+    """All that the next step and the result depend on. `best`: the weights of the best score so far, on the CPU."""
+
+    network: nn.Module
+    optimizer: Optimizer
+    log: TrainingLog = field(default_factory=TrainingLog)
+    best: dict[str, Tensor] | None = None
+
+    def judge(self, done: int, validation: Validation) -> None:
+        """Score the network after `done` steps and keep its weights if none were better."""
+        self.network.eval()
+        with torch.no_grad():
+            self.log.scores.append((done, validation.score(self.network)))
+        self.network.train()
+        if self.log.kept_step == done:
+            self.best = {key: value.detach().cpu().clone() for key, value in self.network.state_dict().items()}
+
+
+class _Losses:
+    """Reads losses off the device: on a GPU one step late, so that the next step is under way before this one ends."""
+
+    def __init__(self, read: list[float], name: str, work: Work, steps: int) -> None:
+        self._read, self._name, self._work, self._steps = read, name, work, steps
+        self._late = 0 if torch.device(work.device).type == "cpu" else 1
+        self._waiting: deque[Tensor] = deque()
+
+    def add(self, loss: Tensor) -> None:
+        """Take a step's loss, and read those that are ready."""
+        self._waiting.append(loss)
+        self._read_until(self._late)
+
+    def settle(self) -> None:
+        """Read all."""
+        self._read_until(0)
+
+    def _read_until(self, left: int) -> None:
+        while len(self._waiting) > left:
+            self._read.append(float(self._waiting.popleft()))
+            _require_finite(self._read[-1], self._name, len(self._read) - 1)
+            self._work.progress(len(self._read), self._steps, f"loss {self._read[-1]:.3f}")
+
+
+def _one_step_ahead(
+    batch_for: Callable[[int], Batch], first: int, steps: int, device: str
+) -> Iterator[tuple[int, Batch]]:
+    """Yield (step, batch) in order; a background thread makes the next batch meanwhile, where a GPU can fetch it."""
+    pinned = torch.device(device).type == "cuda"
+
+    def make(step: int) -> Batch:
+        batch = batch_for(step)
+        return tuple(tensor.pin_memory() for tensor in batch) if pinned else batch
+
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as loader:
-        upcoming = deque(loader.submit(batch_for, step) for step in range(first, min(first + 1, steps)))
+        upcoming = deque(loader.submit(make, step) for step in range(first, min(first + 1, steps)))
         for step in range(first, steps):
             batch = upcoming.popleft().result()
             if step + 1 < steps:
-                upcoming.append(loader.submit(batch_for, step + 1))
+                upcoming.append(loader.submit(make, step + 1))
             yield step, batch
 
 
@@ -168,16 +250,14 @@ def _update(
     loss_of: Callable[[nn.Module, Batch], Tensor],
     optimizer: Optimizer,
     precision: Any,  # noqa: ANN401 - a context manager of torch
-) -> float:
-    """Make one step of the optimiser and return the loss before it."""
+) -> Tensor:
+    """Make one step of the optimiser and return the loss before it, on the device."""
     optimizer.zero_grad(set_to_none=True)
     with precision:
         loss = loss_of(network, batch)
-    value = float(loss.detach())
-    if math.isfinite(value):
-        loss.backward()
-        optimizer.step()
-    return value
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
 
 
 def _require_finite(loss: float, name: str, step: int) -> None:
@@ -215,35 +295,41 @@ class _Checkpoint:
         self._path, self._steps, self._every_s = path, steps, every_s
         self._written = time.monotonic()
 
-    def keep(self, done: int, network: nn.Module, optimizer: Optimizer, log: TrainingLog) -> None:
-        """Write the state after `done` steps if it is time to."""
-        if done < self._steps and time.monotonic() - self._written < self._every_s:
-            return
-        state = {
+    def is_due(self, done: int) -> bool:
+        """Whether it is time to write after `done` steps."""
+        return done == self._steps or time.monotonic() - self._written >= self._every_s
+
+    def write(self, done: int, state: _State) -> None:
+        """Write the state after `done` steps."""
+        values = {
             "done": done,
             "steps": self._steps,
-            "network": network.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "losses": list(log.losses),
+            "network": state.network.state_dict(),
+            "optimizer": state.optimizer.state_dict(),
+            "losses": list(state.log.losses),
+            "scores": [list(one) for one in state.log.scores],
+            "best": state.best,
         }
         with whole_file(self._path) as temporary:
-            torch.save(state, temporary)
+            torch.save(values, temporary)
         self._written = time.monotonic()
 
-    def load(self, network: nn.Module, optimizer: Optimizer, log: TrainingLog, device: str) -> int:
-        """Put the last state into network, optimiser and log; return how many steps it had done (0: none kept)."""
+    def load(self, state: _State) -> int:
+        """Put the last state that was written into `state`; return how many steps it had done (0: none written)."""
         if not self._path.exists():
             return 0
-        state = torch.load(self._path, map_location=device, weights_only=True)
-        if state["steps"] != self._steps:
+        values = torch.load(self._path, map_location="cpu", weights_only=True)
+        if values["steps"] != self._steps:
             raise RunError(
-                f"{self._path} is a checkpoint of a training of {state['steps']} steps, not {self._steps}: "
+                f"{self._path} is a checkpoint of a training of {values['steps']} steps, not {self._steps}: "
                 "two trainings of one stage need different names"
             )
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        log.losses.extend(state["losses"])
-        return int(state["done"])
+        state.network.load_state_dict(values["network"])
+        state.optimizer.load_state_dict(values["optimizer"])
+        state.log.losses.extend(values["losses"])
+        state.log.scores.extend((int(done), float(score)) for done, score in values["scores"])
+        state.best = values["best"]
+        return int(values["done"])
 
 
 def save_network(path: Path, network: nn.Module) -> None:
