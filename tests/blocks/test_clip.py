@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from unseg_bench.blocks import clip
 from unseg_bench.blocks.clip import ClipScorer, as_bytes, clip_weights
-from unseg_bench.errors import WeightsError
+from unseg_bench.errors import SettingsError, WeightsError
 
 CAPTIONS = [["a normal brain", "a healthy brain"], ["a brain with a tumor"]]
 
@@ -146,3 +146,36 @@ def test_no_slices_and_no_captions(no_network):
     assert scorer.probabilities(np.zeros((0, 8, 8), np.uint8), CAPTIONS).shape == (0, 2)
     with pytest.raises(ValueError, match="non-empty list"):
         scorer.probabilities(pictures(8, 8), [[], ["a"]])
+
+
+def test_cosines_are_of_unit_vectors_whatever_the_pictures_sizes(no_network):
+    scorer = ClipScorer(pretrained="miniature", offline=True)
+    own = [pictures(96, 96, 1)[0], pictures(40, 40, 1)[0], pictures(40, 12, 1)[0]]
+    classes = scorer.class_features(CAPTIONS)
+    found = scorer.cosines(own, classes, batch_size=2)
+    np.testing.assert_allclose(found[:1], scorer.cosines(pictures(96, 96, 1), classes), atol=1e-6)
+    probabilities = torch.from_numpy(scorer.logit_scale * found[:1]).softmax(-1).numpy()
+    np.testing.assert_allclose(probabilities, scorer.probabilities(pictures(96, 96, 1), CAPTIONS), atol=1e-6)
+    assert found.shape == (3, 2)
+    assert (np.abs(found) <= 1).all()
+    assert scorer.cosines([], classes).shape == (0, 2)
+
+
+def test_a_class_is_the_mean_of_unit_vectors_or_of_the_encoders_own(no_network):
+    scorer = ClipScorer(pretrained="miniature", offline=True)
+    with torch.no_grad():
+        own = scorer.model.encode_text(open_clip.SimpleTokenizer()(CAPTIONS[0])).numpy()
+    unit = own / np.linalg.norm(own, axis=1, keepdims=True)
+    for equal, vectors in ((True, unit), (False, own)):
+        expected = vectors.mean(0) / np.linalg.norm(vectors.mean(0))
+        np.testing.assert_allclose(
+            scorer.class_features(CAPTIONS[:1], equal_weights=equal)[0], expected, rtol=1e-4, atol=1e-6
+        )
+    assert not np.allclose(unit.mean(0) / np.linalg.norm(unit.mean(0)), own.mean(0) / np.linalg.norm(own.mean(0)))
+
+
+def test_a_caption_that_clip_would_cut_is_refused(no_network):
+    scorer = ClipScorer(pretrained="miniature", offline=True)
+    scorer.class_features([["brain " * 75]])
+    with pytest.raises(SettingsError, match="has 78 tokens, CLIP reads 77"):
+        scorer.class_features([["brain " * 76]])

@@ -4,7 +4,7 @@ open_clip never touches the network here: weights come through `unseg_bench.bloc
 would have to be fetched are refused.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from unseg_bench.blocks.weights import WeightsFile, known_weights, load_into, resolve, resolve_entry
 from unseg_bench.blocks.weights_registry import WeightsEntry
-from unseg_bench.errors import WeightsError
+from unseg_bench.errors import SettingsError, WeightsError
 
 _OPENAI_NAMES = {"ViT-B-32": "clip-vit-b-32-openai", "ViT-B-16": "clip-vit-b-16-openai"}
 _BATCH = 64
@@ -48,18 +48,18 @@ class ClipScorer:
         if str(pretrained) == "miniature":
             self.weights = resolve("miniature-clip", offline=offline)
             model, preprocess = _miniature()
-            tokenizer: Callable[[list[str]], Tensor] = open_clip.SimpleTokenizer()
+            tokenizer = open_clip.SimpleTokenizer()
         else:
             config = _local_config(model_name)
             self.weights, tag = _resolve(model_name, str(pretrained), offline)
             quick = _needs_quick_gelu(self.weights, tag) if quick_gelu is None else quick_gelu
             model, preprocess = _full_size(model_name, tag, quick or bool(config.get("quick_gelu")))
-            tokenizer = cast("Any", open_clip.get_tokenizer(model_name))
+            tokenizer = open_clip.get_tokenizer(model_name)
         load_into(model, self.weights, f"CLIP {model_name}")
         self.model: Any = model.eval().to(device)
         self.device = device
         self._preprocess: Any = image_transform_v2(preprocess, is_train=False)
-        self._tokenizer = tokenizer
+        self._tokenizer: Any = tokenizer
 
     def probabilities(
         self, images: NDArray[np.generic], captions: Sequence[Sequence[str]], *, batch_size: int = _BATCH
@@ -69,33 +69,56 @@ class ClipScorer:
         `images` (N, H, W): uint8 as they are; float slices are scaled to 8 bit, each from its own minimum to its own
         maximum. Slices that are not square are padded to one with the grey of their corners, so that nothing is cut
         off. `captions` holds one list of captions a class. Softmax over classes of logit scale x cosine similarity
-        (CLISC, eq. 1).
+        (CLISC, eq. 1). Raises SettingsError for a caption that is longer than the model reads.
         """
-        with torch.no_grad():
-            classes = self.class_features(captions)
-            pictures = as_bytes(images)
-            rows = [
-                self._scores(pictures[start : start + batch_size], classes)
-                for start in range(0, len(pictures), batch_size)
-            ]
-        return np.concatenate(rows) if rows else np.zeros((0, len(captions)), np.float32)
+        classes = self.class_features(captions)
+        cosines = self.cosines(as_bytes(images), classes, batch_size=batch_size)
+        return (self.logit_scale * torch.from_numpy(cosines)).softmax(dim=-1).numpy()
+
+    @property
+    def logit_scale(self) -> float:
+        """What cosine similarities are multiplied by before a softmax over classes; 100 in OpenAI's models."""
+        return float(self.model.logit_scale.detach().exp())
 
     @torch.no_grad()
-    def class_features(self, captions: Sequence[Sequence[str]]) -> Tensor:
-        """One unit vector a class, (classes, D): the mean of its captions' unit vectors, scaled to unit length."""
+    def class_features(self, captions: Sequence[Sequence[str]], *, equal_weights: bool = True) -> Tensor:
+        """One unit vector a class, (classes, D): the mean of its captions' vectors, scaled to unit length.
+
+        `equal_weights`: the mean is of unit vectors, as in OpenAI's recipe; without, of the text encoder's own, in
+        which long vectors weigh more. Raises SettingsError for a caption that is longer than the model reads.
+        """
         if not captions or not all(captions):
             raise ValueError("captions: give one non-empty list of captions for each class")
         means = [
-            self.model.encode_text(self._tokenizer(list(group)).to(self.device), normalize=True).mean(0)
+            self.model.encode_text(self._tokens(group).to(self.device), normalize=equal_weights).mean(0)
             for group in captions
         ]
         return torch.nn.functional.normalize(torch.stack(means), dim=-1)
 
-    def _scores(self, pictures: NDArray[np.uint8], classes: Tensor) -> NDArray[np.float32]:
-        batch = torch.stack([self._preprocess(_square(picture)) for picture in pictures]).to(self.device)
-        features = self.model.encode_image(batch, normalize=True)
-        logits = self.model.logit_scale.exp() * features @ classes.T
-        return logits.softmax(dim=-1).cpu().numpy()
+    @torch.no_grad()
+    def cosines(
+        self, pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], classes: Tensor, *, batch_size: int = _BATCH
+    ) -> NDArray[np.float32]:
+        """Cosine similarity of pictures, each (H, W) uint8 of any size, to `classes` (classes, D), (N, classes).
+
+        Pictures that are not square are padded as in `probabilities`.
+        """
+        rows = [np.zeros((0, len(classes)), np.float32)]
+        for start in range(0, len(pictures), batch_size):
+            some = [self._preprocess(_square(picture)) for picture in pictures[start : start + batch_size]]
+            features = self.model.encode_image(torch.stack(some).to(self.device), normalize=True)
+            rows.append((features @ classes.T).cpu().numpy())
+        return np.concatenate(rows)
+
+    def _tokens(self, captions: Sequence[str]) -> Tensor:
+        """Tokens (captions, length); open_clip itself would cut what is too long without a word."""
+        length: int = self._tokenizer.context_length
+        for caption in captions:
+            if (found := len(self._tokenizer.encode(caption)) + 2) > length:
+                raise SettingsError(
+                    f"the caption {caption!r} has {found} tokens, CLIP reads {length}: make it shorter."
+                )
+        return self._tokenizer(list(captions))
 
 
 def as_bytes(images: NDArray[np.generic]) -> NDArray[np.uint8]:
