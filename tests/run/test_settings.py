@@ -75,6 +75,18 @@ def test_one_of_several_methods_can_be_meant():
     assert (both["one"].options.steps, both["two"].options.steps) == (6, 6)
 
 
+def test_hyphens_in_names_of_options_are_underscores():
+    class Spaced(One):
+        name = "spa-ced"
+        presets: ClassVar = {}
+
+        class Options(MethodOptions):
+            min_px: int = 1
+
+    for name in ("min-px", "min_px", "spa-ced:min-px"):
+        assert resolve({name: 3}, methods={"spa-ced": Spaced})["spa-ced"].options.min_px == 3
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

@@ -125,6 +125,7 @@ def resolve_method(
         assign(values, name, value)
     for name, value in settings.set.items():
         target, colon, own = name.rpartition(":")
+        own = own.replace("-", "_")  # `prompts-from`, as options of a command line are written
         if (colon and target not in {method.name, written}) or not _has(method.Options, own):
             continue
         assign(values, own, value)
