@@ -22,7 +22,7 @@ from unseg_bench.run.ledger import Ledger
 from unseg_bench.run.locks import hold
 from unseg_bench.run.performers import Images, InProcess, Performer
 from unseg_bench.run.plan import RunPlan
-from unseg_bench.run.progress import Reporter
+from unseg_bench.run.progress import Hushable, Reporter
 from unseg_bench.run.record import first_facts, utc_now
 from unseg_bench.run.sealed.cell import NotSealed, ProcessLost
 from unseg_bench.run.sealed.inspection import load_method
@@ -66,12 +66,14 @@ def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, force: bool, strict: 
     digests = {"train": training.digest, "valid": validation.digest, "test": images.test.digest}
     _forget_another_models_predictions(plan, digests)
     plan.folder.update({"images": digests})
-    with _performer(plan, images, store, reporter, force=force) as performer:
+    inner = Hushable(reporter)
+    with _performer(plan, images, store, inner, force=force) as performer:
         add_seal(plan.folder, performer.evidence(), anew=force)
         try:
             if plan.method.learns:
                 performer.fit()
-            _segment_all(plan, performer, images.test, store, reporter, failures, again=force)
+            with inner.hushed():
+                _segment_all(plan, performer, images.test, store, reporter, failures, again=force)
         finally:
             add_seal(plan.folder, performer.evidence())
 
