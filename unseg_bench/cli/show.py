@@ -13,6 +13,7 @@ import typer
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.describe import value_text
 from unseg_bench.cli.one_run import RunSelector, find_run, scores_or_warning
+from unseg_bench.cli.show_tables import print_first_rows, print_table, tables_as_json
 from unseg_bench.cli.text import AsJson, RunsFolder, count_text, path_text, print_json, say, seconds_text
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ _NO_IMAGES = hashlib.sha256().hexdigest()
     epilog=examples(
         ("ubench show clisc", "The newest run of a method."),
         ("ubench show runs/phantom/clisc-demo-seed0-1a2b3c4d --options", "One run, with all its options."),
+        ("ubench show clisc --table s3f", "One of the tables that the method wrote into its run."),
     ),
 )
 def show(
@@ -39,14 +41,21 @@ def show(
     options: Annotated[
         bool, typer.Option("--options", help="All options, not only those that differ from the preset's.")
     ] = False,
+    table: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this table of the method's own, with all its rows.")
+    ] = None,
     runs: RunsFolder = Path("runs"),
     as_json: AsJson = False,
 ) -> None:
-    """Show one run: how it was made, which labels it read and why, its stages, its scores."""
+    """Show one run: how it was made, which labels it read and why, its stages, its scores, its method's own tables."""
     run = find_run(selector, runs)
+    if table is not None:
+        print_table(run, table, as_json=as_json)
+        return
     scores = scores_or_warning(run)
     if as_json:
-        print_json({"run": str(run.path), **run.record, "scores": [asdict(score) for score in scores]})
+        tables = tables_as_json(run)
+        print_json({"run": str(run.path), **run.record, "scores": [asdict(score) for score in scores], **tables})
         return
     record = run.record
     _print_head(run, record, scores)
@@ -58,6 +67,7 @@ def show(
     _print_provenance(record)
     _print_stages(run)
     _print_cases_without_scores(record)
+    print_first_rows(run)
 
 
 def _line(name: str, text: str) -> None:

@@ -19,6 +19,7 @@ from unseg_bench.data.volume import Mask, Volume
 from unseg_bench.errors import LabelAccessError
 from unseg_bench.plugins.context import Artifact, Input, Stage
 from unseg_bench.plugins.method import Method, MethodOptions
+from unseg_bench.plugins.tables import Rows, table_text
 
 
 class Interruption(BaseException):
@@ -164,6 +165,10 @@ class RehearsalContext:
     def note(self, event: str, values: Mapping[str, Any]) -> None:
         """Check that the line could be written to a log; raises TypeError or ValueError otherwise."""
         json.dumps({"event": event, **values}, allow_nan=False)
+
+    def table(self, name: str, rows: Rows) -> None:
+        """Check that the table could be written; raises ValueError otherwise."""
+        table_text(name, rows)
 
     def progress(self, done: int, total: int, note: str = "") -> None:
         """Count, and raise Interruption when the time has come."""

@@ -7,12 +7,16 @@ from pydantic import BaseModel
 
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.labels import LabelDoor
+from unseg_bench.data.volume import Mask
 from unseg_bench.plugins.context import Artifact, Input, Stage
+from unseg_bench.plugins.tables import Rows
 from unseg_bench.run.desk import StageDesk, record_weights
 from unseg_bench.run.device import pick_device
 from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.mask_sources import MaskSources
 from unseg_bench.run.progress import Reporter
 from unseg_bench.run.stages import Call, StageWork, call_function, stage_seed
+from unseg_bench.run.tables import write_table
 
 
 class RunContext:
@@ -27,6 +31,7 @@ class RunContext:
         offline: bool,
         desk: StageDesk,
         labels: LabelDoor,
+        masks: MaskSources,
         healthy: Callable[[], Cohort],
         reporter: Reporter,
     ) -> None:
@@ -35,7 +40,7 @@ class RunContext:
         self.offline = offline
         self.labels = labels
         self._folder, self._desk, self._reporter = folder, desk, reporter
-        self._device_asked, self._healthy = device, healthy
+        self._device_asked, self._healthy, self._masks = device, healthy, masks
 
     @property
     def device(self) -> str:
@@ -46,6 +51,10 @@ class RunContext:
     def healthy(self) -> Cohort:
         """Volumes that the data set declares free of tumour."""
         return self._healthy()
+
+    def predicted_mask(self, source: str, case_id: str) -> Mask:
+        """Return a case's mask of another run or of a folder, on the prepared grid; see the protocol."""
+        return self._masks.mask(source, case_id, inside_stage=self._desk.busy)
 
     def run(
         self, step: Stage, options: BaseModel | None = None, *, extras: Mapping[str, Any] | None = None, **inputs: Input
@@ -66,6 +75,10 @@ class RunContext:
     def note(self, event: str, values: Mapping[str, Any]) -> None:
         """Write a line to the run's log.jsonl."""
         self._folder.log(event, values)
+
+    def table(self, name: str, rows: Rows) -> None:
+        """Write `tables/<name>.csv` into the run's folder; raises ValueError for other names or uneven rows."""
+        write_table(self._folder, name, rows)
 
     def progress(self, done: int, total: int, note: str = "") -> None:
         """Report that `done` of `total` steps are finished."""

@@ -10,22 +10,26 @@ from unseg_bench.blocks.weights import WeightsFile, known_weights, resolve, reso
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.labels import LabelDoor
 from unseg_bench.data.store import PreparedCase
-from unseg_bench.errors import RunError, WeightsError
+from unseg_bench.errors import DataError, RunError, WeightsError
 from unseg_bench.plugins.context import Artifact
 from unseg_bench.run.desk import StageDesk, record_weights
 from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.mask_sources import MaskSources
 from unseg_bench.run.progress import Reporter
-from unseg_bench.run.sealed.cell import Answer, descriptors
+from unseg_bench.run.sealed.cell import Answer, descriptors, open_array
 from unseg_bench.run.sealed.channel import Message
 from unseg_bench.run.sealed.room import Room
 from unseg_bench.run.sealed.wire import revive_error
 from unseg_bench.run.stages import Attempt
+from unseg_bench.run.tables import write_table
 
 _STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 class Attendant:
     """Serves one run. `prepared`: id -> case; `healthy` makes that cohort; `named` is every text among the options.
+
+    `sources`: those of `named` that masks may come from.
 
     `handed` counts what was given: volumes by cohort, and the weights with their digests.
     """
@@ -37,6 +41,8 @@ class Attendant:
         folder: RunFolder,
         desk: StageDesk,
         labels: LabelDoor,
+        masks: MaskSources,
+        sources: frozenset[str],
         prepared: Callable[[str], PreparedCase],
         healthy: Callable[[], Cohort],
         named: frozenset[str],
@@ -45,7 +51,7 @@ class Attendant:
     ) -> None:
         self._room, self._folder, self._desk, self._labels = room, folder, desk, labels
         self._prepared, self._healthy, self._named, self._protected = prepared, healthy, named, protected
-        self._reporter = reporter
+        self._masks, self._sources, self._reporter = masks, sources, reporter
         self._cohorts: dict[str, Cohort] = {}
         self._open: list[tuple[AbstractContextManager[Attempt], Attempt]] = []
         self.volumes: dict[str, int] = {}
@@ -74,6 +80,8 @@ class Attendant:
             "stage failed": self._stage_failed,
             "weights": lambda asked: (self._weights(str(asked["name"]), bool(asked["offline"])), ()),
             "label": self._label,
+            "predicted mask": self._predicted_mask,
+            "table": self._table,
         }
         return answers[question["ask"]](question)
 
@@ -101,6 +109,20 @@ class Attendant:
         ask = {"mask": self._labels.mask, "slice_labels": self._labels.slice_labels}[question["kind"]]
         ask(str(question["case"]), str(question["purpose"]))
         raise RunError("a label was asked for in a sealed run")
+
+    def _table(self, question: Message) -> Answer:
+        write_table(self._folder, str(question["name"]), question["rows"])
+        return {}, ()
+
+    def _predicted_mask(self, question: Message) -> Answer:
+        source = str(question["source"])
+        if source not in self._sources:
+            raise DataError(
+                f"{source}: in a sealed run, masks come from a folder that an option of the method names, "
+                "and which is there when the run begins"
+            )
+        mask = self._masks.mask(source, str(question["case"]), inside_stage=bool(self._open))
+        return {}, [open_array(mask)]
 
     def _stage(self, question: Message) -> Answer:
         key: Mapping[str, Any] = question["key"]

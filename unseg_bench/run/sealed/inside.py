@@ -14,6 +14,7 @@ from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Mask, Volume
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Artifact, Input, Stage
+from unseg_bench.plugins.tables import Rows, plain_rows, table_text
 from unseg_bench.run.device import pick_device
 from unseg_bench.run.sealed.channel import Channel, Message
 from unseg_bench.run.sealed.wire import describe_error, revive_error
@@ -38,6 +39,12 @@ class Line:
     def ask(self, what: str, **values: Any) -> Message:  # noqa: ANN401
         """Return the runner's answer; raises what the runner raised, RunError in a fork of this process."""
         return self._ask(what, values)[0]
+
+    def array(self, what: str, **values: Any) -> NDArray[Any]:  # noqa: ANN401
+        """Return the array that the runner hands over as an open file; raises what the runner raised."""
+        _, (file,) = self._ask(what, values)
+        with os.fdopen(file, "rb") as stream:
+            return np.load(stream, allow_pickle=False)
 
     def cohort(self, listing: Message) -> Cohort:
         """Return a cohort whose volumes the runner hands over one by one."""
@@ -100,6 +107,10 @@ class SealedContext:
         """Volumes that the data set declares free of tumour."""
         return self._line.cohort(self._line.ask("healthy"))
 
+    def predicted_mask(self, source: str, case_id: str) -> Mask:
+        """Return a case's mask of another run or of a folder, which the runner reads, checks and writes down."""
+        return self._line.array("predicted mask", source=str(source), case=str(case_id))
+
     def run(
         self, step: Stage, options: BaseModel | None = None, *, extras: Mapping[str, Any] | None = None, **inputs: Input
     ) -> Artifact:
@@ -125,6 +136,11 @@ class SealedContext:
     def note(self, event: str, values: Mapping[str, Any]) -> None:
         """Write a line to the run's log.jsonl."""
         self._line.tell("note", event=event, values=dict(values))
+
+    def table(self, name: str, rows: Rows) -> None:
+        """Have the runner write `tables/<name>.csv`; raises ValueError for other names or uneven rows."""
+        table_text(name, rows)
+        self._line.ask("table", name=name, rows=plain_rows(rows))
 
     def progress(self, done: int, total: int, note: str = "") -> None:
         """Report that `done` of `total` steps are finished."""

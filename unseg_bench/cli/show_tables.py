@@ -1,0 +1,82 @@
+"""The tables that a method wrote into its run, as `ubench show` prints them."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from unseg_bench.cli.text import count_text, new_table, print_json, say, stdout
+
+if TYPE_CHECKING:
+    from unseg_bench.run.folder import RunFolder
+    from unseg_bench.run.tables import RunTable
+
+FIRST_ROWS = 3
+"""Shown of each table where no table is named."""
+_DIGITS = 4
+"""Significant ones of a number on the terminal; --json and the file have all."""
+
+
+def print_table(run: "RunFolder", name: str, *, as_json: bool) -> None:
+    """Print all rows of one table; raises DataError naming the tables that there are."""
+    from unseg_bench.run.tables import read_table
+
+    table = read_table(run, name)
+    if as_json:
+        print_json({"run": str(run.path), "table": name, "rows": table.records()})
+        return
+    _print_rows(table.columns, table.rows)
+
+
+def tables_as_json(run: "RunFolder") -> dict[str, Any]:
+    """Return the names and sizes of the run's tables for `show --json`."""
+    from unseg_bench.run.tables import read_tables
+
+    described = {one.name: {"columns": list(one.columns), "rows": len(one.rows)} for one in read_tables(run)}
+    return {"tables": described}
+
+
+def print_first_rows(run: "RunFolder") -> None:
+    """Print the beginning of each of the run's tables."""
+    from unseg_bench.run.tables import read_tables
+
+    for table in read_tables(run):
+        more = len(table.rows) - FIRST_ROWS
+        say(f"\ntable {table.name}: {count_text(len(table.rows), 'row')}{_command(table) if more > 0 else ''}")
+        _print_rows(table.columns, table.rows[:FIRST_ROWS])
+
+
+def _command(table: "RunTable") -> str:
+    return f", the first {FIRST_ROWS} of them (all: --table {table.name})"
+
+
+def _print_rows(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows one below the other; columns of numbers stand on the right."""
+    from rich.markup import escape
+    from rich.text import Text
+
+    shown = [[_short(cell) for cell in row] for row in rows]
+    numeric = [all(_is_number(row[place]) for row in shown if row[place]) for place in range(len(columns))]
+    names = [escape(_printable(column)) for column in columns]
+    table = new_table(*names, right=tuple(name for name, right in zip(names, numeric, strict=True) if right))
+    for row in shown:
+        table.add_row(*map(Text, row))
+    stdout().print(table)
+
+
+def _short(cell: str) -> str:
+    """Round a long fraction; make a text one line of what a terminal can print."""
+    if "." in cell and _is_number(cell) and len(cell) > _DIGITS + 2:
+        number = float(cell)
+        return f"{number:.1f}" if abs(number) >= 1000 else f"{number:.{_DIGITS}g}"
+    return _printable(cell)
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
