@@ -3,7 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unseg_bench.blocks.prompts import bounding_box, box_and_five_points, dilate_box
+from unseg_bench.blocks.prompts import (
+    Prompt,
+    authors_points,
+    bounding_box,
+    box_and_five_points,
+    box_prompt,
+    dilate_box,
+    prompt_of,
+)
 
 SHAPE = (20, 30)
 
@@ -45,3 +53,60 @@ def test_widening_moves_corners_too() -> None:
 def test_an_empty_region_has_no_prompt() -> None:
     with pytest.raises(ValueError, match="empty"):
         box_and_five_points(np.zeros(SHAPE, dtype=bool))
+    with pytest.raises(ValueError, match="empty"):
+        authors_points(np.zeros(SHAPE, dtype=bool), np.zeros(SHAPE))
+
+
+def test_authors_points_by_hand() -> None:
+    picture = np.zeros(SHAPE)
+    mask = region(slice(3, 5), slice(10, 20))
+    picture[3, 10:20] = [0, 100, 90, 51, 50, 10, 80, 70, 60, 50]  # above the middle of 0 ... 100: six pixels
+    picture[4, 10:20] = [49, 100, 20, 50.5, 0, 0, 99, 0, 0, 75]  # and four
+    picture[12] = 1000  # outside the region, does not count
+    bright = [(11, 3), (12, 3), (13, 3), (16, 3), (17, 3), (18, 3), (11, 4), (13, 4), (16, 4), (19, 4)]
+    expected = [bright[0], bright[9], bright[5], bright[3], bright[6]]
+    assert authors_points(mask, picture).tolist() == [list(point) for point in expected]
+
+
+def test_authors_points_of_an_even_region_are_spread_over_it() -> None:
+    mask = region(slice(3, 6), slice(10, 13))
+    points = authors_points(mask, np.full(SHAPE, 7, dtype=np.uint8))
+    assert points.tolist() == [[10, 3], [12, 5], [11, 4], [10, 4], [10, 5]]
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_authors_points_lie_in_the_brighter_half_of_the_region(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    picture, mask = rng.integers(0, 256, SHAPE).astype(np.uint8), rng.random(SHAPE) < rng.uniform(0.01, 0.9)
+    mask[4, 7] = True
+    columns, rows = authors_points(mask, picture).astype(int).T
+    assert mask[rows, columns].all()
+    values = picture[mask].astype(float)
+    half = (values.min() + values.max()) / 2
+    assert (picture[rows, columns] > half).all() or values.min() == values.max()
+
+
+def test_kinds_of_prompts() -> None:
+    mask = region(slice(3, 6), slice(10, 25))
+    picture = np.zeros(SHAPE, dtype=np.uint8)
+    box = prompt_of(mask, picture, kind="box", points="paper", dilation_px=1)
+    assert box.box == (9, 2, 25, 6)
+    assert box.points.shape == (0, 2)
+    assert box.labels.shape == (0,)
+    points = prompt_of(mask, picture, kind="points", points="paper", dilation_px=0)
+    assert points.box is None
+    assert points.labels.tolist() == [1, 0, 0, 0, 0]
+    both = prompt_of(mask, picture, kind="both", points="authors-code", dilation_px=10)
+    assert both.box == (0, 0, 29, 15)
+    assert both.labels.tolist() == [1] * 5 + [0] * 4
+    assert both.points[5:].tolist() == [[0, 0], [29, 0], [0, 15], [29, 15]]
+    assert mask[both.points[:5, 1].astype(int), both.points[:5, 0].astype(int)].all()
+
+
+def test_prompts_that_say_nothing_or_half_are_refused() -> None:
+    nothing, no_labels = np.zeros((0, 2), dtype=np.float32), np.zeros(0, dtype=np.int64)
+    with pytest.raises(ValueError, match="a prompt is needed"):
+        Prompt(None, nothing, no_labels)
+    with pytest.raises(ValueError, match="go together"):
+        Prompt(None, np.ones((2, 2), dtype=np.float32), no_labels)
+    assert box_prompt((1, 2, 3, 4)).box == (1, 2, 3, 4)

@@ -5,8 +5,10 @@ import pytest
 import torch
 from segment_anything import SamPredictor, sam_model_registry
 
-from unseg_bench.blocks.sam import SamSegmenter
-from unseg_bench.errors import WeightsError
+from unseg_bench.blocks import sam as sam_module
+from unseg_bench.blocks.prompts import Prompt, box_prompt
+from unseg_bench.blocks.sam import SamSegmenter, has_bfloat16
+from unseg_bench.errors import SettingsError, WeightsError
 
 POINTS = np.array([[30.0, 20.0], [12.0, 9.0], [50.0, 9.0], [12.0, 40.0], [50.0, 40.0]])
 LABELS = np.array([1, 0, 0, 0, 0])
@@ -73,14 +75,86 @@ def test_embeddings_do_not_mix(miniature):
     np.testing.assert_array_equal(miniature.segment(small, box=BOX)[0], first)
 
 
-def test_prompts_that_say_nothing_or_half_are_refused(miniature):
-    embedding = miniature.encode(picture())
-    with pytest.raises(ValueError, match="a prompt is needed"):
-        miniature.segment(embedding)
-    with pytest.raises(ValueError, match="go together"):
-        miniature.segment(embedding, points=POINTS)
+def test_pictures_that_are_not_of_bytes_are_refused(miniature):
     with pytest.raises(ValueError, match="uint8"):
         miniature.encode(picture().astype(np.float32))
+
+
+def mixed_prompts():
+    """Prompts of every layout, in no order: more of one layout than the decoder takes at once."""
+    rng = np.random.default_rng(5)
+    prompts = []
+    for index in range(40):
+        x0, y0 = rng.integers(0, 50, 2).tolist()
+        box = (x0, y0, x0 + int(rng.integers(3, 30)), y0 + int(rng.integers(3, 18)))
+        points = rng.uniform(0, 60, (int(rng.integers(1, 3)), 2)).astype(np.float32)
+        labels = rng.integers(0, 2, len(points))
+        kinds = [box_prompt(box), Prompt(None, points, labels), Prompt(box, points, labels)]
+        prompts.append(kinds[0] if index < 20 else kinds[index % 3])
+    return [prompts[index] for index in rng.permutation(40)]
+
+
+@pytest.mark.parametrize("choose", ["single", "best"])
+def test_many_prompts_give_what_each_gives_alone_in_the_package(miniature, choose):
+    predictor = SamPredictor(miniature.sam)
+    image = picture()
+    predictor.set_image(np.repeat(image[:, :, None], 3, 2))
+    prompts = mixed_prompts()
+    masks, quality = miniature.segment_many(miniature.encode(image), prompts, choose=choose)
+    assert masks.shape == (40, *image.shape)
+    assert masks.dtype == bool
+    for mask, iou, prompt in zip(masks, quality, prompts, strict=True):
+        expected, expected_iou, _ = predictor.predict(
+            point_coords=prompt.points if len(prompt.points) else None,
+            point_labels=prompt.labels if len(prompt.points) else None,
+            box=None if prompt.box is None else np.array(prompt.box),
+            multimask_output=choose == "best",
+        )
+        best = int(expected_iou.argmax())
+        np.testing.assert_array_equal(mask, expected[best])
+        assert iou == pytest.approx(expected_iou[best], abs=1e-5)
+
+
+def test_prompts_of_one_layout_share_decoder_batches(miniature, monkeypatch):
+    batches = []
+    decoder = miniature.sam.mask_decoder
+    monkeypatch.setattr(
+        decoder, "predict_masks", lambda _f=decoder.predict_masks, **inputs: batches.append(1) or _f(**inputs)
+    )
+    monkeypatch.setattr(sam_module, "PROMPTS_AT_ONCE", 4)
+    miniature.segment_many(miniature.encode(picture()), [box_prompt((1, 2, 9 + k, 12)) for k in range(9)])
+    assert len(batches) == 3
+
+
+def test_no_prompts_give_no_masks(miniature):
+    masks, quality = miniature.segment_many(miniature.encode(picture()), [])
+    assert masks.shape == (0, 70, 84)
+    assert quality.shape == (0,)
+
+
+def test_bfloat16_is_refused_where_it_would_be_emulated(monkeypatch):
+    monkeypatch.setattr(sam_module, "has_bfloat16", lambda _device: False)
+    with pytest.raises(SettingsError, match=r"sam\.precision=bfloat16: cpu does not have it"):
+        SamSegmenter("miniature", offline=True, precision="bfloat16")
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "has"), [({"avx2": True}, False), ({"avx512_bf16": True}, True), ({"amx_bf16": True}, True)]
+)
+def test_a_cpu_has_bfloat16_where_torch_says_so(monkeypatch, capabilities, has):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert has_bfloat16("cpu") is has
+
+
+def test_bfloat16_encodes_and_gives_nearly_the_same_mask(monkeypatch, miniature):
+    monkeypatch.setattr(sam_module, "has_bfloat16", lambda _device: True)
+    half = SamSegmenter("miniature", offline=True, precision="bfloat16")
+    embedding, exact = half.encode(picture()), miniature.encode(picture())
+    assert embedding.features.dtype == torch.float32
+    assert not torch.equal(embedding.features, exact.features)
+    prompt = [box_prompt(tuple(BOX.tolist()))]
+    mask, expected = half.segment_many(embedding, prompt)[0], miniature.segment_many(exact, prompt)[0]
+    assert (mask & expected).sum() / (mask | expected).sum() > 0.9
 
 
 def test_unknown_models_missing_files_and_other_architectures_are_refused(tmp_path, miniature):

@@ -1,7 +1,7 @@
 """Prompts for SAM from a region of a slice: a box and points, in pixels (x, y) of the picture."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,16 +9,37 @@ from numpy.typing import NDArray
 Box: TypeAlias = tuple[int, int, int, int]
 """(x0, y0, x1, y1): the first and last column and row, both inside the box."""
 
+PromptKind: TypeAlias = Literal["points", "box", "both"]
+
+PointRule: TypeAlias = Literal["paper", "authors-code"]
+
 FOREGROUND, BACKGROUND = 1, 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prompt:
-    """One prompt. `points`: (P, 2) float32, a row is (x, y). `labels`: (P,) int, 1 = foreground, 0 = background."""
+    """One prompt: a box, points, or both.
 
-    box: Box
+    `box`: None for points alone. `points`: (P, 2) float32, a row is (x, y); (0, 2) for a box alone. `labels`: (P,)
+    int64, 1 = foreground, 0 = background. Raises ValueError for a prompt that says nothing, and for other shapes.
+    """
+
+    box: Box | None
     points: NDArray[np.float32]
     labels: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.points.ndim != 2 or self.points.shape[1] != 2 or self.labels.shape != self.points.shape[:1]:
+            raise ValueError(
+                f"points (P, 2) and labels (P,) go together: got {self.points.shape} and {self.labels.shape}"
+            )
+        if self.box is None and not len(self.points):
+            raise ValueError("a prompt is needed: points with labels, a box, or both")
+
+
+def box_prompt(box: Box) -> Prompt:
+    """The box alone."""
+    return Prompt(box, np.zeros((0, 2), dtype=np.float32), np.zeros(0, dtype=np.int64))
 
 
 def bounding_box(region: NDArray[np.bool_]) -> Box:
@@ -37,14 +58,47 @@ def dilate_box(box: Box, by_px: int, shape: tuple[int, int]) -> Box:
     return max(x0 - by_px, 0), max(y0 - by_px, 0), min(x1 + by_px, columns - 1), min(y1 + by_px, rows - 1)
 
 
-def box_and_five_points(region: NDArray[np.bool_], dilation_px: int = 0) -> Prompt:
-    """The region's box, the box's centre as foreground and its four corners as background.
+def prompt_of(
+    region: NDArray[np.bool_], picture: NDArray[Any], *, kind: PromptKind, points: PointRule, dilation_px: int
+) -> Prompt:
+    """The prompt of a region: the 'box' around it, its 'points', or 'both'.
 
-    `region`: (Y, X) bool, not empty. Source: CLISC (Ma et al., ISBI 2025), section 2.3; the paper does not dilate.
+    `region`: (Y, X) bool, not empty; `picture`: (Y, X), the intensities under it. The box is moved out by
+    `dilation_px` pixels each side. The points are foreground, by the rule `points`, and the box's four corners as
+    background: the box's centre ('paper': CLISC, Ma et al., ISBI 2025, section 2.3), or `authors_points`
+    ('authors-code', which dilates by 10 px). Raises ValueError for an empty region.
     """
     rows, columns = region.shape
     box = dilate_box(bounding_box(region), dilation_px, (rows, columns))
+    if kind == "box":
+        return box_prompt(box)
     x0, y0, x1, y1 = box
-    points = [((x0 + x1) / 2, (y0 + y1) / 2), (x0, y0), (x1, y0), (x0, y1), (x1, y1)]
-    labels = [FOREGROUND] + [BACKGROUND] * 4
-    return Prompt(box, np.asarray(points, dtype=np.float32), np.asarray(labels, dtype=np.int64))
+    inside = np.array([[(x0 + x1) / 2, (y0 + y1) / 2]]) if points == "paper" else authors_points(region, picture)
+    corners = [(x0, y0), (x1, y0), (x0, y1), (x1, y1)]
+    return Prompt(
+        box if kind == "both" else None,
+        np.concatenate([inside, corners]).astype(np.float32),
+        np.array([FOREGROUND] * len(inside) + [BACKGROUND] * len(corners), dtype=np.int64),
+    )
+
+
+def authors_points(region: NDArray[np.bool_], picture: NDArray[Any]) -> NDArray[np.float32]:
+    """Five points (x, y) in the brighter half of the region's range of intensities, (5, 2).
+
+    The first, the last and the middle pixel in raster order, and those at one third and two thirds. The half begins
+    above the sixth edge of a histogram with ten bins; a region of one intensity counts as bright throughout. Source:
+    CLISC's reference code. Raises ValueError for an empty region.
+    """
+    if not region.any():
+        raise ValueError("an empty region has no points")
+    middle = np.histogram_bin_edges(picture[region], bins=10)[5]
+    bright = region & (picture > middle)
+    rows, columns = np.nonzero(bright if bright.any() else region)
+    count = len(rows)
+    chosen = [0, count - 1, count // 2, count // 3, 2 * count // 3]
+    return np.stack([columns[chosen], rows[chosen]], axis=1).astype(np.float32)
+
+
+def box_and_five_points(region: NDArray[np.bool_], dilation_px: int = 0) -> Prompt:
+    """The region's box, the box's centre as foreground and its four corners as background (see `prompt_of`)."""
+    return prompt_of(region, region, kind="both", points="paper", dilation_px=dilation_px)

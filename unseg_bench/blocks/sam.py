@@ -1,25 +1,35 @@
 """SAM through segment-anything: a slice is encoded once, then asked with boxes and points.
 
-All steps are those of the package's `SamPredictor`; what is added are checked weights, grey slices, and encoding in
-batches.
+All steps are those of the package's `SamPredictor`; what is added are checked weights, grey slices, and batches of
+slices and of prompts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from segment_anything import SamPredictor, sam_model_registry
+from segment_anything import sam_model_registry
 from segment_anything.modeling import Sam
+from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 
+from unseg_bench.blocks.prompts import Prompt
+from unseg_bench.blocks.sam_options import SamPrecision
 from unseg_bench.blocks.weights import load_into, resolve
-from unseg_bench.errors import WeightsError
+from unseg_bench.errors import SettingsError, WeightsError
 
 MODELS = ("vit_b", "vit_l", "vit_h", "miniature")
+
+PROMPTS_AT_ONCE = 16
+"""Prompts in a batch of the decoder; one prompt needs about 50 MB at full size."""
+
+Choice: TypeAlias = Literal["single", "best"]
+"""Which of the decoder's masks: the single-mask output, or of the three others that with the best predicted IoU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,41 +46,55 @@ class SamSegmenter:
 
     `model` is one of `MODELS`; `weights` a known name of `ubench weights` or a file in the model's format (such as
     MedSAM's for vit_b), by default SAM's own. `weights` is then the checked file that was loaded, `sam` the package's
-    model, for users of its other tools (`SamAutomaticMaskGenerator`).
+    model.
 
-    Raises WeightsError for an unknown model, a missing file and weights of another architecture.
+    Raises WeightsError for an unknown model, a missing file and weights of another architecture, and SettingsError for
+    the precision 'bfloat16' on a device that does not have it in hardware.
     """
 
     def __init__(
-        self, model: str = "vit_b", weights: str | Path | None = None, *, device: str = "cpu", offline: bool = False
+        self,
+        model: str = "vit_b",
+        weights: str | Path | None = None,
+        *,
+        device: str = "cpu",
+        offline: bool = False,
+        precision: SamPrecision = "float32",
     ) -> None:
         if model not in MODELS:
             raise WeightsError(f"sam model {model!r} is unknown: choose one of {', '.join(MODELS)}.")
+        if precision == "bfloat16" and not has_bfloat16(device):
+            raise SettingsError(f"sam.precision=bfloat16: {device} does not have it in hardware here; use float32")
         own = "miniature-sam" if model == "miniature" else f"sam-{model.replace('_', '-')}"
         self.weights = resolve(own if weights is None else weights, offline=offline)
         sam = _miniature() if model == "miniature" else cast("Callable[[], Sam]", sam_model_registry[model])()
         load_into(sam, self.weights, f"SAM {model}")
         self.sam: Any = sam.eval().to(device)
-        self._predictor = SamPredictor(self.sam)
+        self._precision = precision
+        self._transform: Any = ResizeLongestSide(self.sam.image_encoder.img_size)
 
     def encode(self, picture: NDArray[np.uint8]) -> SamEmbedding:
         """Encode one slice, (H, W) uint8."""
         return self.encode_many(picture[None])[0]
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def encode_many(self, pictures: NDArray[np.uint8], *, batch_size: int = 1) -> list[SamEmbedding]:
         """Encode slices of one size, (N, H, W) uint8; batches pay with the miniature, or on a GPU."""
         if pictures.ndim != 3 or pictures.dtype != np.uint8:
             raise ValueError(f"SAM reads slices of uint8, (H, W): got {pictures.dtype} of shape {pictures.shape[1:]}")
-        resized = [self._resized(picture) for picture in pictures]
+        size = (int(pictures.shape[1]), int(pictures.shape[2]))
         encoded: list[SamEmbedding] = []
-        for start in range(0, len(resized), batch_size):
-            batch = torch.stack(resized[start : start + batch_size])
-            height, width = batch.shape[-2:]
-            features: Tensor = self.sam.image_encoder(self.sam.preprocess(batch))
-            size = (int(pictures.shape[1]), int(pictures.shape[2]))
-            encoded += [SamEmbedding(one[None], size, (int(height), int(width))) for one in features]
+        for start in range(0, len(pictures), batch_size):
+            batch = torch.stack([self._resized(picture) for picture in pictures[start : start + batch_size]])
+            with self._autocast():
+                features: Tensor = self.sam.image_encoder(self.sam.preprocess(batch))
+            encoded += [self.embedding(one[None].float(), size) for one in features]
         return encoded
+
+    def embedding(self, features: Tensor, original_size: tuple[int, int]) -> SamEmbedding:
+        """The embedding whose features (1, C, h, w), float32 on the model's device, were kept; the slice was (H, W)."""
+        height, width = self._transform.get_preprocess_shape(*original_size, self._transform.target_length)
+        return SamEmbedding(features, original_size, (int(height), int(width)))
 
     def segment(
         self,
@@ -79,32 +103,96 @@ class SamSegmenter:
         labels: NDArray[np.generic] | None = None,
         box: NDArray[np.generic] | None = None,
     ) -> tuple[NDArray[np.bool_], float]:
-        """Mask (H, W) of what the prompt means, and the IoU that SAM predicts for it; SAM's single-mask output.
-
-        `points` (P, 2) in (x, y) pixels: x counts columns (the slice's second axis), y rows; `labels` (P,): 1
-        foreground, 0 background; `box` (4,): (x0, y0, x1, y1). Give points with labels, a box, or all of them.
-        """
-        if (points is None) != (labels is None):
-            raise ValueError("points and labels go together: one label (1 or 0) for each point")
-        if points is None and box is None:
-            raise ValueError("a prompt is needed: points with labels, a box, or both")
-        self._predictor.features = embedding.features
-        self._predictor.original_size = embedding.original_size
-        self._predictor.input_size = embedding.input_size
-        self._predictor.is_image_set = True
-        masks, quality, _ = cast("Any", self._predictor.predict)(
-            point_coords=None if points is None else np.asarray(points, dtype=np.float64),
-            point_labels=None if labels is None else np.asarray(labels, dtype=np.int64),
-            box=None if box is None else np.asarray(box, dtype=np.float64),
-            multimask_output=False,
+        """Mask (H, W) of what one prompt means, and the IoU that SAM predicts for it; see `segment_many`."""
+        prompt = Prompt(
+            None if box is None else cast("Any", tuple(np.asarray(box).tolist())),
+            np.zeros((0, 2), np.float32) if points is None else np.asarray(points, dtype=np.float32),
+            np.zeros(0, np.int64) if labels is None else np.asarray(labels, dtype=np.int64),
         )
+        masks, quality = self.segment_many(embedding, [prompt])
         return masks[0], float(quality[0])
+
+    @torch.inference_mode()
+    def segment_many(
+        self, embedding: SamEmbedding, prompts: Sequence[Prompt], *, choose: Choice = "single"
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Masks (N, H, W) of what N prompts mean, each on its own, and the IoU that SAM predicts for each, (N,).
+
+        Points are in (x, y) pixels of the slice as it was given: x counts columns (the slice's second axis), y rows.
+        """
+        masks = np.zeros((len(prompts), *embedding.original_size), dtype=np.bool_)
+        quality = np.zeros(len(prompts), dtype=np.float32)
+        for batch in _batches(prompts):
+            logits, iou = self._decode(embedding, [prompts[index] for index in batch], choose)
+            masks[batch] = (self.full_size(embedding, logits[:, None])[:, 0] > self.sam.mask_threshold).cpu().numpy()
+            quality[batch] = iou.cpu().numpy()
+        return masks, quality
+
+    def full_size(self, embedding: SamEmbedding, logits: Tensor) -> Tensor:
+        """Logits of the decoder, (N, C, 4 h, 4 w), brought to the slice's own size, (N, C, H, W)."""
+        return self.sam.postprocess_masks(logits, embedding.input_size, embedding.original_size)
+
+    def to_input(self, points: NDArray[Any], original_size: tuple[int, int]) -> Tensor:
+        """Points (..., 2) of a slice (H, W) in pixels of the model's input, float32 on the model's device."""
+        moved = self._transform.apply_coords(np.asarray(points, dtype=np.float64), original_size)
+        return torch.as_tensor(moved, dtype=torch.float32, device=self.sam.device)
+
+    def _decode(self, embedding: SamEmbedding, prompts: Sequence[Prompt], choose: Choice) -> tuple[Tensor, Tensor]:
+        """Low-resolution logits (N, h, w) and predicted IoU (N,) of prompts with equally many points, box or not."""
+        size = embedding.original_size
+        points = boxes = None
+        if len(prompts[0].points):
+            labels = torch.as_tensor(np.stack([one.labels for one in prompts]), device=self.sam.device).int()
+            points = (self.to_input(np.stack([one.points for one in prompts]), size), labels)
+        if prompts[0].box is not None:
+            corners = np.array([one.box for one in prompts], dtype=np.float64).reshape(-1, 2, 2)
+            boxes = self.to_input(corners, size).reshape(-1, 4)
+        sparse, dense = self.sam.prompt_encoder(points=points, boxes=boxes, masks=None)
+        logits, iou = self.sam.mask_decoder(
+            image_embeddings=embedding.features,
+            image_pe=self.sam.prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=choose == "best",
+        )
+        best = iou.argmax(dim=1)
+        every = torch.arange(len(prompts), device=best.device)
+        return logits[every, best], iou[every, best]
 
     def _resized(self, picture: NDArray[np.uint8]) -> Tensor:
         """The slice in three channels, its longer side as long as the model wants it, (3, h, w)."""
         colour = np.repeat(picture[:, :, None], 3, axis=2)
-        resized = self._predictor.transform.apply_image(colour)
+        resized = self._transform.apply_image(colour)
         return torch.as_tensor(resized, device=self.sam.device).permute(2, 0, 1).contiguous()
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self._precision == "float32":
+            return nullcontext()
+        return torch.autocast(torch.device(self.sam.device).type, dtype=torch.bfloat16)
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether a device multiplies bfloat16 in hardware; elsewhere it is emulated, and slower than float32."""
+    kind = torch.device(device).type
+    if kind == "cuda":
+        return torch.cuda.is_available() and torch.cuda.get_device_capability(device) >= (8, 0)
+    capabilities = torch.cpu.get_capabilities()
+    return kind == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def _batches(prompts: Sequence[Prompt]) -> list[list[int]]:
+    """Indices of prompts that go through the decoder together: those with equally many points, box or not.
+
+    Padding to one length would not be exact: a token that says 'not a point' takes its share of the attention.
+    """
+    alike: dict[tuple[int, bool], list[int]] = {}
+    for index, prompt in enumerate(prompts):
+        alike.setdefault((len(prompt.points), prompt.box is None), []).append(index)
+    return [
+        group[start : start + PROMPTS_AT_ONCE]
+        for group in alike.values()
+        for start in range(0, len(group), PROMPTS_AT_ONCE)
+    ]
 
 
 def _miniature() -> Sam:
