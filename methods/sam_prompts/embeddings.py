@@ -1,0 +1,36 @@
+"""What SAM's encoder makes of a case's slices, kept: other protocols ask about the same slices."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from unseg_bench.blocks.sam_options import SamOptions
+from unseg_bench.blocks.sam_slices import LazySam, SliceEmbeddings, keep_embeddings
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.volume import Volume
+from unseg_bench.plugins.context import Context, Work, stage
+
+
+@stage("prompted-slices", seeded=False)
+def mark_slices(work: Work, *, cohort: Cohort, slices: str) -> None:
+    """Write `<case>.npy`: the brain (X, Y, Z) in the axial slices whose numbers `slices` lists, empty elsewhere."""
+    numbers = [int(number) for number in slices.split()]
+    for volume in cohort:
+        marked = volume.empty_mask()
+        marked[:, :, numbers] = volume.brain[:, :, numbers]
+        np.save(work.folder / f"{volume.case_id}.npy", marked, allow_pickle=False)
+
+
+def embed_slices(
+    volume: Volume, slices: Iterable[int], options: SamOptions, sam: LazySam, weights: str, context: Context
+) -> SliceEmbeddings | None:
+    """Encode the given axial slices of one case as a stage; None where `options.keep_embeddings` is off.
+
+    `weights`: SHA-256 of SAM's weights.
+    """
+    if not options.keep_embeddings:
+        return None
+    cohort = Cohort("one case", [(volume.case_id, volume.digest)], lambda _: volume)
+    regions = context.run(mark_slices, cohort=cohort, slices=" ".join(str(index) for index in sorted(slices)))
+    kept = keep_embeddings(context.run, options, cohort=cohort, regions=regions, weights=weights, segmenter=sam)
+    return SliceEmbeddings(kept, volume.case_id)

@@ -1,0 +1,114 @@
+"""SAM asked with prompts from a mask: the reference's, as a ceiling, or another method's, to have them refined."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from unseg_bench.data.supervision import Supervision
+from unseg_bench.data.volume import Mask, Volume
+from unseg_bench.plugins.context import Context
+from unseg_bench.plugins.explain import Explanation, Step
+from unseg_bench.plugins.method import Method
+from unseg_bench.plugins.studies import Study
+
+from .options import REFERENCE, SamPromptsOptions
+from .presets import CHECK, DEMO, PAPER, STUDIES
+
+if TYPE_CHECKING:
+    from unseg_bench.blocks.prompts import Prompt
+    from unseg_bench.blocks.sam_slices import LazySam
+
+    from .case_prompts import Prompts
+
+
+class SamPrompts(Method):
+    """SAM, slice by slice, with boxes and points from masks; nothing is learnt."""
+
+    name = "sam-prompts"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": PAPER, "demo": DEMO, "check": CHECK}
+    studies: ClassVar[Mapping[str, Study]] = STUDIES
+    Options = SamPromptsOptions
+    options: SamPromptsOptions
+    _sam: "tuple[LazySam, str] | None" = None
+
+    @property
+    def supervision(self) -> Supervision:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Prompts from the reference, or none: then the labels are those that the source of the prompts read."""
+        return Supervision.PROMPTS_FROM_MASKS if self.options.prompts_from == REFERENCE else Supervision.NONE
+
+    def segment(self, volume: Volume, context: Context) -> Mask:
+        """Return SAM's masks of the prompted slices, inside the brain; an empty mask where nothing is prompted."""
+        from unseg_bench.blocks.resample import mask_to_shape
+
+        working, source, prompts = self._prompts(volume, context)
+        mask = self._ask(working, source, prompts, context)
+        return mask if mask.shape == volume.shape else mask_to_shape(mask, volume.shape) & volume.brain
+
+    def explain(self, volume: Volume, context: Context) -> Explanation:
+        """Show the mask that prompts come from, the prompts, and SAM's answer, on the working grid."""
+        working, source, prompts = self._prompts(volume, context)
+        boxes = {index: [p.box for p in asked if p.box is not None] for index, asked in prompts.items()}
+        points = {index: [point for p in asked for point in _points(p)] for index, asked in prompts.items()}
+        o = self.options
+        steps = [
+            Step(f"prompts from: {o.prompts_from}", mask=source),
+            Step(f"prompts: {o.protocol}", boxes=boxes, points=points, note=f"{len(prompts)} slices are asked about"),
+            Step("SAM's mask", mask=self._ask(working, source, prompts, context), boxes=boxes, points=points),
+        ]
+        return Explanation(working, steps)
+
+    def _prompts(self, volume: Volume, context: Context) -> tuple[Volume, Mask, "Prompts"]:
+        """Return the working volume and, on its grid, the mask that prompts come from and the prompts by slice."""
+        from unseg_bench.blocks.resample import mask_to_shape
+        from unseg_bench.blocks.working_volumes import volume_at_spacing
+
+        from .case_prompts import prompt_case
+
+        o = self.options
+        working = volume_at_spacing(volume, o.spacing_mm)
+        source = mask_to_shape(self._source(volume, context), working.shape)
+        return working, source, prompt_case(working, source, o.protocol, o.slices, context.seed)
+
+    def _source(self, volume: Volume, context: Context) -> Mask:
+        """Read the mask that prompts come from, on the volume's grid.
+
+        Two kinds of knowledge are told apart in the ledger: which slices are asked about, and with what.
+        """
+        o, case_id = self.options, volume.case_id
+        if not volume.brain.any():
+            return volume.empty_mask()
+        if o.prompts_from != REFERENCE:
+            return context.predicted_mask(o.prompts_from, case_id)
+        if o.slices == "tumour" and not context.labels.slice_labels(case_id, "slice choice").any():
+            return volume.empty_mask()
+        return context.labels.mask(case_id, "prompts")
+
+    def _ask(self, working: Volume, source: Mask, prompts: "Prompts", context: Context) -> Mask:
+        """Return SAM's masks on the working grid; of a lone point's three masks, the one that SAM rates highest."""
+        from unseg_bench.blocks.sam_slices import segment_volume
+
+        from .case_prompts import region_slices
+        from .embeddings import embed_slices
+
+        if not prompts:
+            return working.empty_mask()
+        o, (sam, weights) = self.options, self._model(context)
+        slices = region_slices(working, source, o.slices)
+        embeddings = embed_slices(working, slices, o.sam, sam, weights, context)
+        choose = "best" if o.protocol == "G4" else "single"
+        return segment_volume(sam.get(), working, prompts, o.sam, embeddings, choose=choose)
+
+    def _model(self, context: Context) -> tuple["LazySam", str]:
+        """Return SAM and the SHA-256 of its weights, found at the first case that has prompts."""
+        from unseg_bench.blocks.sam_slices import LazySam
+        from unseg_bench.blocks.weights import resolve
+
+        if self._sam is None:
+            weights = resolve(self.options.sam.weights, offline=context.offline)
+            context.record_weights(weights.name, weights.sha256)
+            self._sam = LazySam(self.options.sam, context.device, offline=context.offline), weights.sha256
+        return self._sam
+
+
+def _points(prompt: "Prompt") -> list[tuple[float, float, bool]]:
+    pairs = zip(prompt.points.tolist(), prompt.labels.tolist(), strict=True)
+    return [(x, y, label == 1) for (x, y), label in pairs]
