@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from unseg_bench.compare.compare import compare
-from unseg_bench.compare.runs import collect
+from unseg_bench.compare.runs import collect, collect_labelled
 from unseg_bench.errors import ScoreError
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.score.record import SCORING_RULES
@@ -124,3 +124,19 @@ def test_nothing_fits(add):
     add("clisc", "a1")
     with pytest.raises(ScoreError, match=r"no complete run or method 'clsic'. Did you mean 'clisc'"):
         collect(RUNS, ["clsic"])
+
+
+def test_labels_can_be_given_and_a_run_can_stand_in_two_rows(add):
+    plain, other = (RunFolder(RUNS / "phantom" / add("clisc", name, dsc)) for name, dsc in (("a1", 0.5), ("b2", 0.6)))
+    second = RunFolder(RUNS / "phantom" / add("clisc", "a1", seed=1))
+    runs = collect_labelled({"Ours": [plain, second], "without": [other], "again": [plain]})
+    assert [(run.label, run.seed) for run in runs] == [("Ours", 0), ("Ours", 1), ("without", 0), ("again", 0)]
+    comparison = compare(runs)
+    assert comparison.labels == ("Ours", "without", "again")
+    assert [row.cells["dsc"].mean for row in comparison.rows] == pytest.approx([0.55, 0.65, 0.55])
+
+
+def test_a_run_without_scores_has_no_row(add):
+    name = add("clisc", "a1", state="predicted")
+    with pytest.raises(ScoreError, match=r"not complete \('predicted'\)"):
+        collect_labelled({"Ours": [RunFolder(RUNS / "phantom" / name)]})

@@ -16,6 +16,8 @@ DEBUG, JSON, HELP = "--debug", "--json", {"--help", "-h"}
 MODULES = (
     "run",
     "score",
+    "ablate",
+    "sweep",
     "compare",
     "figures",
     "report",

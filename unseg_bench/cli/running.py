@@ -6,9 +6,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from unseg_bench.cli.plugins import plugins_with_warnings
 from unseg_bench.cli.reporters import make_reporter
-from unseg_bench.cli.summary import print_plans, print_summary
+from unseg_bench.cli.summary import print_plans, print_summary, print_workload
 from unseg_bench.cli.text import print_error, print_json, warn
 from unseg_bench.errors import RunError, UbenchError
 from unseg_bench.run.failures import failed_text
@@ -16,8 +18,11 @@ from unseg_bench.run.plan import RunPlan, describe, plan_runs
 from unseg_bench.run.runner import execute
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from unseg_bench.cli.reporters import LiveReporter, PlainReporter
     from unseg_bench.plugins.manager import Plugins
+    from unseg_bench.run.estimate import Workload
     from unseg_bench.run.settings import RunSettings
     from unseg_bench.score.record import CaseScore
 
@@ -59,26 +64,53 @@ def plan_all(settings: "RunSettings", runs: Path) -> "tuple[list[RunPlan], Plugi
     """Check the settings and return the runs that they mean; raises a UbenchError for any bad input."""
     plugins = plugins_with_warnings()
     plans = plan_runs(settings, plugins, runs)
+    check_device(settings)
+    return plans, plugins
+
+
+def check_device(settings: "RunSettings") -> None:
+    """Raise a UbenchError where a device was named that is not there."""
     if settings.device not in {"auto", "cpu"}:
         from unseg_bench.run.device import pick_device
 
         pick_device(settings.device)
-    return plans, plugins
 
 
-def show_plans(plans: list[RunPlan], *, as_json: bool) -> None:
-    """Say what would be done."""
-    described = [describe(plan) for plan in plans]
+def show_plans(plans: "Sequence[RunPlan]", *, as_json: bool) -> None:
+    """Say what would be done, in which stages, and about how long it will take."""
+    described, workload = [describe(plan) for plan in plans], workload_of(plans)
     if as_json:
-        print_json({"runs": described})
+        print_json({"runs": described, "work": workload.to_dict()})
     else:
         print_plans(described)
+        print_workload(workload, len(described))
+
+
+def workload_of(plans: "Sequence[RunPlan]") -> "Workload":
+    """Return all that the runs need and about how long it takes; nothing is computed."""
+    from unseg_bench.run.estimate import estimate
+    from unseg_bench.run.rehearse import rehearse_all
+
+    return estimate(rehearse_all(plans))
 
 
 def run_all(plans: list[RunPlan], plugins: "Plugins", runs: Path, *, force: bool, strict: bool, as_json: bool) -> int:
     """Run and score every plan, print the table, and return the exit code: that of the first failure, or 0.
 
     `strict` ends at the first failure, be it of a case or of a run.
+    """
+    outcomes = attempt_all(plans, plugins, force=force, strict=strict)
+    if as_json:
+        print_json({"runs": [outcome.to_json() for outcome in outcomes]})
+    else:
+        print_summary(outcomes, runs)
+    return exit_code(outcomes)
+
+
+def attempt_all(plans: "Sequence[RunPlan]", plugins: "Plugins", *, force: bool, strict: bool) -> list[Outcome]:
+    """Run and score every plan; one that fails does not stop the others unless `strict` is set.
+
+    Raises typer.Exit(130) for Ctrl-C.
     """
     outcomes: list[Outcome] = []
     try:
@@ -88,11 +120,12 @@ def run_all(plans: list[RunPlan], plugins: "Plugins", runs: Path, *, force: bool
                 break
     except KeyboardInterrupt:
         warn("stopped; the same command goes on where it stood")
-        return STOPPED
-    if as_json:
-        print_json({"runs": [outcome.to_json() for outcome in outcomes]})
-    else:
-        print_summary(outcomes, runs)
+        raise typer.Exit(STOPPED) from None
+    return outcomes
+
+
+def exit_code(outcomes: "Sequence[Outcome]") -> int:
+    """Return the exit code of the first failure, 0 where there is none."""
     return next((outcome.error.exit_code for outcome in outcomes if outcome.error), 0)
 
 

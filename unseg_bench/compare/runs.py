@@ -1,6 +1,6 @@
 """From run folders to what a comparison needs: which runs belong in the table, and their scores."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,14 @@ def collect(runs_folder: Path, selectors: Sequence[str] = ()) -> list[RunScores]
     return _scores(list({run.folder.path.resolve(): run for run in chosen}.values()))
 
 
+def collect_labelled(rows: Mapping[str, Sequence[RunFolder]]) -> list[RunScores]:
+    """Return the scores of given runs under given labels: label -> its runs, one a seed; rows keep their order.
+
+    Labels are the comparison's, so one run may stand in several rows. Raises ScoreError for a run without scores.
+    """
+    return [_run_scores(_scored(folder), label) for label, folders in rows.items() for folder in folders]
+
+
 def _complete(folders: Sequence[RunFolder]) -> list[_Run]:
     runs = [_Run(folder, folder.record) for folder in folders]
     return [run for run in runs if run.record.get("state") in SCORED]
@@ -101,9 +109,7 @@ def _select(selector: str, complete: Sequence[_Run]) -> list[_Run]:
     """Return the runs that a selector means."""
     folder = RunFolder(Path(selector))
     if (folder.path / "run.json").is_file():
-        if folder.state not in SCORED:
-            raise ScoreError(f"{selector}: this run is not complete ('{folder.state}'); run its command again first")
-        return [_Run(folder, folder.record)]
+        return [_scored(folder)]
     if named := [run for run in complete if run.folder.path.name == selector]:
         return named
     if found := _newest_with_seeds(complete, selector):
@@ -116,6 +122,13 @@ def _select(selector: str, complete: Sequence[_Run]) -> list[_Run]:
     raise ScoreError(f"no complete run or method '{selector}'.{did_you_mean(selector, known)}")
 
 
+def _scored(folder: RunFolder) -> _Run:
+    """Return a run that must have scores; raises ScoreError."""
+    if folder.state not in SCORED:
+        raise ScoreError(f"{folder.path}: this run is not complete ('{folder.state}'); run its command again first")
+    return _Run(folder, folder.record)
+
+
 def _runs_in(folder: Path) -> list[RunFolder]:
     """Runs of a folder such as `runs/phantom`, or of all data sets in one such as `runs`; oldest first."""
     own = folder.resolve()
@@ -126,25 +139,26 @@ def _runs_in(folder: Path) -> list[RunFolder]:
 def _scores(runs: Sequence[_Run]) -> list[RunScores]:
     variants = {run.identity: _variant(run) for run in runs}
     labels = dict(zip(variants, label_all(list(variants.values())), strict=True))
-    return [
-        RunScores(
-            method=run.method,
-            label=labels[run.identity],
-            seed=run.seed,
-            label_free=label_free(run.record),
-            dataset=str(run.record["dataset"]),
-            split=str(run.record["split"]),
-            part=str(run.record["part"]),
-            evidence=bool(run.record["evidence"]),
-            scores=read_scores(run.folder.scores),
-            scoring_rules=dict(run.record["scoring_rules"]),
-            is_floor=bool(run.record.get("floor")),
-            preset=str(run.record.get("preset", "")),
-            options=run.options,
-            folder=run.folder.path,
-        )
-        for run in runs
-    ]
+    return [_run_scores(run, labels[run.identity]) for run in runs]
+
+
+def _run_scores(run: _Run, label: str) -> RunScores:
+    return RunScores(
+        method=run.method,
+        label=label,
+        seed=run.seed,
+        label_free=label_free(run.record),
+        dataset=str(run.record["dataset"]),
+        split=str(run.record["split"]),
+        part=str(run.record["part"]),
+        evidence=bool(run.record["evidence"]),
+        scores=read_scores(run.folder.scores),
+        scoring_rules=dict(run.record["scoring_rules"]),
+        is_floor=bool(run.record.get("floor")),
+        preset=str(run.record.get("preset", "")),
+        options=run.options,
+        folder=run.folder.path,
+    )
 
 
 def _variant(run: _Run) -> Variant:

@@ -48,6 +48,7 @@ class Plugins:
         self.datasets: dict[str, type[Dataset]] = {}
         self.sources: dict[str, str] = {}
         self.broken: list[Broken] = []
+        self._files: dict[Path, type[Method]] = {}
 
     def load_entry_points(self, points: Iterable[EntryPoint] | None = None) -> None:
         """Load every installed plugin; a failing one is added to `broken`."""
@@ -60,7 +61,12 @@ class Plugins:
                 self.broken.append(Broken(point.name, source, f"{type(error).__name__}: {error}"))
 
     def load_file(self, path: Path) -> type[Method]:
-        """Load one file with exactly one method, registered by hook or just defined there; raises PluginError."""
+        """Load one file with exactly one method, registered by hook or just defined there; raises PluginError.
+
+        A file that was loaded before is not loaded again.
+        """
+        if path.resolve() in self._files:
+            return self._files[path.resolve()]
         module = _import_file(path)
         before = set(self.methods)
         if hasattr(module, "ubench_methods"):
@@ -71,7 +77,8 @@ class Plugins:
         new = [name for name in self.methods if name not in before]
         if len(new) != 1:
             raise PluginError(f"{path}: expected one subclass of unseg_bench.Method, found {len(new)}")
-        return self.methods[new[0]]
+        self._files[path.resolve()] = self.methods[new[0]]
+        return self._files[path.resolve()]
 
     def method(self, name: str) -> type[Method]:
         """Return the method called `name`, or the one in the file of that path; raises PluginError."""

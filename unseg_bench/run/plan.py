@@ -1,5 +1,6 @@
 """Plans: what a call of `ubench run` means, checked before anything is computed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from unseg_bench.plugins.manager import Plugins, is_file
 from unseg_bench.plugins.method import Method, MethodOptions
 from unseg_bench.run.digests import digest_of
 from unseg_bench.run.folder import RunFolder
-from unseg_bench.run.sealed.inspection import MethodCard, make_card
+from unseg_bench.run.sealed.inspection import MethodCard, make_card, said_of
 from unseg_bench.run.sealed.sealing import inspect_file
 from unseg_bench.run.settings import RunSettings, make_dataset, refuse_unknown
 
@@ -70,21 +71,30 @@ def plan_runs(settings: RunSettings, plugins: Plugins, runs_folder: Path) -> lis
 
     A method's file is inspected by a sealed process where that can be had, so that none of its code runs outside.
     """
+    return plan_variants({"": settings}, plugins, runs_folder)[""]
+
+
+def plan_variants(variants: Mapping[str, RunSettings], plugins: Plugins, runs_folder: Path) -> dict[str, list[RunPlan]]:
+    """Plan several calls, by label, that have all but `set` in common; errors in options name the label."""
+    settings = next(iter(variants.values()))
     dataset_class = plugins.dataset(settings.dataset)
-    found: dict[str, tuple[MethodCard, type[Method] | None]] = {}
-    for written in settings.methods:
-        found[written] = _find(written, settings, plugins, dataset_class)
-    used = {name for card, _ in found.values() for name in card.used}
-    refuse_unknown(settings, used, {card.name: card.known for card, _ in found.values()})
+    found = {written: _find(written, variants, plugins, dataset_class) for written in settings.methods}
+    for label, own in variants.items():
+        cards = [cards[label] for cards, _ in found.values()]
+        with said_of(label):
+            refuse_unknown(own, {name for card in cards for name in card.used}, {c.name: c.known for c in cards})
     dataset = make_dataset(dataset_class, settings.dataset_options)
     split = dataset.split()
-    plans: list[RunPlan] = []
-    for written, (card, loaded) in found.items():
-        for seed in settings.seeds:
-            folder = RunFolder(runs_folder / dataset.name / _run_name(card, dataset, split, settings, seed))
-            plan = RunPlan(written, card, loaded, dataset, split, settings, seed, folder)
+    plans: dict[str, list[RunPlan]] = {}
+    for label, own in variants.items():
+        plans[label] = [
+            RunPlan(written, cards[label], loaded, dataset, split, own, seed,
+                    RunFolder(runs_folder / dataset.name / _run_name(cards[label], dataset, split, own, seed)))
+            for written, (cards, loaded) in found.items()
+            for seed in own.seeds
+        ]  # fmt: skip
+        for plan in plans[label]:
             _check_parts(plan)
-            plans.append(plan)
     return plans
 
 
@@ -107,15 +117,21 @@ def describe(plan: RunPlan) -> dict[str, Any]:
 
 
 def _find(
-    written: str, settings: RunSettings, plugins: Plugins, dataset: type[Dataset]
-) -> tuple[MethodCard, type[Method] | None]:
-    """Return a method's card, and its class where it may be loaded here."""
-    if is_file(written) and (card := inspect_file(written, settings, dataset)) is not None:
-        if card.name in plugins.methods:
-            raise PluginError(f"{written}: the name '{card.name}' is taken by {plugins.sources[card.name]}")
-        return card, None
+    written: str, variants: Mapping[str, RunSettings], plugins: Plugins, dataset: type[Dataset]
+) -> tuple[dict[str, MethodCard], type[Method] | None]:
+    """Return a method's cards by label, and its class where it may be loaded here."""
+    if is_file(written) and (cards := inspect_file(written, variants, dataset)) is not None:
+        name = next(iter(cards.values())).name
+        if name in plugins.methods:
+            raise PluginError(f"{written}: the name '{name}' is taken by {plugins.sources[name]}")
+        return cards, None
     method = plugins.method(written)
-    return make_card(written, method, settings, dataset.default_preset), method
+    return {label: _card(label, written, method, own, dataset) for label, own in variants.items()}, method
+
+
+def _card(label: str, written: str, method: type[Method], settings: RunSettings, dataset: type[Dataset]) -> MethodCard:
+    with said_of(label):
+        return make_card(written, method, settings, dataset.default_preset)
 
 
 def _check_parts(plan: RunPlan) -> None:

@@ -87,7 +87,9 @@ def _performer(
     labels = LabelDoor(plan.dataset, plan.split, plan.method.supervision, store, ledger.add)
 
     def healthy() -> Cohort:
-        return build_cohort("healthy", plan.dataset.healthy(), plan.dataset, store, reporter.step)
+        cohort = build_cohort("healthy", plan.dataset.healthy(), plan.dataset, store, reporter.step)
+        plan.folder.update({"images": {**plan.folder.record.get("images", {}), "healthy": cohort.digest}})
+        return cohort
 
     reason = obstacle(plan.method.supervision, plan.settings.sealed)
     if reason is None:

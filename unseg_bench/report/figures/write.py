@@ -68,6 +68,17 @@ def write_figures(
     return written
 
 
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a figure in the format that the file's suffix names, whole or not at all. Raises: DataError."""
+    _check("format", "format", [path.suffix[1:]], METADATA)
+    try:
+        make_folder(path.parent)
+        with whole_file(path) as temporary:
+            temporary.write_bytes(figure_bytes(figure, path.suffix[1:]))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}); choose another place for the figure") from None
+
+
 def _write(figure: Figure, folder: Path, name: str, formats: Sequence[str]) -> list[Path]:
     paths = [folder / f"{name}.{file_format}" for file_format in dict.fromkeys(formats)]
     try:

@@ -1,15 +1,17 @@
 """What the runner must know of a method, told by the method's class: here, or by a sealed process that imported it."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from unseg_bench.data.supervision import Supervision
-from unseg_bench.errors import PluginError, UbenchError
+from unseg_bench.errors import PluginError, SettingsError, UbenchError
 from unseg_bench.plugins.manager import Plugins, file_of, module_name_of
 from unseg_bench.plugins.method import Method
+from unseg_bench.plugins.studies import Study
 from unseg_bench.run.digests import code_digest
 from unseg_bench.run.settings import RunSettings, flatten_options, option_names, resolve_method
 
@@ -20,6 +22,7 @@ class MethodCard:
 
     `options` are its checked options as JSON, `flat` the same by dotted name; `used` are the names in the settings'
     `set` that it has, `known` all names that it has. `learns`: it has a `fit` of its own. `code`: digest of its code.
+    `studies`: its ablations by name.
     """
 
     name: str
@@ -33,6 +36,7 @@ class MethodCard:
     known: tuple[str, ...]
     code: str
     where: dict[str, Any]
+    studies: dict[str, Study]
 
 
 def make_card(written: str, method: type[Method], settings: RunSettings, default_preset: str) -> MethodCard:
@@ -50,7 +54,17 @@ def make_card(written: str, method: type[Method], settings: RunSettings, default
         known=tuple(option_names(method.Options)),
         code=code_digest(method.__module__),
         where=find_class(method),
+        studies=dict(method.studies),
     )
+
+
+@contextmanager
+def said_of(label: str) -> Generator[None]:
+    """Name the row whose options are wrong in a SettingsError raised inside; '' is no row."""
+    try:
+        yield
+    except SettingsError as error:
+        raise (SettingsError(f"row '{label}': {error}") if label else error) from error
 
 
 def find_class(method: type[Method]) -> dict[str, Any]:
@@ -82,10 +96,25 @@ def load_method(where: dict[str, Any]) -> type[Method]:
 def inspect_class(method: type[Method], request: Mapping[str, Any]) -> dict[str, Any]:
     """Answer the runner's request for a card, as JSON."""
     settings = RunSettings.model_validate(request["settings"])
-    return {"card": asdict(make_card(request["written"], method, settings, request["default_preset"]))}
+    card = make_card(request["written"], method, settings, request["default_preset"])
+    studies = {name: {"title": study.title, "rows": _plain(study.rows)} for name, study in card.studies.items()}
+    return {"card": {**asdict(replace(card, studies={})), "studies": studies}}
 
 
 def card_from_json(value: Mapping[str, Any]) -> MethodCard:
     """Return the card that another process described."""
     card = MethodCard(**value)
-    return replace(card, supervision=Supervision(card.supervision), used=tuple(card.used), known=tuple(card.known))
+    return replace(
+        card,
+        supervision=Supervision(card.supervision),
+        used=tuple(card.used),
+        known=tuple(card.known),
+        studies={name: Study(**study) for name, study in value["studies"].items()},
+    )
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever an option can hold
+    """Return mappings of any kind as dicts, which JSON can hold."""
+    if not isinstance(value, Mapping):
+        return value
+    return {name: _plain(inner) for name, inner in cast("Mapping[str, Any]", value).items()}

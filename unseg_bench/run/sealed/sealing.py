@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from unseg_bench.run.data_files import data_folders, image_files, reference_file
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.sealed import landlock, policy, probe, seccomp
 from unseg_bench.run.sealed.cell import Cell, NotSealed
-from unseg_bench.run.sealed.inspection import MethodCard, card_from_json, where_of_file
+from unseg_bench.run.sealed.inspection import MethodCard, card_from_json, said_of, where_of_file
 from unseg_bench.run.sealed.room import Room
 from unseg_bench.run.settings import RunSettings
 
@@ -44,30 +44,35 @@ def kernel_obstacle() -> str | None:
     return None
 
 
-def inspect_file(written: str, settings: RunSettings, dataset: type[Dataset]) -> MethodCard | None:
-    """Have a sealed process import a method's file and say what there is to know of it.
+def inspect_file(
+    written: str, variants: Mapping[str, RunSettings], dataset: type[Dataset]
+) -> dict[str, MethodCard] | None:
+    """Have a sealed process import a method's file and say what there is to know of it, by label of the settings.
 
     None: nothing can be sealed, or the method declares supervision, so the file is to be loaded here. Raises
     PluginError or SettingsError as loading it here would.
     """
     path = Path(written)
-    if settings.sealed == "off" or kernel_obstacle() is not None or not path.is_file():
+    if next(iter(variants.values())).sealed == "off" or kernel_obstacle() is not None or not path.is_file():
         return None
     where = where_of_file(path)
     room = Room(where["module"])
     rules = [*policy.interpreter_rules([path.resolve()], [policy.module_files(dataset.__module__)]), *room.rules]
+    cards: dict[str, MethodCard] = {}
     try:
         with Cell(room, rules, socket_probes(), where, _no_answer, lambda _: None) as cell:
             asked = {"written": written, "default_preset": dataset.default_preset}
-            answer, _ = cell.call("inspect", {"settings": settings.model_dump(mode="json"), **asked})
+            for label, settings in variants.items():
+                with said_of(label):
+                    answer, _ = cell.call("inspect", {"settings": settings.model_dump(mode="json"), **asked})
+                cards[label] = card_from_json(answer["card"])
     except NotSealed:
         return None
     except UbenchError as error:
         raise type(error)(explain_refusal(str(error).replace(str(path.resolve()), written))) from error
     finally:
         room.leave()
-    card = card_from_json(answer["card"])
-    return card if card.supervision is Supervision.NONE else None
+    return cards if all(card.supervision is Supervision.NONE for card in cards.values()) else None
 
 
 def explain_refusal(message: str) -> str:

@@ -1,0 +1,38 @@
+"""Mean differences of all rows to one of them, without tests: what an ablation adds up."""
+
+from statistics import fmean
+
+from unseg_bench.compare.comparison import Comparison, Metric
+from unseg_bench.report.numbers import NAMES, difference_unit, signed
+from unseg_bench.report.text_table import TextSection, TextTable, plain_columns, text_row
+
+
+def mean_difference(comparison: Comparison, metric: Metric, label: str, reference: str) -> float | None:
+    """Return the mean over cases of a row less the reference, DSC 0-1 or mm; None without a case that both have."""
+    values = {
+        name: {entry.case: getattr(entry, metric) for entry in comparison.entries if entry.label == name}
+        for name in (label, reference)
+    }
+    pairs = [(value, values[reference].get(case)) for case, value in values[label].items()]
+    known = [one - other for one, other in pairs if one is not None and other is not None]
+    return fmean(known) if known else None
+
+
+def difference_table(comparison: Comparison, reference: str) -> TextTable:
+    """Return a row a label: mean DSC (points) and HD95 (mm) less those of `reference`, case by case."""
+    metrics: tuple[Metric, ...] = ("dsc", "hd95_mm")
+    rows = tuple(
+        text_row(
+            label,
+            *(signed(mean_difference(comparison, metric, label, reference), metric) for metric in metrics),
+        )
+        for label in comparison.labels
+        if label != reference
+    )
+    headings = [f"{NAMES[metric]}\n{difference_unit(metric)}" for metric in metrics]
+    return TextTable(
+        key="differences",
+        title=f"Mean difference to '{reference}'",
+        columns=plain_columns("row", *headings, words=("row",)),
+        sections=(TextSection(rows),),
+    )

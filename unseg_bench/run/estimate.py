@@ -1,0 +1,167 @@
+"""How long a plan will take, from what the same stages and methods took before on this machine."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+from unseg_bench.data.paths import cache_dir
+from unseg_bench.run.digests import digest_of
+from unseg_bench.run.folder import RunFolder, find_runs
+from unseg_bench.run.rehearse import Rehearsal, StageCall
+from unseg_bench.run.stages import RECORD
+
+
+@dataclass(frozen=True, slots=True)
+class StageTask:
+    """One stage that runs need. runs: their folders; seconds: an estimate where it is to do, None if never seen."""
+
+    method: str
+    stage: str
+    digest: str
+    cached: bool
+    runs: tuple[str, ...]
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentTask:
+    """The cases that one run has to segment. seconds: an estimate, None where the method was never seen."""
+
+    run: str
+    method: str
+    cases: int
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """All that runs need, what they share once. `beyond`: run -> why more stages may follow; `errors`: run -> error.
+
+    seconds: the sum of the estimates; unknown: how many tasks are in it without one.
+    """
+
+    stages: tuple[StageTask, ...]
+    segments: tuple[SegmentTask, ...]
+    beyond: Mapping[str, str]
+    errors: Mapping[str, str]
+
+    @property
+    def seconds(self) -> float:
+        """Sum of all estimates."""
+        return sum(task.seconds or 0.0 for task in (*self.stages, *self.segments))
+
+    @property
+    def unknown(self) -> int:
+        """How many stages and segmentations to do have no estimate."""
+        return sum(task.seconds is None for task in (*self.stages, *self.segments) if not _kept(task))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "stages": [asdict(task) for task in self.stages],
+            "segment": [asdict(task) for task in self.segments],
+            "seconds": self.seconds,
+            "without_estimate": self.unknown,
+            "more_stages_may_follow": dict(self.beyond),
+            "would_fail": dict(self.errors),
+        }
+
+
+def estimate(rehearsals: Sequence[Rehearsal]) -> Workload:
+    """Put the stages of all runs together, each result once, and estimate what is to do.
+
+    A stage: the median time of earlier results of the same stage with the same options, else with any. Segmentation:
+    the cases left times the method's time a case in its newest runs. Preparing images and starting processes is not
+    counted.
+    """
+    times, history = _StageTimes(), _History()
+    calls: dict[tuple[str, str], tuple[str, StageCall, list[str]]] = {}
+    for one in rehearsals:
+        for call in one.stages:
+            name, run = one.plan.method.name, str(one.plan.folder.path)
+            runs = calls.setdefault((call.name, call.digest), (name, call, []))[2]
+            runs += [] if run in runs else [run]
+    return Workload(
+        tuple(
+            StageTask(method, call.name, call.digest, call.cached, tuple(runs), 0.0 if call.cached else times.of(call))
+            for method, call, runs in calls.values()
+        ),
+        tuple(
+            SegmentTask(str(one.plan.folder.path), one.plan.method.name, cases, _times(cases, history.of(one)))
+            for one in rehearsals
+            if (cases := one.to_segment)
+        ),
+        {str(one.plan.folder.path): one.beyond for one in rehearsals if one.beyond is not None},
+        {str(one.plan.folder.path): one.error for one in rehearsals if one.error is not None},
+    )
+
+
+def _kept(task: StageTask | SegmentTask) -> bool:
+    return isinstance(task, StageTask) and task.cached
+
+
+def _times(cases: int, seconds: float | None) -> float | None:
+    return None if seconds is None else cases * seconds
+
+
+class _StageTimes:
+    """Times of earlier results, read from the cache once a stage."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, list[tuple[str, float]]] = {}
+
+    def of(self, call: StageCall) -> float | None:
+        """Return the median in seconds, None for a stage that was never seen."""
+        if call.name not in self._known:
+            self._known[call.name] = _read_times(call.name)
+        known, options = self._known[call.name], digest_of(call.options)
+        same = [seconds for other, seconds in known if other == options]
+        chosen = same or [seconds for _, seconds in known]
+        return median(chosen) if chosen else None
+
+
+def _read_times(stage: str) -> list[tuple[str, float]]:
+    """Return (digest of the options, seconds) of every kept result of a stage, sealed or not."""
+    found: list[tuple[str, float]] = []
+    for folder in (cache_dir() / "stages", *(cache_dir() / "sealed" / "stages").glob("*")):
+        for file in folder.glob(f"{stage}-*/{RECORD}"):
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+                if record["key"]["stage"] == stage:
+                    found.append((digest_of(record["key"]["options"]), float(record["seconds"])))
+    return found
+
+
+class _History:
+    """How long methods took for a case, from the logs of earlier runs beside the planned ones."""
+
+    def __init__(self) -> None:
+        self._runs: dict[Path, list[tuple[RunFolder, Mapping[str, Any]]]] = {}
+
+    def of(self, one: Rehearsal) -> float | None:
+        """Return seconds a case in the newest run of the method, one on the same data and preset first."""
+        plan = one.plan
+        folder = plan.folder.path.parents[1]
+        if folder not in self._runs:
+            self._runs[folder] = [(run, run.record) for run in reversed(find_runs(folder))]
+        own = [(run, record) for run, record in self._runs[folder] if record.get("method") == plan.method.name]
+        same = [
+            pair for pair in own if (pair[1].get("dataset"), pair[1].get("preset")) == (plan.dataset.name, plan.preset)
+        ]
+        return next((seconds for run, _ in (*same, *own) if (seconds := seconds_a_case(run)) is not None), None)
+
+
+def seconds_a_case(run: RunFolder) -> float | None:
+    """Return the mean time between the cases of a run's log, None for fewer than three cases.
+
+    The longest gap is left out: between two of them the run may have stood still.
+    """
+    ends = [datetime.fromisoformat(str(line["time"])) for line in run.events() if line.get("event") == "case"]
+    gaps = sorted((later - earlier).total_seconds() for earlier, later in pairwise(ends))
+    return fmean(gaps[:-1]) if len(gaps) > 1 else None

@@ -1,0 +1,186 @@
+"""A rehearsal of `fit`: which stages a run would compute and which are kept, told from their keys alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.paths import cache_dir
+from unseg_bench.data.volume import Mask, Volume
+from unseg_bench.errors import WeightsError
+from unseg_bench.plugins.context import Artifact, Input, Stage
+from unseg_bench.run.determinism import deterministic
+from unseg_bench.run.digests import digest_of
+from unseg_bench.run.folder import find_runs
+from unseg_bench.run.plan import RunPlan
+from unseg_bench.run.sealed.room import sealed_stages_folder
+from unseg_bench.run.sealed.sealing import obstacle, owner_of
+from unseg_bench.run.stages import Call, StageCache
+
+UNSEEN_CODE = "its code is only run sealed, so its stages are told when it runs"
+_DONE = frozenset({"predicted", "complete"})
+_NOBODY = Cohort("", [], lambda case_id: _stop("")).digest
+
+
+@dataclass(frozen=True, slots=True)
+class StageCall:
+    """One stage that a run asks for. `digest` names its result, `options` are as in its key; cached: it is there."""
+
+    name: str
+    digest: str
+    options: object
+    cached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """The stages of one run in order, and what is left to segment.
+
+    `beyond`: why more stages may follow that are not known before it runs (None: these are all). `error`: what `fit`
+    raises although all its stages are there; then the run would fail.
+    """
+
+    plan: RunPlan
+    stages: tuple[StageCall, ...] = ()
+    beyond: str | None = None
+    error: str | None = None
+
+    @property
+    def to_segment(self) -> int:
+        """How many cases have no prediction yet."""
+        return sum(not self.plan.folder.prediction(case_id).is_file() for case_id in self.plan.case_ids)
+
+
+def rehearse_all(plans: Sequence[RunPlan]) -> list[Rehearsal]:
+    """Rehearse every run; nothing is computed, prepared, fetched or written.
+
+    The images are known by the digests in the records of earlier runs on the same data; without such a run their
+    digests cannot be known, and every stage is to do.
+    """
+    records = [run.record for folder in {plan.folder.path.parents[1] for plan in plans} for run in find_runs(folder)]
+    return [_rehearse(plan, records) for plan in plans]
+
+
+def _rehearse(plan: RunPlan, records: Sequence[Mapping[str, Any]]) -> Rehearsal:
+    folder = plan.folder
+    if not plan.method.learns or (folder.state in _DONE and not folder.failed_cases):
+        return Rehearsal(plan)
+    if plan.loaded is None:
+        return Rehearsal(plan, beyond=UNSEEN_CODE)
+    context = _Context(plan, _known_digests(plan, records))
+    training, validation = (context.cohort(part, plan.learned_from(part)) for part in ("train", "valid"))
+    beyond = error = None
+    try:
+        with deterministic(plan.settings.deterministic):
+            plan.loaded(plan.options).fit(training, validation, context)
+    except _Stop as stop:
+        beyond = str(stop)
+    except Exception as raised:  # noqa: BLE001 - a method may raise anything when a result is not there yet
+        if not all(stage.cached for stage in context.stages):
+            beyond = "it reads a result that is not there yet"
+        elif isinstance(raised, WeightsError):
+            beyond = "it needs pretrained weights that are not here yet"
+        else:
+            error = f"{type(raised).__name__}: {raised}"
+    return Rehearsal(plan, tuple(context.stages), beyond, error)
+
+
+def _known_digests(plan: RunPlan, records: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the digests of the plan's cohorts by part, from the newest run on the same data that has them."""
+    identity = digest_of(plan.dataset.identity())
+    known: dict[str, str] = {}
+    for record in records:
+        if record.get("split") == plan.split.name and digest_of(record.get("dataset_identity")) == identity:
+            images: Mapping[str, str] = record.get("images", {})
+            known |= {part: digest for part, digest in images.items() if digest != _NOBODY}
+    return known
+
+
+class _Stop(BaseException):  # so that no method's `except Exception` swallows it
+    """The rehearsal ends here; the message says why nothing beyond is known."""
+
+
+def _stop(why: str) -> NoReturn:
+    raise _Stop(why)
+
+
+class _Labels:
+    """The door to labels: a rehearsal reads none."""
+
+    def mask(self, case_id: str, purpose: str) -> Mask:
+        """End the rehearsal."""
+        _stop(f"it reads labels ({purpose})")
+
+    def slice_labels(self, case_id: str, purpose: str) -> NDArray[np.bool_]:
+        """End the rehearsal."""
+        _stop(f"it reads labels ({purpose})")
+
+
+@dataclass
+class _Context:
+    """The Context of a rehearsal: stages are looked up; images and labels cannot be opened, nothing is fetched."""
+
+    plan: RunPlan
+    known: Mapping[str, str]
+    stages: list[StageCall] = field(default_factory=list[StageCall])
+    offline: bool = True
+    device: str = "cpu"
+    labels: _Labels = field(default_factory=_Labels)
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return self.plan.seed
+
+    @property
+    def healthy(self) -> Cohort:
+        """The data set's healthy cases, which cannot be opened."""
+        return self.cohort("healthy", self.plan.dataset.healthy())
+
+    def cohort(self, name: str, case_ids: Sequence[str]) -> Cohort:
+        """Return a cohort that cannot be opened; where its digest is not known it has one that nothing else has."""
+
+        def load(case_id: str) -> Volume:
+            _stop("it opens images before a stage")
+
+        cohort = Cohort(name, [(case_id, "not prepared") for case_id in case_ids], load)
+        if case_ids:
+            cohort.digest = self.known.get(name, cohort.digest)
+        return cohort
+
+    def predicted_mask(self, source: str, case_id: str) -> Mask:
+        """End the rehearsal."""
+        _stop(f"it reads masks of {source}")
+
+    def run(
+        self, step: Stage, options: BaseModel | None = None, *, extras: Mapping[str, Any] | None = None, **inputs: Input
+    ) -> Artifact:
+        """Name the result that the stage would have, and note whether it is there."""
+        key = Call(step, options, inputs, self.seed).key
+        cache = StageCache(self._stages)
+        found = cache.look_up(step.name, key)
+        digest = digest_of(key)
+        self.stages.append(StageCall(step.name, digest, key["options"], found is not None))
+        return found or Artifact(step.name, cache.folder / "not-there-yet" / digest, digest)
+
+    def record_weights(self, name: str, sha256: str) -> None:
+        """Write nothing."""
+
+    def note(self, event: str, values: Mapping[str, Any]) -> None:
+        """Write nothing."""
+
+    def table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write nothing."""
+
+    def progress(self, done: int, total: int, note: str = "") -> None:
+        """Show nothing."""
+
+    @property
+    def _stages(self) -> Path:
+        sealed = obstacle(self.plan.method.supervision, self.plan.settings.sealed) is None
+        return sealed_stages_folder(owner_of(self.plan)) if sealed else cache_dir() / "stages"
