@@ -125,6 +125,17 @@ class Context(Protocol):
         """Volumes that the data set declares free of tumour; may be empty."""
         ...
 
+    def predicted_mask(self, source: str, case_id: str) -> Mask:
+        """Return the mask of a case that another run predicted, or that lies in a folder, on the volume's grid.
+
+        `source`: a run's folder (run.json, predictions/<case>.nii.gz), or a folder of <case>.nii.gz or <case>.nii;
+        above 0 is tumour. What the other run read of labels counts as read here; a folder, of which nobody knows what
+        went into it, makes the label-free column 'unknown'. Ask outside of stages; a sealed method may only ask for a
+        source that one of its options names. Raises LabelAccessError for reference masks, DataError naming file and
+        remedy where there is no such mask, or where it belongs to other data or lies on another grid.
+        """
+        ...
+
     def run(
         self, step: Stage, options: BaseModel | None = None, *, extras: Mapping[str, Any] | None = None, **inputs: Input
     ) -> Artifact:

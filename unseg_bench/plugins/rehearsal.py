@@ -16,10 +16,13 @@ from unseg_bench.data.labels import MASK_PARTS, SLICE_LABEL_PARTS
 from unseg_bench.data.splits import PARTS
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Mask, Volume
-from unseg_bench.errors import LabelAccessError
+from unseg_bench.errors import DataError, LabelAccessError, RunError
 from unseg_bench.plugins.context import Artifact, Input, Stage
 from unseg_bench.plugins.method import Method, MethodOptions
 from unseg_bench.plugins.tables import Rows, table_text
+
+_BRIGHT = 1.5
+"""Standard deviations above the brain's mean."""
 
 
 class Interruption(BaseException):
@@ -128,17 +131,34 @@ class RehearsalContext:
     """A Context whose stages lie in `store`; a second one with the same store goes on where the first stopped.
 
     `finished` names the stages computed to the end, in order. `ticks` counts stage beginnings and progress reports;
-    the context raises Interruption at tick number `interrupt_at`.
+    the context raises Interruption at tick number `interrupt_at`. `predictions`: case id -> what another method found.
     """
 
     def __init__(
-        self, store: Path, labels: RecordingLabels, healthy: Cohort, *, seed: int, interrupt_at: int | None = None
+        self,
+        store: Path,
+        labels: RecordingLabels,
+        healthy: Cohort,
+        *,
+        seed: int,
+        interrupt_at: int | None = None,
+        predictions: Mapping[str, Mask] | None = None,
     ) -> None:
         self.seed, self.device, self.offline = seed, "cpu", True
         self.labels, self.healthy = labels, healthy
         self.finished: list[str] = []
         self.ticks = 0
+        self._predictions = predictions or {}
+        self._inside_stage = False
         self._store, self._interrupt_at = store, interrupt_at
+
+    def predicted_mask(self, source: str, case_id: str) -> Mask:
+        """Return what another method found, whatever the source is called; raises RunError inside a stage."""
+        if self._inside_stage:
+            raise RunError(f"{source}: masks of other runs are asked for outside of stages")
+        if case_id not in self._predictions:
+            raise DataError(f"{source}: has no mask of case {case_id}")
+        return self._predictions[case_id].copy()
 
     def run(
         self, step: Stage, options: BaseModel | None = None, *, extras: Mapping[str, Any] | None = None, **inputs: Input
@@ -154,7 +174,11 @@ class RehearsalContext:
             return artifact
         work = self._work(final, digest)
         self.progress(0, 1, step.name)
-        step.function(*([work] if options is None else [work, options]), **inputs, **(extras or {}))
+        self._inside_stage = True
+        try:
+            step.function(*([work] if options is None else [work, options]), **inputs, **(extras or {}))
+        finally:
+            self._inside_stage = False
         work.folder.rename(final)
         self.finished.append(final.name)
         return artifact
@@ -230,7 +254,12 @@ class Theatre:
         fitted = self.method(self.options)
         labels = RecordingLabels(fitted.supervision, self._parts)
         context = RehearsalContext(
-            self._folder / store, labels, self._cohort("healthy"), seed=self._seed, interrupt_at=interrupt_at
+            self._folder / store,
+            labels,
+            self._cohort("healthy"),
+            seed=self._seed,
+            interrupt_at=interrupt_at,
+            predictions=self._bright,
         )
         rehearsal = Rehearsal(context, fitted)
         try:
@@ -242,6 +271,12 @@ class Theatre:
         except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; the checks tell
             rehearsal.error = error
         return rehearsal
+
+    @property
+    def _bright(self) -> dict[str, Mask]:
+        """What stands for another method's predictions: of every case, what is bright."""
+        volumes = [case.volume for cases in self._parts.values() for case in cases]
+        return {volume.case_id: volume.brain & (volume.image > _BRIGHT) for volume in volumes}
 
     def _cohort(self, part: str) -> Cohort:
         return tiny_cohort(part, self._parts[part])

@@ -21,6 +21,12 @@ class StageDesk:
         self._cache, self._folder, self._ledger, self._reporter = cache, folder, ledger, reporter
         self._refresh = refresh
         self._done: set[str] = set()
+        self._being_made = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a stage is being made."""
+        return self._being_made > 0
 
     @contextmanager
     def attempt(self, stage: str, key: Mapping[str, Any], device: Callable[[], str]) -> Generator[Attempt]:
@@ -43,7 +49,11 @@ class StageDesk:
             on_wait=self._reporter.message,
             refresh=again,
         ) as attempt:
-            yield attempt
+            self._being_made += 1
+            try:
+                yield attempt
+            finally:
+                self._being_made -= 1
         # Another process may have made it while this one waited: then its reads are this run's too.
         self._ledger.add_all(read_label_reads(attempt.result))
         self._done.add(attempt.result.digest)

@@ -28,6 +28,7 @@ def collect_evidence(run: RunFolder) -> dict[str, Any]:
         "refused": full.get("refused", []),
         "opened": opened.read_text(encoding="utf-8").splitlines() if opened.is_file() and not full else [],
         "label_reads": record.get("label_reads", []),
+        "mask_sources": record.get("mask_sources", {}),
         "digests": {
             "data set": digest_of(record.get("dataset_identity")),
             **{f"images, {part}": digest for part, digest in record.get("images", {}).items()},

@@ -6,6 +6,9 @@ from typing import Any, cast
 
 from unseg_bench.run.folder import RunFolder
 
+_UNKNOWN = "unknown"
+_FROM_THE_STRONGEST = ("sealed", "ledger", _UNKNOWN)
+
 
 class Ledger:
     """Label reads of one run: case, kind, purpose and time. A read is in run.json before the method has the label."""
@@ -39,19 +42,42 @@ def label_free(record: Mapping[str, Any]) -> str:
 
     'yes (sealed)': the kernel refused everything else. 'yes (ledger)': nothing was asked for. With weights whose digest
     no publisher gave, '..., own weights'. 'no: ...': which labels were granted, or how many files of the data set
-    an unsealed method opened by itself.
+    an unsealed method opened by itself. 'unknown ...': the predictions, or masks that went into them, come from
+    elsewhere. What runs whose masks went into this one read, opened and lacked of a seal counts as its own.
     """
     if record.get("made_elsewhere"):
         return "unknown (made elsewhere)"
-    seal = cast("dict[str, Any]", record.get("seal", {}))
+    access = measured_access(record)
     reads = cast("list[dict[str, Any]]", record.get("label_reads", []))
     kinds = Counter(str(read["kind"]) for read in {_identity(read): read for read in reads}.values())
-    kinds["opened data file"] += int(seal.get("opened_data_files", 0))
+    kinds["opened data file"] += access["opened_data_files"]
     if found := [_counted(kind, count) for kind, count in sorted(kinds.items()) if count]:
         return "no: " + ", ".join(found)
+    if access["mode"] == _UNKNOWN:
+        return "unknown (masks from elsewhere)"
+    return f"yes ({access['mode']}{', own weights' if access['own_weights'] else ''})"
+
+
+def measured_access(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was measured of a run's access to labels beside its reads, its mask sources included.
+
+    'mode': the weakest of 'sealed', 'ledger' and 'unknown' (made elsewhere); 'own_weights': whether a file was used
+    whose digest no publisher gave; 'opened_data_files': how many an unsealed method opened by itself.
+    """
+    seal = cast("dict[str, Any]", record.get("seal", {}))
     weights = cast("dict[str, dict[str, Any]]", seal.get("weights", {}))
-    own = any(not file["published_checksum"] for file in weights.values())
-    return f"yes ({seal.get('mode', 'ledger')}{', own weights' if own else ''})"
+    own: dict[str, Any] = {
+        "mode": _UNKNOWN if record.get("made_elsewhere") else seal.get("mode", "ledger"),
+        "own_weights": any(not file["published_checksum"] for file in weights.values()),
+        "opened_data_files": int(seal.get("opened_data_files", 0)),
+    }
+    sources = cast("dict[str, dict[str, Any]]", record.get("mask_sources", {}))
+    every = [own, *sources.values()]
+    return {
+        "mode": max((one["mode"] for one in every), key=_FROM_THE_STRONGEST.index),
+        "own_weights": any(one["own_weights"] for one in every),
+        "opened_data_files": sum(one["opened_data_files"] for one in every),
+    }
 
 
 def _counted(kind: str, count: int) -> str:

@@ -65,6 +65,13 @@ def watch(opened: Opened | None) -> Generator[None]:
         _listening.remove(opened)
 
 
+@contextmanager
+def unheard() -> Generator[None]:
+    """What is opened inside the block is the harness's doing: whoever listens does not hear it."""
+    with watch(Opened() if _listening else None):
+        yield
+
+
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
     if not _listening:
         return

@@ -20,6 +20,7 @@ from unseg_bench.run.failures import Failures
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.ledger import Ledger
 from unseg_bench.run.locks import hold
+from unseg_bench.run.mask_sources import MaskSources, forget_outdated
 from unseg_bench.run.performers import Images, InProcess, Performer
 from unseg_bench.run.plan import RunPlan
 from unseg_bench.run.progress import Hushable, Reporter
@@ -35,10 +36,13 @@ def execute(plan: RunPlan, reporter: Reporter, *, force: bool = False, strict: b
     """Fit and segment; goes on where an earlier call stopped, and returns at once when all predictions are there.
 
     A case that cannot be read or segmented is left out and named in the run's `failed_cases`: the next call tries it
-    again. `force` does it all again, stages included. Raises RunError when nothing can be learned, when all cases
-    failed, and where `strict` is set at the first one that does.
+    again. All are segmented again when a mask of another run that went into this one has changed. `force` does it all
+    again, stages included. Raises RunError when nothing can be learned, when all cases failed, and where `strict` is
+    set at the first one that does.
     """
     with hold(plan.folder.path / "run.lock", reporter.message):
+        if forget_outdated(plan):
+            reporter.message(f"{plan.title}: masks that it was given have changed, so all cases are segmented again")
         if plan.folder.state in {"predicted", "complete"} and not plan.folder.failed_cases and not force:
             _insist(plan)
             return plan.folder
@@ -85,6 +89,7 @@ def _performer(
     """Give a sealed process where the method declares no supervision and the kernel can; else this process."""
     ledger = Ledger(plan.folder)
     labels = LabelDoor(plan.dataset, plan.split, plan.method.supervision, store, ledger.add)
+    masks = MaskSources(plan, store, ledger)
 
     def healthy() -> Cohort:
         cohort = build_cohort("healthy", plan.dataset.healthy(), plan.dataset, store, reporter.step)
@@ -94,7 +99,7 @@ def _performer(
     reason = obstacle(plan.method.supervision, plan.settings.sealed)
     if reason is None:
         try:
-            sealed = Sealed(plan, images, store, ledger, labels, healthy, reporter, refresh=force)
+            sealed = Sealed(plan, images, store, ledger, labels, masks, healthy, reporter, refresh=force)
         except NotSealed as error:
             reason = str(error)
         else:
@@ -111,6 +116,7 @@ def _performer(
         offline=plan.settings.offline,
         desk=StageDesk(StageCache(cache_dir() / "stages"), plan.folder, ledger, reporter, refresh=force),
         labels=labels,
+        masks=masks,
         healthy=healthy,
         reporter=reporter,
     )

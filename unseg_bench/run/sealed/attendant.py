@@ -29,9 +29,8 @@ _STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 class Attendant:
     """Serves one run. `prepared`: id -> case; `healthy` makes that cohort; `named` is every text among the options.
 
-    `sources`: those of `named` that masks may come from.
-
-    `handed` counts what was given: volumes by cohort, and the weights with their digests.
+    `sources`: those of `named` that masks may come from. `handed` counts what was given: volumes by cohort, and the
+    weights with their digests.
     """
 
     def __init__(

@@ -13,6 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from unseg_bench.errors import RunError
 from unseg_bench.run.sealed import landlock
 from unseg_bench.run.sealed.channel import Channel, Closed, Message
@@ -175,3 +178,12 @@ def _relay(process: "subprocess.Popen[bytes]") -> None:
 def descriptors(*paths: Path) -> list[int]:
     """Open files for reading, to be handed over."""
     return [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in paths]
+
+
+def open_array(array: NDArray[Any]) -> int:
+    """Return an open file without a name that holds an array in NumPy's format, to be handed over."""
+    file = os.memfd_create("array")
+    with os.fdopen(file, "wb", closefd=False) as stream:
+        np.save(stream, array, allow_pickle=False)
+    os.lseek(file, 0, os.SEEK_SET)
+    return file

@@ -15,6 +15,7 @@ from unseg_bench.data.store import PreparedCase, PreparedStore
 from unseg_bench.data.volume import Mask
 from unseg_bench.run.desk import StageDesk
 from unseg_bench.run.ledger import Ledger
+from unseg_bench.run.mask_sources import MaskSources, named_sources
 from unseg_bench.run.performers import Images, fit_failed, wrong_mask
 from unseg_bench.run.progress import Reporter
 from unseg_bench.run.sealed import landlock
@@ -49,6 +50,7 @@ class Sealed:
         store: PreparedStore,
         ledger: Ledger,
         labels: LabelDoor,
+        masks: MaskSources,
         healthy: Callable[[], Cohort],
         reporter: Reporter,
         *,
@@ -63,6 +65,8 @@ class Sealed:
                 folder=plan.folder,
                 desk=StageDesk(self._room.stages(), plan.folder, ledger, reporter, refresh=refresh),
                 labels=labels,
+                masks=masks,
+                sources=named_sources(plan.method.flat),
                 prepared=self._prepared,
                 healthy=healthy,
                 named=frozenset(value for value in plan.method.flat.values() if isinstance(value, str)),

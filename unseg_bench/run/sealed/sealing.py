@@ -11,7 +11,9 @@ from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import UbenchError
 from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.run.data_files import data_folders, image_files, reference_files
+from unseg_bench.run.digests import digest_of
 from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.mask_sources import named_sources
 from unseg_bench.run.sealed import landlock, policy, probe, seccomp
 from unseg_bench.run.sealed.cell import Cell, NotSealed
 from unseg_bench.run.sealed.inspection import MethodCard, card_from_json, said_of, where_of_file
@@ -97,9 +99,15 @@ def rules_of(plan: "RunPlan", room: Room) -> list[landlock.Rule]:
 
 
 def owner_of(plan: "RunPlan") -> str:
-    """Return the name of the plugin whose sealed stages a method shares: its file's module, or its package."""
+    """Return the name under which a method's sealed processes share stages: its file's module, or its package.
+
+    One that may be given masks of others has stages of its own: what it leaves there may tell of labels that were read
+    for those masks, and a run without them must not find it.
+    """
     module = str(plan.method.where["module"])
-    return module if plan.method.where["file"] else policy.own_package(module)[0]
+    owner = module if plan.method.where["file"] else policy.own_package(module)[0]
+    sources = sorted(str(Path(source).expanduser().resolve()) for source in named_sources(plan.method.flat))
+    return f"{owner}+masks-{digest_of(sources)[:12]}" if sources else owner
 
 
 def data_files(plan: "RunPlan") -> list[Path]:
