@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from unseg_bench.blocks.unet_options import CHECK_UNET, DEMO_INFERENCE, DEMO_UNET, UNetInference, UNetOptions
+from unseg_bench.blocks.unet_options import (
+    CHECK_UNET,
+    DEMO_INFERENCE,
+    DEMO_UNET,
+    NNUNET,
+    NNUNET_INFERENCE,
+    UNetInference,
+    UNetOptions,
+)
+from unseg_bench.data.atomic import write_json
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Mask, Volume
@@ -17,7 +26,7 @@ from unseg_bench.plugins.method import Method, MethodOptions
 if TYPE_CHECKING:
     from unseg_bench.blocks.unet3d import Network
 
-_PURPOSE = "train the U-Net"
+_TRAIN, _CHOOSE = "train the U-Net", "choose the U-Net's weights"
 
 DEMO: dict[str, Any] = {"unet": {**DEMO_UNET, "steps": 450}, "inference": DEMO_INFERENCE}
 CHECK: dict[str, Any] = {"unet": CHECK_UNET, "inference": DEMO_INFERENCE}
@@ -31,46 +40,57 @@ class SupervisedUnetOptions(MethodOptions):
 
 
 @stage("reference-masks", seeded=False)
-def collect_masks(work: Work, *, cohort: Cohort, masks: str, labels: Labels) -> None:
-    """Write the masks of a cohort as `<number>.npy`, in the cohort's order; `masks` is their digest."""
-    for number, case_id in enumerate(cohort.case_ids):
-        np.save(work.folder / f"{number}.npy", labels.mask(case_id, _PURPOSE), allow_pickle=False)
-        work.progress(number + 1, len(cohort), case_id)
+def collect_masks(work: Work, *, cohort: Cohort, masks: str, labels: Labels, purpose: str) -> None:
+    """Write the mask of every case as `<case>.npy`; `masks` is their digest."""
+    for done, case_id in enumerate(cohort.case_ids):
+        np.save(work.folder / f"{case_id}.npy", labels.mask(case_id, purpose), allow_pickle=False)
+        work.progress(done + 1, len(cohort), case_id)
 
 
 @stage("supervised-unet")
-def train(work: Work, options: UNetOptions, *, cohort: Cohort, masks: Artifact) -> None:
-    """Train the U-Net on the reference masks and write `unet.safetensors`."""
-    from unseg_bench.blocks.patches import LabelledCase
+def train(
+    work: Work, options: UNetOptions, *, cohort: Cohort, masks: Artifact,
+    validation: Cohort | None = None, validation_masks: Artifact | None = None,
+) -> None:  # fmt: skip
+    """Train the U-Net on the reference masks and write `unet.safetensors` and `training.json`."""
     from unseg_bench.blocks.training import save_network
     from unseg_bench.blocks.unet_training import train_unet
+    from unseg_bench.blocks.working_cases import CohortCases
 
-    cases = [
-        LabelledCase(volume.image, masks.array(str(number)), volume.brain, volume.spacing_mm)
-        for number, volume in enumerate(cohort)
-    ]
-    network, _ = train_unet(work, options, cases)
+    cases = CohortCases(cohort, masks.array, cohort.case_ids)
+    chosen_by = ()
+    if validation is not None and validation_masks is not None:
+        chosen_by = CohortCases(validation, validation_masks.array, validation.case_ids)
+    network, log = train_unet(work, options, cases, validation=chosen_by)
     save_network(work.folder / "unet.safetensors", network)
+    facts = {"cases": len(cases), "final_loss": log.final_loss, "kept_step": log.kept_step, "scores": log.scores}
+    write_json(work.folder / "training.json", facts)
 
 
 class SupervisedUnet(Method):
-    """Reads every training mask; what label-free methods are measured against from above."""
+    """Reads every training mask, and those of validation where they choose the weights; the bound from above."""
 
     name = "supervised-unet"
     supervision = Supervision.MASKS
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {}, "demo": DEMO, "check": CHECK}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {},
+        "nnunet": {"unet": NNUNET, "inference": NNUNET_INFERENCE},
+        "demo": DEMO,
+        "check": CHECK,
+    }
     Options = SupervisedUnetOptions
     options: SupervisedUnetOptions
 
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
-        """Train on the training part; the last epoch is kept, so the validation part is not looked at."""
-        masks = context.run(
-            collect_masks,
-            cohort=training,
-            masks=_digest_of_masks(training, context.labels),
-            extras={"labels": context.labels},
-        )
-        trained = context.run(train, self.options.unet, cohort=training, masks=masks)
+        """Train on the training part; the validation part is looked at for keep 'best-validation-dice' only."""
+        options, masks = self.options.unet, _masks_of(training, context, _TRAIN)
+        if options.keep == "last":
+            trained = context.run(train, options, cohort=training, masks=masks)
+        else:
+            chosen_by = _masks_of(validation, context, _CHOOSE)
+            trained = context.run(
+                train, options, cohort=training, masks=masks, validation=validation, validation_masks=chosen_by
+            )
         self._network = self._load(trained, context.device)
 
     def segment(self, volume: Volume, context: Context) -> Mask:
@@ -85,11 +105,19 @@ class SupervisedUnet(Method):
         return load_unet(trained.path("unet.safetensors"), self.options.unet, device)
 
 
-def _digest_of_masks(cohort: Cohort, labels: Labels) -> str:
+def _masks_of(cohort: Cohort, context: Context, purpose: str) -> Artifact:
+    """Return the masks of a cohort, as `collect_masks` wrote them."""
+    digest = _digest_of_masks(cohort, context.labels, purpose)
+    return context.run(
+        collect_masks, cohort=cohort, masks=digest, extras={"labels": context.labels, "purpose": purpose}
+    )
+
+
+def _digest_of_masks(cohort: Cohort, labels: Labels, purpose: str) -> str:
     """Return the SHA-256 over all masks of the cohort: a corrected reference makes the training stale."""
     digest = hashlib.sha256()
     for case_id in cohort.case_ids:
-        mask = labels.mask(case_id, _PURPOSE)
+        mask = labels.mask(case_id, purpose)
         digest.update(f"{case_id} {mask.shape} ".encode())
         digest.update(np.packbits(mask).tobytes())
     return digest.hexdigest()

@@ -8,7 +8,16 @@ import torch
 from torch import nn
 
 from unseg_bench.blocks.training import seeded_torch
-from unseg_bench.blocks.unet3d import _fold, _unfold, predict_sliding, predict_whole, segmentation_loss, unet3d
+from unseg_bench.blocks.unet3d import (
+    _fold,
+    _unfold,
+    deeply_supervised,
+    dynunet3d,
+    predict_sliding,
+    predict_whole,
+    segmentation_loss,
+    unet3d,
+)
 
 
 def small(**options):
@@ -48,6 +57,36 @@ def test_paper_network_has_four_samplings_and_the_stated_size():
     assert sum(isinstance(layer, nn.MaxPool3d) for layer in network.modules()) == 4
     assert sum(isinstance(layer, nn.ConvTranspose3d) for layer in network.modules()) == 4
     assert sum(isinstance(layer, nn.BatchNorm3d) for layer in network.modules()) == 18
+
+
+def test_nnunets_network_has_the_stated_size():
+    channels, heads = (32, 64, 128, 256, 320, 320), 4
+
+    def pair(n, m):
+        return 27 * n * m + 2 * m + 27 * m * m + 2 * m
+
+    by_level = sum(pair(n, m) + 8 * n * m + pair(2 * n, n) for n, m in pairwise(channels))
+    network = dynunet3d()
+    assert count(network) == pair(1, 32) + by_level + sum(2 * n + 2 for n in channels[:heads]) == 31_190_312
+    assert f"{count(network):,}" in dynunet3d.__doc__
+    assert sum(isinstance(layer, nn.InstanceNorm3d) for layer in network.modules()) == 22
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 8), (9, 11, 13)])
+def test_nnunets_network_takes_any_shape_and_shows_coarser_heads_in_training_only(shape):
+    with seeded_torch(1):
+        network = dynunet3d((4, 8, 8, 8, 8), out_channels=3)
+    image = torch.randn(2, 1, *shape)
+    assert network.train()(torch.zeros(2, 1, 32, 32, 32)).shape == (2, 3, 3, 32, 32, 32)
+    assert network.eval()(image).shape == (2, 3, *shape)
+    assert dynunet3d((4, 8, 8), deep_supervision=False).train()(torch.zeros(2, 1, 8, 8, 8)).shape == (2, 2, 8, 8, 8)
+
+
+def test_deep_supervision_halves_the_weight_of_each_coarser_head():
+    logits, labels = torch.randn(2, 3, 2, 4, 4, 4), torch.randint(0, 2, (2, 4, 4, 4))
+    measure = segmentation_loss("dice-ce")
+    expected = sum(w * measure(logits[:, place], labels) for place, w in enumerate((4 / 7, 2 / 7, 1 / 7)))
+    torch.testing.assert_close(deeply_supervised(measure)(logits, labels), expected)
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 8), (9, 11, 13), (16, 4, 7)])

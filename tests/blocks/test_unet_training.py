@@ -8,10 +8,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from unseg_bench.blocks.patches import LabelledCase
 from unseg_bench.blocks.training import save_network
 from unseg_bench.blocks.unet_options import UNetInference, UNetOptions
 from unseg_bench.blocks.unet_training import build_unet, load_unet, predict_unet, segment_unet, train_unet
+from unseg_bench.blocks.working_cases import LabelledCase
 from unseg_bench.data.volume import Volume
 from unseg_bench.errors import RunError
 
@@ -32,6 +32,24 @@ TINY = UNetOptions(
 
 class KilledError(Exception):
     pass
+
+
+NNUNET_LIKE = UNetOptions(
+    spacing_mm=4.0,
+    network="dynunet",
+    channels=(4, 8, 8, 8),
+    deep_supervision=True,
+    norm="instance",
+    dropout=0.1,
+    patch=(16, 16, 16),
+    steps=8,
+    loss="dice-ce",
+    momentum=0.99,
+    nesterov=True,
+    orientation="all-mirrors",
+    augmentation="strong",
+    foreground_share=0.5,
+)
 
 
 @dataclass
@@ -73,7 +91,7 @@ def trained(tmp_path_factory):
 
 
 @pytest.mark.parametrize("way", ["sliding", "whole"])
-@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("mirror", ["none", "left-right"])
 def test_finds_a_bright_ball_that_it_has_not_seen(trained, way, mirror):
     case = make_case(3)
     mask = segment_unet(trained[0], TINY, UNetInference(way=way, mirror=mirror), as_volume(case))
@@ -95,14 +113,49 @@ def test_killed_training_ends_with_the_same_bits(trained, tmp_path, monkeypatch)
     )
 
 
-def test_saved_network_predicts_the_same(trained, tmp_path):
-    save_network(tmp_path / "unet.safetensors", trained[0])
-    loaded = load_unet(tmp_path / "unet.safetensors", TINY, "cpu")
-    case = make_case(4)
-    first, second = (
-        predict_unet(net, TINY, UNetInference(), case.image, case.spacing_mm) for net in (trained[0], loaded)
-    )
-    assert np.array_equal(first, second)
+@pytest.mark.parametrize("options", [NNUNET_LIKE, NNUNET_LIKE.model_copy(update={"keep": "best-validation-dice"})])
+def test_killed_training_of_nnunets_kind_ends_with_the_same_bits(tmp_path, monkeypatch, options):
+    options = options.model_copy(update={"validate_every": 3})
+    cases, validation = [make_case(1), make_case(2)], [make_case(3)]
+    expected, log = train_unet(FakeWork(tmp_path / "undisturbed"), options, cases, validation=validation)
+    monkeypatch.setattr("unseg_bench.blocks.training.time.monotonic", iter(range(0, 10**6, 100)).__next__)
+    for killed_at in (3, 7):
+        with pytest.raises(KilledError):
+            train_unet(FakeWork(tmp_path / "killed", killed_at), options, cases, validation=validation)
+    resumed, resumed_log = train_unet(FakeWork(tmp_path / "killed"), options, cases, validation=validation)
+    assert (resumed_log.losses, resumed_log.scores) == (log.losses, log.scores)
+    weights = zip(resumed.state_dict().values(), expected.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in weights)
+    assert [done for done, _ in log.scores] == ([3, 6, 8] if options.keep != "last" else [])
+
+
+def test_best_validation_dice_is_that_of_the_network_that_is_kept(tmp_path):
+    options = TINY.model_copy(update={"keep": "best-validation-dice", "validate_every": 7, "learning_rate": 0.2})
+    case = make_case(3)
+    network, log = train_unet(FakeWork(tmp_path), options, [make_case(1), make_case(2)], validation=[case])
+    scores = dict(log.scores)
+    assert list(scores) == [7, 14, 21, 28, 30]
+    assert scores[log.kept_step] == max(scores.values()) > 0.3
+    assert dice(segment_unet(network, options, UNetInference(), as_volume(case)), case.label) == scores[log.kept_step]
+
+
+def test_best_validation_dice_needs_validation_cases(tmp_path):
+    options = TINY.model_copy(update={"keep": "best-validation-dice"})
+    with pytest.raises(RunError, match="no validation case; give the data set a validation part, or set keep to 'las"):
+        train_unet(FakeWork(tmp_path), options, [make_case(1)])
+
+
+@pytest.mark.parametrize("mirror", ["none", "all-axes"])
+def test_saved_network_predicts_the_same(trained, tmp_path, mirror):
+    case, dynunet = make_case(4), build_unet(NNUNET_LIKE, 5).eval()
+    for network, options in ((trained[0], TINY), (dynunet, NNUNET_LIKE)):
+        save_network(tmp_path / "unet.safetensors", network)
+        loaded = load_unet(tmp_path / "unet.safetensors", options, "cpu")
+        first, second = (
+            predict_unet(net, options, UNetInference(mirror=mirror), case.image, case.spacing_mm)
+            for net in (network, loaded)
+        )
+        assert np.array_equal(first, second)
     assert first.dtype == np.float32
 
 
@@ -147,6 +200,20 @@ def test_defaults_are_the_papers():
     assert TINY.steps_for(257) == 30
     with pytest.raises(ValidationError, match="Extra inputs"):
         UNetOptions(channel=3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"deep_supervision": True}, "needs network 'dynunet'"),
+        ({"network": "dynunet", "half_grid": True}, "half_grid is for network 'unet'"),
+        ({"network": "dynunet", "channels": (4, 8)}, "three or more channels"),
+        ({"optimizer": "adam", "nesterov": True}, "needs optimizer 'sgd'"),
+    ],
+)
+def test_options_that_do_not_go_together(options, message):
+    with pytest.raises(ValidationError, match=message):
+        UNetOptions(**options)
 
 
 def test_turned_patches_must_be_square():

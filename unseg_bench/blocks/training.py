@@ -334,20 +334,19 @@ class _Checkpoint:
 
 def save_network(path: Path, network: nn.Module) -> None:
     """Write the network's parameters and buffers to `path` as safetensors, whole or not at all."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save_model
 
-    tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     with whole_file(path) as temporary:
-        save_file(tensors, temporary)
+        save_model(network, str(temporary))
 
 
 def load_network(path: Path, network: nn.Module) -> None:
     """Fill `network` from the safetensors file `path`; raises WeightsError naming the file when it does not fit."""
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load_model
 
     try:
-        network.load_state_dict(load_file(path))
+        load_model(network, path)
     except (RuntimeError, SafetensorError, FileNotFoundError) as error:
         raise WeightsError(
             f"{path} does not hold the weights of this {type(network).__name__}: {error}. "

@@ -71,6 +71,45 @@ class HalfGridUNet3d(nn.Module):
         return self.head(self.fine(torch.cat([features, even], dim=1)))[:, :, :x, :y, :z]
 
 
+class DynUNet3d(nn.Module):
+    """nnU-Net's plain network (MONAI's DynUNet): strided convolutions, instance norm, leaky ReLU; any X, Y, Z.
+
+    With `deep_supervision`, a network in training returns logits (B, H, C, X, Y, Z): the finest, then those of the
+    coarser levels but the two coarsest, brought to the image's grid by nearest neighbour.
+    """
+
+    def __init__(
+        self, channels: Sequence[int], norm: Norm, dropout: float, out_channels: int, deep_supervision: bool = False
+    ) -> None:
+        super().__init__()
+        from monai.networks.nets.dynunet import DynUNet
+
+        strides = [1] + [2] * (len(channels) - 1)
+        self.body = DynUNet(
+            *(3, 1, out_channels, [3] * len(strides), strides, strides[1:]),
+            filters=channels,
+            dropout=dropout or None,
+            norm_name=(norm, {"affine": True}),
+            deep_supervision=deep_supervision,
+            deep_supr_num=max(1, len(channels) - 3),
+        )
+        self._multiple = 2 ** (len(channels) - 1)
+
+    @property
+    def head(self) -> nn.Conv3d:
+        """The last convolution of the finest level."""
+        return cast(nn.Conv3d, self.body.output_block.conv.conv)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return logits of the image's own shape; meanwhile zeros fill axes up to what the levels need.
+
+        That is two or more voxels on the coarsest level, since instance norm cannot do with one.
+        """
+        x, y, z = image.shape[2:]
+        more = [max(_round_up(n, self._multiple), 2 * self._multiple) - n for n in (x, y, z)]
+        return self.body(F.pad(image, (0, more[2], 0, more[1], 0, more[0])))[..., :x, :y, :z]
+
+
 _FINE = 4
 
 
@@ -95,7 +134,7 @@ def unet3d(
     out_channels: int = 2,
     foreground_prior: float | None = None,
     half_grid: bool = False,
-) -> "Network":
+) -> UNet3d | HalfGridUNet3d:
     """Return a 3D U-Net with one level a channel count; five levels are four down- and four upsamplings.
 
     The default has 5,646,402 parameters. `foreground_prior` (0-1) sets the last bias so that an untrained network
@@ -105,6 +144,21 @@ def unet3d(
     Weights are drawn from torch's global generator: see `training.seeded_torch`.
     """
     network = (HalfGridUNet3d if half_grid else UNet3d)(channels, norm, dropout, out_channels)
+    if foreground_prior is not None:
+        _set_foreground_prior(network.head, foreground_prior)
+    return network
+
+
+def dynunet3d(
+    channels: Sequence[int] = (32, 64, 128, 256, 320, 320),
+    norm: Norm = "instance",
+    dropout: float = 0.0,
+    out_channels: int = 2,
+    foreground_prior: float | None = None,
+    deep_supervision: bool = True,
+) -> DynUNet3d:
+    """Return nnU-Net's network for 128^3 patches, with 31,190,312 parameters; see `unet3d` for the options."""
+    network = DynUNet3d(channels, norm, dropout, out_channels, deep_supervision)
     if foreground_prior is not None:
         _set_foreground_prior(network.head, foreground_prior)
     return network
@@ -131,8 +185,23 @@ def segmentation_loss(name: LossName) -> Callable[[Tensor, Tensor], Tensor]:
     return lambda logits, labels: both(logits, labels[:, None])
 
 
-Network: TypeAlias = UNet3d | HalfGridUNet3d
-"""What `unet3d` returns."""
+def deeply_supervised(measure: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the loss of (logits (B, H, C, X, Y, Z), labels): `measure` of each of H heads, each half the one before.
+
+    The weights add up to one, as nnU-Net's do.
+    """
+
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        heads = logits.unbind(dim=1)
+        weights = [0.5**place for place in range(len(heads))]
+        losses = [weight * measure(head, labels) for weight, head in zip(weights, heads, strict=True)]
+        return torch.stack(losses).sum() / sum(weights)
+
+    return loss
+
+
+Network: TypeAlias = UNet3d | HalfGridUNet3d | DynUNet3d
+"""What `unet3d` and `dynunet3d` return."""
 
 Forward: TypeAlias = Callable[[Tensor], Tensor]
 

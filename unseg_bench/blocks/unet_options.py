@@ -6,25 +6,39 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Norm: TypeAlias = Literal["batch", "instance"]
 LossName: TypeAlias = Literal["cross-entropy", "dice-ce"]
-Orientation: TypeAlias = Literal["as-is", "left-right", "axial-turns"]
-"""How a patch may be turned: not; mirrored along x; turned by 90 degrees in x-y and mirrored along x or y."""
+Orientation: TypeAlias = Literal["as-is", "left-right", "all-mirrors", "axial-turns"]
+"""How a patch may be turned: not; mirrored along x; along each axis; turned by 90 degrees in x-y and mirrored once."""
+
+Augmentation: TypeAlias = Literal["none", "light", "strong"]
+"""How a patch may be changed: not; in brightness, contrast, gamma, noise and blur; as nnU-Net does, which also turns
+and scales it and takes away resolution (see `augmentation`)."""
+
+Way: TypeAlias = Literal["sliding", "whole", "resized"]
+"""How a volume is predicted: in windows of the training patch's size, in one pass, or resized to the training patch's
+size by nearest neighbour and back, as CLISC's reference code does."""
+
+Mirroring: TypeAlias = Literal["none", "left-right", "all-axes"]
 
 Size: TypeAlias = tuple[int, int, int]
 
 
 class UNetOptions(BaseModel):
     """Network and training. The defaults are CLISC's (section 3 of the paper; momentum, decay, dropout, loss and
-    turns from its reference code): 16-256 channels, 128^3, SGD 0.01, batch 2, 400 epochs, last epoch.
+    turns from its reference code): 16-256 channels, 128^3, SGD 0.01, batch 2, 400 epochs, last step.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     spacing_mm: float | None = Field(default=None, gt=0)
     """Isotropic voxel size that the network works at; None: each volume's own."""
+    network: Literal["unet", "dynunet"] = "unet"
+    """'unet': Cicek et al., 2016. 'dynunet': nnU-Net's (Isensee et al., 2021), strided and with leaky ReLU."""
     channels: tuple[int, ...] = Field(default=(16, 32, 64, 128, 256), min_length=2)
     """Feature channels of each level; one level fewer than that is the number of downsamplings."""
     half_grid: bool = False
     """The levels work at half the resolution, between a stem and a head on the full one: fine outlines at low cost."""
+    deep_supervision: bool = False
+    """The loss also looks at coarser levels, each half as much as the finer one; all but the two coarsest."""
     norm: Norm = "batch"
     dropout: float = Field(default=0.3, ge=0, lt=1)
     foreground_prior: float | None = Field(default=None, gt=0, lt=1)
@@ -40,19 +54,38 @@ class UNetOptions(BaseModel):
     schedule: Literal["constant", "polynomial", "one-cycle"] = "polynomial"
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """Of SGD."""
+    nesterov: bool = False
+    """SGD with Nesterov's momentum."""
     weight_decay: float = Field(default=1e-4, ge=0)
     precision: Literal["float32", "mixed"] = "mixed"
     """'mixed': bfloat16 where the device has it in hardware, which halves the time of a step; float32 elsewhere."""
     orientation: Orientation = "axial-turns"
-    intensity: bool = False
-    """Vary brightness, contrast, gamma, noise and blur of the patches."""
+    augmentation: Augmentation = "none"
     foreground_share: float = Field(default=0.0, ge=0, le=1)
     """Share of the patches that are placed on a tumour voxel of the label."""
+    keep: Literal["last", "best-validation-dice"] = "last"
+    """Which weights: the last step's, or those with the best mean Dice against the validation cases' masks."""
+    validate_every: int = Field(default=200, ge=1)
+    """Steps between two looks at the validation cases; the last step is one of them."""
+    validate_way: Way = "sliding"
 
     @model_validator(mode="after")
     def _turns_need_square_patches(self) -> Self:
         if self.orientation == "axial-turns" and self.patch[0] != self.patch[1]:
             raise ValueError(f"orientation 'axial-turns' needs a patch with equal x and y, not {self.patch}")
+        return self
+
+    @model_validator(mode="after")
+    def _what_a_network_has(self) -> Self:
+        if self.network == "dynunet":
+            if self.half_grid:
+                raise ValueError("half_grid is for network 'unet'")
+            if len(self.channels) < 3:
+                raise ValueError(f"network 'dynunet' needs three or more channels, not {self.channels}")
+        elif self.deep_supervision:
+            raise ValueError("deep_supervision needs network 'dynunet'")
+        if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0):
+            raise ValueError("nesterov needs optimizer 'sgd' with a momentum")
         return self
 
     def steps_for(self, cases: int) -> int:
@@ -61,17 +94,13 @@ class UNetOptions(BaseModel):
 
 
 class UNetInference(BaseModel):
-    """How a trained network segments a volume; changing it trains nothing again.
-
-    `way`: 'sliding' windows of the training patch's size, the 'whole' volume in one pass, or 'resized': the whole
-    volume resized to the training patch's size by nearest neighbour and back, as CLISC's reference code does.
-    """
+    """How a trained network segments a volume; changing it trains nothing again."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    way: Literal["sliding", "whole", "resized"] = "sliding"
-    mirror: bool = False
-    """Average with the prediction of the volume mirrored left to right."""
+    way: Way = "sliding"
+    mirror: Mirroring = "none"
+    """Average with the predictions of the volume mirrored left to right, or along each axis and several (8 in all)."""
     threshold: float = Field(default=0.5, gt=0, lt=1)
     component: Literal["all", "largest", "surest"] = "all"
     """Which connected component to keep: all, that with the most voxels, or that with the most probability."""
@@ -94,8 +123,34 @@ DEMO_UNET: dict[str, Any] = {
 }
 """A network that learns something in a minute on two cores, for `demo` presets; they add the number of steps."""
 
-DEMO_INFERENCE: dict[str, Any] = {"way": "whole", "mirror": True, "component": "surest"}
+DEMO_INFERENCE: dict[str, Any] = {"way": "whole", "mirror": "left-right", "component": "surest"}
 """How `demo` presets segment with it."""
+
+NNUNET: dict[str, Any] = {
+    "spacing_mm": 1.0,
+    "network": "dynunet",
+    "channels": (32, 64, 128, 256, 320, 320),
+    "deep_supervision": True,
+    "norm": "instance",
+    "dropout": 0.0,
+    "patch": (128, 128, 128),
+    "batch": 2,
+    "steps": 250_000,
+    "loss": "dice-ce",
+    "optimizer": "sgd",
+    "learning_rate": 0.01,
+    "schedule": "polynomial",
+    "momentum": 0.99,
+    "nesterov": True,
+    "weight_decay": 3e-5,
+    "orientation": "all-mirrors",
+    "augmentation": "strong",
+    "foreground_share": 1 / 3,
+}
+"""nnU-Net's default of a 3D network at full resolution (1,000 epochs of 250 batches), for a ceiling to believe."""
+
+NNUNET_INFERENCE: dict[str, Any] = {"way": "sliding", "mirror": "all-axes"}
+"""How nnU-Net segments with it."""
 
 CHECK_UNET: dict[str, Any] = {
     **DEMO_UNET,

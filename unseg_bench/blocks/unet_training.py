@@ -1,6 +1,6 @@
 """A U-Net as a stage of a method: trained on labelled cases, then asked for the tumour of a volume."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from unseg_bench.blocks.components import largest_component, surest_component
-from unseg_bench.blocks.patches import LabelledCase, PatchSampler
-from unseg_bench.blocks.resample import Shape, Spacing, mask_to_shape, resample_to_shape, shape_at
+from unseg_bench.blocks.patches import PatchSampler
+from unseg_bench.blocks.resample import Spacing, resample_to_shape
 from unseg_bench.blocks.training import (
     Batch,
     TrainingLog,
+    Validation,
     fit_network,
     load_network,
     one_cycle,
@@ -20,62 +21,68 @@ from unseg_bench.blocks.training import (
     seeded_torch,
     use_threads,
 )
-from unseg_bench.blocks.unet3d import Network, predict_sliding, predict_whole, segmentation_loss, unet3d
+from unseg_bench.blocks.unet3d import (
+    Network,
+    deeply_supervised,
+    dynunet3d,
+    predict_sliding,
+    predict_whole,
+    segmentation_loss,
+    unet3d,
+)
 from unseg_bench.blocks.unet_options import UNetInference, UNetOptions
+from unseg_bench.blocks.working_cases import Cases, LabelledCase, WorkingCases, working_shape
 from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Work
 
+_MIRROR_AXES = {"none": (), "left-right": (0,), "all-axes": (0, 1, 2)}
+
 
 def build_unet(options: UNetOptions, seed: int = 0) -> Network:
     """Return the untrained network of `options`, its weights drawn from `seed`."""
+    basics = (options.channels, options.norm, options.dropout)
+    prior = options.foreground_prior
     with seeded_torch(seed):
-        return unet3d(
-            options.channels,
-            options.norm,
-            options.dropout,
-            foreground_prior=options.foreground_prior,
-            half_grid=options.half_grid,
-        )
+        if options.network == "dynunet":
+            return dynunet3d(*basics, foreground_prior=prior, deep_supervision=options.deep_supervision)
+        return unet3d(*basics, foreground_prior=prior, half_grid=options.half_grid)
 
 
 def train_unet(
-    work: Work, options: UNetOptions, cases: Sequence[LabelledCase], name: str = "unet"
+    work: Work, options: UNetOptions, cases: Cases, name: str = "unet", *, validation: Cases = ()
 ) -> tuple[Network, TrainingLog]:
-    """Train a new network on `cases` for all its steps (no checkpoint is chosen) and return it.
+    """Train a new network on `cases` for all its steps and return it with the weights that `options.keep` says.
 
-    The same (work.seed, options, cases) give the same weights. Raises RunError when there is no case, no case has any
-    tumour, or the loss is not finite.
+    `validation`: looked at for keep 'best-validation-dice' only. Neither it nor `cases` is held in memory if they open
+    a case when it is looked at (`CohortCases`). The same (work.seed, options, cases) give the same weights. Raises
+    RunError when there is no case, no case has any tumour, or the loss is not finite.
     """
     _require_tumour(cases, name)
     use_threads()
+    chooser = _validation(options, validation, name)
     steps = options.steps_for(len(cases))
     sampler = PatchSampler(
-        _at_working_spacing(cases, options.spacing_mm, work.scratch / f"{name}-cases"),
+        WorkingCases(cases, options.spacing_mm, work.scratch / f"{name}-cases"),
         options.patch,
         options.batch,
         work.seed,
         foreground_share=options.foreground_share,
         orientation=options.orientation,
-        intensity=options.intensity,
+        augmentation=options.augmentation,
     )
     network = build_unet(options, work.seed)
-    measure = segmentation_loss(options.loss)
-
-    def loss_of(network: nn.Module, batch: Batch) -> Tensor:
-        images, labels = batch
-        return measure(network(images), labels)
-
     log = fit_network(
         network,
         batch_for=sampler,
-        loss_of=loss_of,
+        loss_of=_loss(options),
         optimizer_of=_optimizer(options),
         steps=steps,
         learning_rate_of=_schedule(options, steps),
         work=work,
         name=name,
         precision=options.precision,
+        validation=chooser,
     )
     return network, log
 
@@ -88,13 +95,13 @@ def load_unet(path: Path, options: UNetOptions, device: str) -> Network:
 
 
 def predict_unet(
-    network: Network, options: UNetOptions, inference: UNetInference, image: Image, spacing_mm: Spacing
+    network: nn.Module, options: UNetOptions, inference: UNetInference, image: Image, spacing_mm: Spacing
 ) -> Image:
     """Return the tumour probability (X, Y, Z), float32, on the image's own grid."""
     use_threads()
-    shape = _working_shape(image.shape, spacing_mm, options.spacing_mm)
+    shape = working_shape(image.shape, spacing_mm, options.spacing_mm)
     small = resample_to_shape(image, shape)
-    axes = (0,) if inference.mirror else ()
+    axes = _MIRROR_AXES[inference.mirror]
     if inference.way == "resized":
         probability = predict_whole(network, small, options.patch, "nearest", axes)
     else:
@@ -103,7 +110,7 @@ def predict_unet(
     return resample_to_shape(probability, (x, y, z))
 
 
-def segment_unet(network: Network, options: UNetOptions, inference: UNetInference, volume: Volume) -> Mask:
+def segment_unet(network: nn.Module, options: UNetOptions, inference: UNetInference, volume: Volume) -> Mask:
     """Return the tumour (X, Y, Z) of a volume: probability above the threshold, inside the brain."""
     if not volume.brain.any():
         return volume.empty_mask()
@@ -114,20 +121,60 @@ def segment_unet(network: Network, options: UNetOptions, inference: UNetInferenc
     return surest_component(mask, probability, inference.threshold) if inference.component == "surest" else mask
 
 
-def _require_tumour(cases: Sequence[LabelledCase], name: str) -> None:
-    if not cases:
+def _validation(options: UNetOptions, cases: Cases, name: str) -> Validation | None:
+    """Score a network by its mean Dice over `cases`, each on its own grid; raises RunError when there are none."""
+    if options.keep == "last":
+        return None
+    if not len(cases):
+        raise RunError(
+            f"'{name}' is to keep the weights of the best validation Dice, and has no validation case; give the data "
+            "set a validation part, or set keep to 'last'"
+        )
+    inference = UNetInference(way=options.validate_way)
+
+    def score(network: nn.Module) -> float:
+        return sum(_dice(network, options, inference, cases[number]) for number in range(len(cases))) / len(cases)
+
+    return Validation(score, options.validate_every)
+
+
+def _dice(network: nn.Module, options: UNetOptions, inference: UNetInference, case: LabelledCase) -> float:
+    """Dice of the network's mask with the case's label; 1 where both are empty."""
+    mask = (predict_unet(network, options, inference, case.image, case.spacing_mm) > inference.threshold) & case.brain
+    total = int(np.count_nonzero(mask)) + int(np.count_nonzero(case.label))
+    return 2.0 * int(np.count_nonzero(mask & case.label)) / total if total else 1.0
+
+
+def _require_tumour(cases: Cases, name: str) -> None:
+    if not len(cases):
         raise RunError(f"'{name}' has no case to learn from; give the data set a training part")
-    if not any(case.label.any() for case in cases):
+    if not any(cases[number].label.any() for number in range(len(cases))):
         raise RunError(
             f"'{name}' has {len(cases)} training cases and all their labels are empty: nothing can be learned. "
             "Look at the stage that made the labels."
         )
 
 
+def _loss(options: UNetOptions) -> Callable[[nn.Module, Batch], Tensor]:
+    measure = segmentation_loss(options.loss)
+    if options.deep_supervision:
+        measure = deeply_supervised(measure)
+
+    def loss_of(network: nn.Module, batch: Batch) -> Tensor:
+        images, labels = batch
+        return measure(network(images), labels.long())
+
+    return loss_of
+
+
 def _optimizer(options: UNetOptions) -> Callable[[Iterator[nn.Parameter]], torch.optim.Optimizer]:
     if options.optimizer == "sgd":
         return lambda parameters: torch.optim.SGD(
-            parameters, options.learning_rate, momentum=options.momentum, weight_decay=options.weight_decay
+            parameters,
+            options.learning_rate,
+            momentum=options.momentum,
+            weight_decay=options.weight_decay,
+            nesterov=options.nesterov,
         )
     return lambda parameters: torch.optim.AdamW(parameters, options.learning_rate, weight_decay=options.weight_decay)
 
@@ -136,37 +183,3 @@ def _schedule(options: UNetOptions, steps: int) -> Callable[[int], float] | None
     if options.schedule == "constant":
         return None
     return (polynomial_decay if options.schedule == "polynomial" else one_cycle)(options.learning_rate, steps)
-
-
-def _working_shape(shape: tuple[int, ...], from_mm: Spacing, spacing_mm: float | None) -> Shape:
-    x, y, z = shape
-    return (x, y, z) if spacing_mm is None else shape_at((x, y, z), from_mm, (spacing_mm, spacing_mm, spacing_mm))
-
-
-def _at_working_spacing(
-    cases: Sequence[LabelledCase], spacing_mm: float | None, folder: Path
-) -> Sequence[LabelledCase]:
-    """Return the cases at the working spacing; resampled ones lie in `folder` and are memory-mapped."""
-    if spacing_mm is None:
-        return cases
-    folder.mkdir(parents=True, exist_ok=True)
-    return [_resampled(case, spacing_mm, folder / str(number)) for number, case in enumerate(cases)]
-
-
-def _resampled(case: LabelledCase, spacing_mm: float, stem: Path) -> LabelledCase:
-    """Resample a case unless it has that shape already."""
-    shape = _working_shape(case.image.shape, case.spacing_mm, spacing_mm)
-    if shape == case.image.shape:
-        return case
-    return LabelledCase(
-        image=_mapped(stem.with_suffix(".image.npy"), resample_to_shape(case.image, shape)),
-        label=_mapped(stem.with_suffix(".label.npy"), mask_to_shape(case.label, shape)),
-        brain=_mapped(stem.with_suffix(".brain.npy"), mask_to_shape(case.brain, shape)),
-        spacing_mm=(spacing_mm, spacing_mm, spacing_mm),
-    )
-
-
-def _mapped(path: Path, array: np.ndarray) -> np.ndarray:
-    """Write an array and open it as a read-only memory map, as a plain array."""
-    np.save(path, array, allow_pickle=False)
-    return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
