@@ -11,7 +11,7 @@ from unseg_bench.compare.published import PublishedCell
 from unseg_bench.compare.published_table import probability_false, read_published
 from unseg_bench.compare.settings import CompareSettings
 
-BESIDE = CompareSettings(published=True)
+BESIDE = CompareSettings(published="table1")
 KEYS = ["dsc", "hd95_mm", "dsc:tiny", "dsc:small", "dsc:medium", "dsc:large", "dsc:huge"]
 AUDIT = {
     "SaLIP": 0.27,
@@ -113,3 +113,17 @@ def test_the_papers_own_cases(make_run, change, same):
 def test_74_cases_are_other_cases(make_run):
     facts = {"dataset": "brats2020", "split": "published-257-37-75"}
     assert not compare([make_run("m", [0.5] * 74, **facts)], BESIDE).published.same_cases
+
+
+def test_table_2_has_no_groups_so_no_audit(make_run, shared_dir):
+    found = compare([make_run("Ours", [0.5] * 10)], CompareSettings(published="table2")).published
+    assert found.source.endswith("Table 2")
+    assert found.audit == ()
+    assert {claim.column for claim in found.false_claims} == {"dsc"}
+    assert {claim.better for claim in found.false_claims} == {"Ours"}
+    assert (found.rows[-1].label, found.rows[-1].label_free) == ("Ours", "")
+    with (shared_dir / "paper" / "table2.csv").open(newline="") as file:
+        for row, printed in zip(found.rows, csv.DictReader(file), strict=True):
+            assert row.label == printed["row"]
+            assert 100 * row.cells["dsc"].mean == pytest.approx(float(printed["dsc_mean"]))
+            assert row.cells["hd95_mm"].sd == float(printed["hd95_std"])

@@ -12,6 +12,7 @@ from unseg_bench.cli.compare_options import (
     OUTPUT,
     STATISTICS,
     TABLE,
+    TABLE_1,
     CohortTable,
     CorrectionRule,
     GroupBy,
@@ -136,7 +137,7 @@ def compare(
         table=table,
         empty="diagonal" if empty is ShownEmpty.ALL else empty,
         missing=missing,
-        published=published,
+        published=TABLE_1 if published else None,
         statistics=statistics_settings(reference, margin, correction) if wanted else None,
     )
     comparison = comparison_of(selectors, runs, settings)

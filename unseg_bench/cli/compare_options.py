@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 TABLE, STATISTICS, OUTPUT = "Table", "Statistics", "Output"
 GROUPS = 5
 """How many groups the paper's table has."""
+TABLE_1 = "table1"
+"""Name of the printed table that --published means."""
 
 
 class Empty(StrEnum):
@@ -128,7 +130,7 @@ def compare_settings(
     table: Path | None = None,
     empty: str = Empty.DIAGONAL,
     missing: str = Missing.REFUSE,
-    published: bool = False,
+    published: str | None = None,
     statistics: "StatisticsSettings | None" = None,
 ) -> "CompareSettings":
     """Return how to compare. Raises: SettingsError where one of --group-by and --table lacks the other."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     rich_help_panel="What there is",
     epilog=examples(
         ("ubench methods", "All methods."),
-        ("ubench methods clisc", "One method: options, defaults, presets."),
+        ("ubench methods clisc", "One method: options, defaults, presets, studies."),
         ("ubench methods ./mine.py", "The method in a file."),
     ),
 )
@@ -30,7 +30,7 @@ def methods(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the methods, or all options and presets of one."""
+    """List the methods, or all options, presets and studies of one."""
     plugins = plugins_with_warnings()
     if name is None:
         _list_all(plugins, as_json=as_json)
@@ -67,6 +67,10 @@ def _show(plugins: "Plugins", method: "type[Method]", *, as_json: bool) -> None:
     print_options(console, options, "--set")
     for preset in method.presets:
         _print_preset(method, preset)
+    for name, study in method.studies.items():
+        say(f"\nstudy {name}: {study.title}")
+        for row in study.rows:
+            say(f"  {row}")
 
 
 def _print_preset(method: "type[Method]", preset: str) -> None:
@@ -89,6 +93,10 @@ def _facts(plugins: "Plugins", method: "type[Method]") -> dict[str, Any]:
         "supervision": _supervision(method),
         "floor": method.floor,
         "presets": {preset: dict(values) for preset, values in method.presets.items()},
+        "studies": {
+            name: {"title": study.title, "rows": {row: dict(options) for row, options in study.rows.items()}}
+            for name, study in method.studies.items()
+        },
         "source": plugins.sources[method.name],
     }
 

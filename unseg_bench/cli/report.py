@@ -9,6 +9,7 @@ import typer
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.compare_options import (
     OUTPUT,
+    TABLE_1,
     CohortTable,
     CorrectionRule,
     Empty,
@@ -83,7 +84,7 @@ def report(
         table=table,
         empty=empty,
         missing=missing,
-        published=published,
+        published=TABLE_1 if published else None,
         statistics=statistics_settings(reference, margin, correction),
     )
     scores, comparison = scores_and_comparison(selectors, runs, settings)

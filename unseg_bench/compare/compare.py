@@ -64,10 +64,10 @@ def _grouping(scored: Scored, cases: Sequence[str], settings: CompareSettings) -
 
 
 def _published(run: RunScores, rows: Sequence[MethodRow], cases: int, settings: CompareSettings) -> Published | None:
-    if not settings.published:
+    if settings.published is None:
         return None
     reference = settings.statistics.reference if settings.statistics is not None else None
-    return published_table(run, rows, cases, reference)
+    return published_table(settings.published, run, rows, cases, reference)
 
 
 def _statistics(table: ScoreTable, settings: StatisticsSettings | None) -> Statistics | None:

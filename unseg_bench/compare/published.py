@@ -14,7 +14,10 @@ class PublishedCell:
 
 @dataclass(frozen=True, slots=True)
 class PublishedRow:
-    """One printed row; label_free as printed ('yes' or 'no'). cells: by the column keys of a five-group comparison."""
+    """One printed row; label_free as printed ('yes', 'no'; '' where the table has no such column).
+
+    cells: by the column keys of a five-group comparison; some tables have no groups.
+    """
 
     label: str
     label_free: str
@@ -51,7 +54,10 @@ class FalseClaim:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The printed table. same_cases: the comparison is on the very test cases of the paper; else it is 'other data'."""
+    """A printed table. same_cases: the comparison is on the very test cases of the paper; else it is 'other data'.
+
+    audit: empty where the table has no groups.
+    """
 
     source: str
     same_cases: bool

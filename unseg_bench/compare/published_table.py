@@ -1,8 +1,9 @@
-"""The paper's printed table, its audit, and how sure its claims are from means and deviations alone."""
+"""The paper's printed tables, their audit, and how sure its claims are from means and deviations alone."""
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from statistics import fmean
 
@@ -12,35 +13,52 @@ from unseg_bench.compare.inputs import RunScores
 from unseg_bench.compare.paired import t_tail
 from unseg_bench.compare.published import AuditRow, FalseClaim, Published, PublishedCell, PublishedRow
 
-SOURCE = "CLISC, Ma et al., ISBI 2025, Table 1"
-THEIR_METHOD = "CLISC"
-"""The row that the paper speaks for."""
 CASES = 75
 SAME_DATA = ("brats2020", "published-257-37-75", "test")
-"""Data set, split and part of the printed table."""
+"""Data set, split and part of the printed tables."""
 CORRELATIONS = tuple(tenth / 10 for tenth in range(10))
 _GROUPS = tuple(name.lower() for name in FIVE_NAMES)
 _DSC_KEYS = ("dsc", *(f"dsc:{group}" for group in _GROUPS))
 
 
-def published_table(run: RunScores, rows: Sequence[MethodRow], cases: int, reference: str | None) -> Published:
-    """The printed rows beside a comparison of `cases` cases.
+@dataclass(frozen=True, slots=True)
+class PrintedTable:
+    """One table of a paper. file: its rows, beside this module; theirs: the row that the paper speaks for."""
+
+    source: str
+    file: str
+    theirs: str
+
+
+PRINTED: Mapping[str, PrintedTable] = {
+    "table1": PrintedTable("CLISC, Ma et al., ISBI 2025, Table 1", "published_table1.csv", "CLISC"),
+    "table2": PrintedTable("CLISC, Ma et al., ISBI 2025, Table 2", "published_table2.csv", "Ours"),
+}
+"""The printed tables that are known, by name; Table 2 has no groups and no column on labels."""
+
+
+def published_table(
+    name: str, run: RunScores, rows: Sequence[MethodRow], cases: int, reference: str | None
+) -> Published:
+    """The printed rows of a table of PRINTED beside a comparison of `cases` cases.
 
     run: any of the comparison's, for its data; rows: those measured here; reference: label of the row that is set
     against each printed one where the cases are the paper's, None: the one with the best mean DSC.
     """
-    printed = read_published()
+    table, printed = PRINTED[name], read_published(name)
+    keys = [key for key in _DSC_KEYS if key in printed[0].cells]
     same_cases = (run.dataset, run.split, run.part) == SAME_DATA and cases == CASES
-    claims = [claim for key in _DSC_KEYS for claim in _printed_claims(printed, key)]
+    claims = [claim for key in keys for claim in _printed_claims(printed, table.theirs, key)]
     if same_cases:
         ours = next((row for row in rows if row.label == reference), None) or max(rows, key=_mean_dsc)
-        claims += [claim for key in _DSC_KEYS for claim in _measured_claims(ours, printed, key)]
-    return Published(SOURCE, same_cases, printed, tuple(map(_audit, printed)), tuple(claims))
+        claims += [claim for key in keys for claim in _measured_claims(ours, printed, key)]
+    audit = tuple(map(_audit, printed)) if len(keys) == len(_DSC_KEYS) else ()
+    return Published(table.source, same_cases, printed, audit, tuple(claims))
 
 
-def read_published() -> tuple[PublishedRow, ...]:
-    """The printed rows in the paper's order; DSC as 0-1."""
-    text = (files("unseg_bench.compare") / "published_table1.csv").read_text(encoding="utf-8")
+def read_published(name: str = "table1") -> tuple[PublishedRow, ...]:
+    """The printed rows of a table of PRINTED in the paper's order; DSC as 0-1."""
+    text = (files("unseg_bench.compare") / PRINTED[name].file).read_text(encoding="utf-8")
     return tuple(_row(row) for row in csv.DictReader(text.splitlines()))
 
 
@@ -62,9 +80,10 @@ def _row(cells: dict[str, str]) -> PublishedRow:
     def cell(name: str, scale: float) -> PublishedCell:
         return PublishedCell(float(cells[f"{name}_mean"]) / scale, float(cells[f"{name}_std"]) / scale)
 
-    dsc = {key: cell(key.replace(":", "_"), 100.0) for key in _DSC_KEYS}
+    names = {key: key.replace(":", "_") for key in _DSC_KEYS}
+    dsc = {key: cell(name, 100.0) for key, name in names.items() if f"{name}_mean" in cells}
     hd95 = {"hd95_mm": cell("hd95", 1.0)}
-    return PublishedRow(cells["method"], cells["label_free"], {"dsc": dsc.pop("dsc"), **hd95, **dsc})
+    return PublishedRow(cells["row"], cells.get("label_free", ""), {"dsc": dsc.pop("dsc"), **hd95, **dsc})
 
 
 def _audit(row: PublishedRow) -> AuditRow:
@@ -73,10 +92,10 @@ def _audit(row: PublishedRow) -> AuditRow:
     return AuditRow(row.label, overall, groups, overall - groups)
 
 
-def _printed_claims(printed: Sequence[PublishedRow], key: str) -> list[FalseClaim]:
+def _printed_claims(printed: Sequence[PublishedRow], speaker: str, key: str) -> list[FalseClaim]:
     """The column's best row against all others, and the paper's own where it is not best against those below it."""
     best = max(printed, key=lambda row: row.cells[key].mean)
-    theirs = next(row for row in printed if row.label == THEIR_METHOD)
+    theirs = next(row for row in printed if row.label == speaker)
     claims = [_claim(best, row, key) for row in printed if row is not best]
     if theirs is not best:
         claims += [_claim(theirs, row, key) for row in printed if row.cells[key].mean < theirs.cells[key].mean]

@@ -23,7 +23,8 @@ class CompareSettings:
 
     groups: how many groups of equal number; group_by: a column of the cohort's table instead of tumour size;
     empty, missing: one of EMPTY_POLICIES, of MISSING_RULES; alpha: of the star; statistics: None leaves them out;
-    published: put the paper's printed rows beside. Raises: SettingsError for an unknown word or an alpha beyond 0-1.
+    published: put the printed rows of this table (of `published_table.PRINTED`) beside. Raises: SettingsError for an
+    unknown word or an alpha beyond 0-1.
     """
 
     groups: int = 5
@@ -32,7 +33,7 @@ class CompareSettings:
     missing: str = "refuse"
     alpha: float = ALPHA
     statistics: StatisticsSettings | None = None
-    published: bool = False
+    published: str | None = None
 
     def __post_init__(self) -> None:
         for option, word, known in (("empty", self.empty, EMPTY_POLICIES), ("missing", self.missing, MISSING_RULES)):

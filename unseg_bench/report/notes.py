@@ -142,8 +142,9 @@ def _published(published: Published | None, columns: Sequence[Column]) -> list[s
     """Whether the printed rows agree with themselves."""
     if published is None or not any(column.key == "dsc" for column in columns):
         return []
-    differences = ", ".join(f"{row.label} {signed(row.difference, 'dsc')}" for row in published.audit)
-    return [
-        "published rows are as printed, neither measured nor tested here",
-        f"published overall DSC less the mean of its five groups, which is 0 where groups are equal: {differences}",
-    ]
+    notes = ["published rows are as printed, neither measured nor tested here"]
+    if published.audit:
+        differences = ", ".join(f"{row.label} {signed(row.difference, 'dsc')}" for row in published.audit)
+        what = "published overall DSC less the mean of its five groups, which is 0 where groups are equal"
+        notes.append(f"{what}: {differences}")
+    return notes
