@@ -13,6 +13,7 @@ import typer
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.describe import value_text
 from unseg_bench.cli.one_run import RunSelector, find_run, scores_or_warning
+from unseg_bench.cli.show_case import refuse_without_case, show_case
 from unseg_bench.cli.show_tables import print_first_rows, print_table, tables_as_json
 from unseg_bench.cli.text import AsJson, RunsFolder, count_text, path_text, print_json, say, seconds_text
 
@@ -24,6 +25,7 @@ WIDTH = 12
 """Of the column with what a line is about."""
 DIGITS = 12
 """So many of a digest's 64 are shown; --json has all."""
+_CASE = "One case"
 _NO_IMAGES = hashlib.sha256().hexdigest()
 """Digest of a part from which a method was given nothing."""
 
@@ -34,6 +36,7 @@ _NO_IMAGES = hashlib.sha256().hexdigest()
         ("ubench show clisc", "The newest run of a method."),
         ("ubench show runs/phantom/clisc-demo-seed0-1a2b3c4d --options", "One run, with all its options."),
         ("ubench show clisc --table s3f", "One of the tables that the method wrote into its run."),
+        ("ubench show clisc --case phantom-041", "Pictures of how the method came to its answer for a case."),
     ),
 )
 def show(
@@ -44,11 +47,50 @@ def show(
     table: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only this table of the method's own, with all its rows.")
     ] = None,
+    case: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="Draw this case, of any part of the split, step by step.", rich_help_panel=_CASE
+        ),
+    ] = None,
+    slice_index: Annotated[
+        int | None,
+        typer.Option(
+            "--slice",
+            min=0,
+            metavar="N",
+            help="This axial slice, from 0 at the bottom, not that with most tumour.",
+            rich_help_panel=_CASE,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the pictures go. Default: RUN/pictures/ID.", rich_help_panel=_CASE),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the images are now, if they moved.", rich_help_panel=_CASE),
+    ] = None,
+    recompute: Annotated[
+        bool,
+        typer.Option(
+            "--recompute",
+            help="Compute what is no longer in the cache, with the method's code as it is now.",
+            rich_help_panel=_CASE,
+        ),
+    ] = False,
     runs: RunsFolder = Path("runs"),
     as_json: AsJson = False,
 ) -> None:
-    """Show one run: how it was made, which labels it read and why, its stages, its scores, its method's own tables."""
+    """Show one run: how it was made, which labels it read and why, its stages, its scores, its method's own tables.
+
+    With --case, how the method came to its answer for one case, as pictures.
+    """
     run = find_run(selector, runs)
+    if case is not None:
+        show_case(run, case, slice_index, out, data, recompute=recompute, as_json=as_json)
+        return
+    refuse_without_case(slice_index, out, data, recompute=recompute)
     if table is not None:
         print_table(run, table, as_json=as_json)
         return

@@ -88,7 +88,8 @@ class CaseImages:
         in_order = {run.label: shown[run.label] for run in runs if run.label in shown}
         first = next(iter(in_order.values()))
         assert first.folder is not None  # noqa: S101 - chosen so above
-        return cls(_open_dataset(RunFolder(first.folder), data), in_order)
+        hint = " (`ubench report --no-cases` goes without pictures)"
+        return cls(open_dataset(RunFolder(first.folder), data, hint), in_order)
 
     def load(self, case: str) -> CasePicture:
         """Read one case; safe from several threads.
@@ -124,11 +125,14 @@ class CaseImages:
         return labels.data > 0
 
 
-def _open_dataset(run: RunFolder, data: Path | None) -> Dataset:
-    """Open the data set of a run. Raises: DataError naming the run and the remedy."""
+def open_dataset(run: RunFolder, data: Path | None, hint: str = "") -> Dataset:
+    """Open the data set of a run; `data` is where its folder is now, if it has moved.
+
+    Raises: DataError naming the run and the remedy; `hint` follows it.
+    """
     record = run.record
     options: dict[str, Any] = dict(record["settings"]["dataset_options"])
-    remedy = "give where its folder is now with --data DIR (`ubench report --no-cases` goes without pictures)"
+    remedy = f"give where its folder is now with --data DIR{hint}"
     if data is not None:
         options["data"] = str(data.expanduser().absolute())
     try:
