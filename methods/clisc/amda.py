@@ -91,8 +91,8 @@ def random_rectangle(brain: Masks, alpha: float, rng: np.random.Generator) -> Ma
     width, height = x1 - x0 + 1, y1 - y0 + 1
     aspect = 2.0 ** rng.uniform(-0.5, 0.5)
     side = (alpha / 100.0) ** 0.5
-    columns, rows = min(width, round(side * width * aspect)), min(height, round(side * height / aspect))
-    left, top = x0 + rng.integers(width - columns + 1), y0 + rng.integers(height - rows + 1)
+    columns, rows = (min(width, round(side * width * aspect)), min(height, round(side * height / aspect)))
+    left, top = (x0 + rng.integers(width - columns + 1), y0 + rng.integers(height - rows + 1))
     mask = np.zeros(brain.shape, dtype=np.bool_)
     mask[top : top + rows, left : left + columns] = True
     return mask

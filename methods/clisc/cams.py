@@ -1,4 +1,7 @@
-"""Stage 2, second half: Layer-CAMs of the slices that CLIP called tumour, and their regions."""
+"""Stage 2, second half: class activation maps of the slices that show a tumour, and their regions."""
+
+import json
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,6 +10,7 @@ from torch import nn
 from unseg_bench.blocks.components import keep_components, opening
 from unseg_bench.blocks.layer_cam import layer_cam, otsu_level
 from unseg_bench.blocks.slices import eight_bit, resize, to_pictures
+from unseg_bench.data.atomic import write_json
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Mask, Volume
 from unseg_bench.errors import RunError
@@ -15,41 +19,77 @@ from unseg_bench.plugins.context import Artifact, Work, stage
 from .classifier import load_classifier, network_input
 from .options import CamOptions, RegionOptions
 from .slice_labels import labelled_slices
+from .truth import TrueSlices
+
+LEVELS = tuple(round(0.05 * step, 2) for step in range(1, 17))
+"""What the authors' code tries."""
+
+_LEVEL = "level.json"
 
 
 @stage("layer-cam", seeded=False)
-def compute_cams(work: Work, options: CamOptions, *, cohort: Cohort, labels: Artifact, classifier: Artifact) -> None:
+def compute_cams(
+    work: Work, options: CamOptions, *, cohort: Cohort, labels: Artifact, classifier: Artifact, truth: TrueSlices,
+    true_slices: str,
+) -> None:  # fmt: skip
     """Write `<case>.npy`: the CAM of the tumour logit, (X, Y, Z) float16 in 0 ... 1, 0 outside the brain.
 
-    Each slice that CLIP called tumour has a map of its own range; all other slices are 0.
+    Each slice that is called tumour (`cam.slices`) has a map of its own range; all other slices are 0, and of the cases
+    in `truth` those without tumour too. `true_slices` is the digest of `truth`.
     """
     network, settings = load_classifier(classifier, work.device)
     for done, volume in enumerate(cohort):
         work.progress(done, len(cohort), volume.case_id)
         slices, tumour = labelled_slices(labels, volume.case_id)
+        chosen = slices[tumour] if options.slices == "clip" else slices
+        if volume.case_id in truth.by_case:
+            chosen = chosen[truth.by_case[volume.case_id][chosen]]
         cam = np.zeros(volume.shape, dtype=np.float16)
-        if tumour.any():
-            pictures = eight_bit(volume, slices[tumour], settings.scaling)
-            to_pictures(cam)[slices[tumour]] = _maps(network, pictures, settings.image_size, options, work.device)
+        if len(chosen):
+            pictures = eight_bit(volume, chosen, settings.scaling)
+            to_pictures(cam)[chosen] = _maps(network, pictures, settings.image_size, options, work.device)
         cam[~volume.brain] = 0
         np.save(work.folder / f"{volume.case_id}.npy", cam)
 
 
-@stage("cam-regions", seeded=False)
-def binarise_cams(work: Work, options: RegionOptions, *, cohort: Cohort, cams: Artifact) -> None:
-    """Write `<case>.npy`: the region of interest, (X, Y, Z) bool, from a CAM without any label.
+@stage("cam-level", seeded=False)
+def scan_levels(work: Work, *, cohort: Cohort, cams: Artifact, masks: str, mask_of: Callable[[str], Mask]) -> None:
+    """Write `level.json`: the level of `LEVELS` above which the CAMs have the best mean Dice with the masks, and all.
 
-    Threshold ('fixed' share of each slice's range, or 'otsu' over the case's CAM inside the brain), then, as in the
-    authors' code, 3D opening with the 26-neighbour element and the components of at least a share of the largest one.
-    (The authors scan the threshold against validation masks; that is not done here.) Raises RunError if all are empty.
+    Label use 2 of the authors' code. `masks` is the digest of what `mask_of` gives.
+    """
+    dice = np.zeros((len(cohort), len(LEVELS)))
+    for row, volume in enumerate(cohort):
+        work.progress(row, len(cohort), volume.case_id)
+        cam, mask = (np.asarray(cams.array(volume.case_id), dtype=np.float32), mask_of(volume.case_id))
+        for column, level in enumerate(LEVELS):
+            region = volume.brain & (cam > level)
+            dice[row, column] = 2.0 * (region & mask).sum() / max(1, region.sum() + mask.sum())
+    means = dice.mean(axis=0)
+    write_json(
+        work.folder / _LEVEL,
+        {"level": LEVELS[int(means.argmax())], "dice": dict(zip(map(str, LEVELS), means.tolist(), strict=True))},
+    )
+
+
+@stage("cam-regions", seeded=False)
+def binarise_cams(
+    work: Work, options: RegionOptions, *, cohort: Cohort, cams: Artifact, required: bool, level: Artifact | str = ""
+) -> None:
+    """Write `<case>.npy`: the region of interest, (X, Y, Z) bool, from a CAM.
+
+    Threshold (`region.rule`; `level` is the result of `scan_levels` where that rule wants it), then, as in the authors'
+    code, 3D opening with the 26-neighbour element and the components of at least a share of the largest one.
+    Raises RunError if a region is `required` and all are empty.
     """
     found = False
     for done, volume in enumerate(cohort):
         work.progress(done, len(cohort), volume.case_id)
-        region = _region(volume, np.asarray(cams.array(volume.case_id), dtype=np.float32), options)
+        cam = np.asarray(cams.array(volume.case_id), dtype=np.float32)
+        region = _clean(volume.brain & (cam > _level_of(volume, cam, options, level)), options)
         found = found or bool(region.any())
         np.save(work.folder / f"{volume.case_id}.npy", region)
-    if not found:
+    if required and not found:
         raise RunError(
             "stage 'cam-regions': the CAM's region is empty in every case; lower region.level, switch region.opening "
             "off, or train the classifier longer (classifier.epochs)"
@@ -59,19 +99,28 @@ def binarise_cams(work: Work, options: RegionOptions, *, cohort: Cohort, cams: A
 def _maps(
     network: nn.Module, pictures: NDArray[np.uint8], size: int, options: CamOptions, device: str
 ) -> NDArray[np.float32]:
-    maps = np.empty(pictures.shape, dtype=np.float32)
+    maps = np.zeros(pictures.shape, dtype=np.float32)
     for start in range(0, len(pictures), options.batch):
-        part = slice(start, start + options.batch)
+        part = np.arange(start, min(start + options.batch, len(pictures)))
         images = network_input(resize(pictures[part], (size, size)).to(device))
-        cam = layer_cam(network, images, options.layer)[0].cpu().numpy()
-        maps[part] = resize(cam, (pictures.shape[1], pictures.shape[2])).numpy()
+        cam, logits = layer_cam(network, images, options.layer, formula=options.formula)
+        resized = resize(cam.cpu().numpy(), (pictures.shape[1], pictures.shape[2])).numpy()
+        shown = (
+            np.ones(len(part), np.bool_) if options.slices == "clip" else (logits[:, 1] > logits[:, 0]).cpu().numpy()
+        )
+        maps[part[shown]] = resized[shown]
     return np.clip(maps, 0.0, 1.0)
 
 
-def _region(volume: Volume, cam: NDArray[np.float32], options: RegionOptions) -> Mask:
-    mapped = volume.brain & cam.any(axis=(0, 1))
-    level = options.level if options.rule == "fixed" else otsu_level(cam[mapped])
-    region: Mask = volume.brain & (cam > level)
+def _level_of(volume: Volume, cam: NDArray[np.float32], options: RegionOptions, level: Artifact | str) -> float:
+    if options.rule == "otsu":
+        return otsu_level(cam[volume.brain & cam.any(axis=(0, 1))])
+    if isinstance(level, str):
+        return options.level
+    return float(json.loads(level.path(_LEVEL).read_text(encoding="utf-8"))["level"])
+
+
+def _clean(region: Mask, options: RegionOptions) -> Mask:
     if options.opening:
         region = opening(region)
     return keep_components(region, options.keep_share)

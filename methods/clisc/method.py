@@ -1,80 +1,71 @@
 """CLISC in one page: Ma, Fu, Liao, Zhang, Wang, "CLISC: Bridging CLIP and SAM by Enhanced CAM", ISBI 2025."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Mask, Volume
 from unseg_bench.plugins.context import Context
+from unseg_bench.plugins.explain import Explanation
 from unseg_bench.plugins.method import Method
+from unseg_bench.plugins.studies import Study
 
-from .options import CliscOptions, PredictOptions, RetrainOptions, SamStageOptions
-from .presets import CHECK, DEMO, PAPER
+from .options import CliscOptions
+from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE
+from .studies import LABEL_USE, TABLE_2
+
+if TYPE_CHECKING:
+    pass
 
 
 class Clisc(Method):
-    """No label anywhere: CLIP finds the slices, CAMs the place, SAM the outline; a 3D U-Net learns from them all."""
+    """No label anywhere: CLIP finds the slices, CAMs the place, SAM the outline; a 3D U-Net learns from them all.
+
+    The authors' code reads labels in four places; each is an option (see `truth`), and what it needs is declared then.
+    """
 
     name = "clisc"
-    supervision = Supervision.NONE
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": PAPER, "demo": DEMO, "check": CHECK}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": PAPER, "reference-code": REFERENCE_CODE, "demo": DEMO, "check": CHECK,
+    }  # fmt: skip
+    studies: ClassVar[Mapping[str, Study]] = {"table2": TABLE_2, "label-use": LABEL_USE}
     Options = CliscOptions
     options: CliscOptions
 
+    @property
+    def supervision(self) -> Supervision:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """None, unless an option asks for more."""
+        from .truth import supervision_of
+
+        return supervision_of(self.options)
+
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
-        """Run the five stages on the training part; the validation part is not looked at (last epochs are kept)."""
-        from unseg_bench.blocks.slices import at_spacing
-        from unseg_bench.blocks.unet_training import load_unet
+        """Run the stages that the answer needs on the training part.
 
-        from . import cams, classifier, pseudo_labels, self_training, slice_labels
-        from .pretrained import find_weights
+        The validation part is looked at only where an option chooses by its references; else last epochs are kept.
+        """
+        from .self_training import read_filter
+        from .training import train
 
-        o, run = self.options, context.run
-        cohort = at_spacing(training, o.spacing_mm)
-        weights = find_weights(o, context)
-        offline = {"offline": context.offline}
-        amda = RetrainOptions(classifier=o.classifier, amda=o.amda)
-        sam = SamStageOptions(prompts=o.prompts, sam=o.sam)
-        predict = PredictOptions(unet=o.unet, inference=o.inference)
-
-        # 1. CLIP says of each slice whether it shows a tumour.
-        labels = run(slice_labels.label_slices, o.clip, cohort=cohort, weights=weights.clip, extras=offline)
-
-        # 2. A classifier learns these labels; its Layer-CAM is Q0.
-        first = run(
-            classifier.train_classifier, o.classifier,
-            cohort=cohort, labels=labels, weights=weights.classifier, extras=offline,
-        )  # fmt: skip
-        q0 = run(cams.compute_cams, o.cam, cohort=cohort, labels=labels, classifier=first)
-        q0_regions = run(cams.binarise_cams, o.region, cohort=cohort, cams=q0)
-
-        # 3. AMDA: what Q0 found is hidden, so a new classifier must find the rest; its Layer-CAM is Q1.
-        second = run(
-            classifier.retrain_classifier, amda,
-            cohort=cohort, labels=labels, cams=q0, regions=q0_regions, weights=weights.classifier, extras=offline,
-        )  # fmt: skip
-        q1 = run(cams.compute_cams, o.cam, cohort=cohort, labels=labels, classifier=second)
-        q1_regions = run(cams.binarise_cams, o.region, cohort=cohort, cams=q1)
-
-        # 4. SAM, prompted by Q1's regions, draws the pseudo-labels P.
-        segment = pseudo_labels.segment_regions
-        p = run(segment, sam, cohort=cohort, regions=q1_regions, weights=weights.sam, extras=offline)
-
-        # 5. A U-Net learns P and predicts S; S3F keeps the S that SAM agrees with; a new U-Net learns those.
-        unet = run(self_training.train_on_all, o.unet, cohort=cohort, targets=p)
-        s = run(self_training.predict_all, predict, cohort=cohort, unet=unet)
-        s_hat = run(segment, sam, cohort=cohort, regions=s, weights=weights.sam, extras=offline)
-        kept = run(self_training.filter_by_similarity, o.s3f, cohort=cohort, predictions=s, prompted=s_hat)
-        last = run(self_training.train_on_kept, o.unet, cohort=cohort, targets=s, kept=kept)
-        self._network = load_unet(last.path(self_training.WEIGHTS), o.unet, context.device)
+        self._trained = train(self.options, training, validation, context)
+        rows = [read_filter(chosen).table(place + 2) for place, chosen in enumerate(self._trained.filters)]
+        context.table("s3f", [row for table in rows for row in table])
 
     def segment(self, volume: Volume, context: Context) -> Mask:
-        """Return the last U-Net's tumour; neither CLIP nor SAM sees the case."""
+        """Return the last U-Net's tumour (neither CLIP nor SAM sees the case), or what `answer` asks for."""
         from unseg_bench.blocks.resample import mask_to_shape
-        from unseg_bench.blocks.slices import volume_at_spacing
-        from unseg_bench.blocks.unet_training import segment_unet
+        from unseg_bench.blocks.working_volumes import volume_at_spacing
 
-        working = volume_at_spacing(volume, self.options.spacing_mm)
-        mask = segment_unet(self._network, self.options.unet, self.options.inference, working)
+        from .answers import answer
+
+        mask = answer(self.options, self._trained, volume_at_spacing(volume, self.options.spacing_mm), context)
         return mask if mask.shape == volume.shape else mask_to_shape(mask, volume.shape) & volume.brain
+
+    def explain(self, volume: Volume, context: Context) -> Explanation:
+        """Return each stage's view of one case."""
+        from unseg_bench.blocks.working_volumes import volume_at_spacing
+
+        from .answers import explain
+
+        return explain(self.options, self._trained, volume_at_spacing(volume, self.options.spacing_mm), context)

@@ -4,6 +4,8 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
+from unseg_bench.blocks.prompts import PointRule, PromptKind
+from unseg_bench.blocks.sam_options import SamOptions
 from unseg_bench.blocks.slices import Scaling
 from unseg_bench.blocks.unet_options import UNetInference, UNetOptions
 from unseg_bench.plugins.method import MethodOptions
@@ -18,9 +20,6 @@ PAPER_TUMOUR = (
 )
 
 Answer: TypeAlias = Literal["unet", "raw-cam", "amda-cam", "sam"]
-CamFormula: TypeAlias = Literal["layer-cam", "channel-mean"]
-PromptKind: TypeAlias = Literal["points", "box", "both"]
-PointRule: TypeAlias = Literal["paper", "authors-code"]
 
 
 class ClipOptions(MethodOptions):
@@ -71,7 +70,7 @@ class CamOptions(MethodOptions):
     """The classifier's map of the tumour logit at `layer`."""
 
     layer: str = "layer3"
-    formula: CamFormula = "layer-cam"
+    formula: Literal["layer-cam", "channel-mean"] = "layer-cam"
     """'layer-cam': each position's own gradient; 'channel-mean': the mean gradient a channel (paper, eq. 2)."""
     slices: Literal["clip", "classifier"] = "clip"
     """Which slices have a map: those that CLIP called tumour (paper), or the classifier (authors' code)."""
@@ -85,7 +84,7 @@ class RegionOptions(MethodOptions):
     """From CAM to region: above a level, then a clean-up.
 
     `rule`: a 'fixed' `level` of each slice's range; 'otsu' of the case's CAM inside the brain; 'validation-dice'
-    (authors' code): the level of 0.05, 0.10 ... 0.80 with the best mean Dice against validation masks: label use, masks.
+    (authors' code): the level of 0.05, 0.10 ... 0.80 with the best mean Dice on validation masks: label use, masks.
     """
 
     rule: Literal["fixed", "otsu", "validation-dice"] = "fixed"
@@ -120,17 +119,6 @@ class PromptOptions(MethodOptions):
     points: PointRule = "paper"
     dilation_px: int = Field(default=0, ge=0)
     """Each side of the box is moved out by so many pixels; the authors' code: 10."""
-
-
-class SamOptions(MethodOptions):
-    """SAM. `weights`: a name that `ubench weights` lists, or a file. `equalise`: of the slice's histogram."""
-
-    model: Literal["vit_b", "vit_l", "vit_h", "miniature"] = "vit_b"
-    weights: str = "sam-vit-b"
-    scaling: Scaling = "slice"
-    equalise: bool = False
-    batch: int = Field(default=1, ge=1)
-    """Slices encoded at once; does not change the result beyond rounding."""
 
 
 class S3fOptions(MethodOptions):

@@ -6,6 +6,20 @@ from unseg_bench.blocks.unet_options import CHECK_UNET, DEMO_INFERENCE, DEMO_UNE
 
 PAPER: dict[str, Any] = {}
 
+REFERENCE_CODE: dict[str, Any] = {
+    "labels": {"rule": "confident"},
+    "classifier": {"head": "mlp", "epochs": 400, "schedule": "step", "keep": "best-by-true-slices"},
+    "cam": {"slices": "classifier", "true_slices": True},
+    "region": {"rule": "validation-dice"},
+    "amda": {"rule": "range"},
+    "prompts": {"points": "authors-code", "dilation_px": 10},
+    "sam": {"equalise": True},
+    "unet": {"keep": "best-validation-dice", "validate_every": 200},
+    "inference": {"way": "resized"},
+    "s3f": {"dilation_px": 0, "component": "largest"},
+}
+"""What the authors' repository does where it differs from the paper, its four uses of labels included."""
+
 DEMO: dict[str, Any] = {
     "spacing_mm": 2.0,
     "clip": {"model": "miniature", "pretrained": "miniature", "scaling": "volume", "min_brain_share": 0.1},

@@ -1,8 +1,10 @@
-"""The pretrained weights that CLISC starts from, found before any stage: their digests belong to the cache keys."""
+"""The pretrained models that CLISC starts from; found before any stage, since cache keys have their digests."""
 
 from dataclasses import dataclass
+from functools import cache
 
-from unseg_bench.blocks.clip import clip_weights
+from unseg_bench.blocks.clip import ClipScorer, clip_weights
+from unseg_bench.blocks.sam_slices import LazySam
 from unseg_bench.blocks.weights import WeightsFile, resolve
 from unseg_bench.plugins.context import Context
 
@@ -20,16 +22,25 @@ class Digests:
     sam: str
 
 
-def find_weights(options: CliscOptions, context: Context) -> Digests:
-    """Find (or download) all weights, write their digests into the run, and return them; raises WeightsError."""
-    offline = context.offline
-    clip = clip_weights(options.clip.model, options.clip.pretrained, offline=offline)
-    sam = resolve(options.sam.weights, offline=offline)
-    start = None if options.classifier.weights is None else resolve(options.classifier.weights, offline=offline)
-    for file in (clip, sam, start):
-        if file is not None:
-            context.record_weights(file.name, file.sha256)
-    return Digests(clip.sha256, _digest(start), sam.sha256)
+class Models:
+    """CLIP and SAM, built when a stage that is not cached needs one, once for all stages of a run.
+
+    Finds (or downloads) all weights and writes their digests into the run; raises WeightsError.
+    """
+
+    def __init__(self, options: CliscOptions, context: Context) -> None:
+        offline = context.offline
+        clip = clip_weights(options.clip.model, options.clip.pretrained, offline=offline)
+        sam = resolve(options.sam.weights, offline=offline)
+        start = None if options.classifier.weights is None else resolve(options.classifier.weights, offline=offline)
+        for file in (clip, sam, start):
+            if file is not None:
+                context.record_weights(file.name, file.sha256)
+        self.digests = Digests(clip.sha256, _digest(start), sam.sha256)
+        self.sam = LazySam(options.sam, context.device, offline=offline)
+        self.clip = cache(
+            lambda: ClipScorer(options.clip.model, options.clip.pretrained, device=context.device, offline=offline)
+        )
 
 
 def _digest(file: WeightsFile | None) -> str:

@@ -1,39 +1,51 @@
-"""Stage 5: a 3D U-Net learns the pseudo-labels, and once more its own best predictions (S3F)."""
+"""Stage 5: a 3D U-Net learns the pseudo-labels, then its own best predictions (S3F), from scratch each time."""
 
 import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unseg_bench.blocks.patches import LabelledCase
 from unseg_bench.blocks.training import save_network
 from unseg_bench.blocks.unet_options import UNetOptions
 from unseg_bench.blocks.unet_training import load_unet, segment_unet, train_unet
+from unseg_bench.blocks.working_cases import CohortCases
 from unseg_bench.data.atomic import write_json
 from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.volume import Mask
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Artifact, Work, stage
 
-from .options import PredictOptions, S3fOptions
+from .options import FilterOptions, PredictOptions
 
 WEIGHTS = "unet.safetensors"
+_KEPT = "kept.json"
 
 
 @stage("unet")
-def train_on_all(work: Work, options: UNetOptions, *, cohort: Cohort, targets: Artifact) -> None:
-    """Round 1: train on the pseudo-labels of all cases and write `unet.safetensors`."""
-    _train(work, options, cohort, targets, cohort.case_ids)
+def train_round(
+    work: Work, options: UNetOptions, *, cohort: Cohort, targets: Artifact, kept: Artifact | str,
+    held_out: Cohort | str, masks: str, mask_of: Callable[[str], Mask],
+) -> None:  # fmt: skip
+    """Train on the targets of all cases, or of those that S3F kept, and write `unet.safetensors`.
 
-
-@stage("unet-after-s3f")
-def train_on_kept(work: Work, options: UNetOptions, *, cohort: Cohort, targets: Artifact, kept: Artifact) -> None:
-    """Round 2: train from scratch on the predictions of the cases that S3F kept."""
-    _train(work, options, cohort, targets, kept_cases(kept))
+    The last step is kept, or that with the best Dice on `held_out` against its masks (label use 4 of the authors' code;
+    `masks` is the digest of what `mask_of` gives).
+    """
+    case_ids = cohort.case_ids if isinstance(kept, str) else read_filter(kept).kept
+    cases = CohortCases(cohort, targets.array, case_ids)
+    validation = () if isinstance(held_out, str) else _validation_cases(work, held_out, mask_of)
+    network, log = train_unet(work, options, cases, validation=validation)
+    save_network(work.folder / WEIGHTS, network)
+    write_json(
+        work.folder / "training.json", {"cases": len(cases), "kept_step": log.kept_step, "final_loss": log.final_loss}
+    )
 
 
 @stage("unet-predictions", seeded=False)
-def predict_all(work: Work, options: PredictOptions, *, cohort: Cohort, unet: Artifact) -> None:
-    """Write `<case>.npy`: the prediction S of every case, (X, Y, Z) bool. Raises RunError when all are empty."""
+def predict_all(work: Work, options: PredictOptions, *, cohort: Cohort, unet: Artifact, required: bool) -> None:
+    """Write `<case>.npy`: the prediction S of every case, (X, Y, Z) bool; RunError if all are empty and `required`."""
     network = load_unet(unet.path(WEIGHTS), options.unet, work.device)
     found = False
     for done, volume in enumerate(cohort):
@@ -41,7 +53,7 @@ def predict_all(work: Work, options: PredictOptions, *, cohort: Cohort, unet: Ar
         mask = segment_unet(network, options.unet, options.inference, volume)
         found = found or bool(mask.any())
         np.save(work.folder / f"{volume.case_id}.npy", mask)
-    if not found:
+    if required and not found:
         raise RunError(
             "stage 'unet-predictions': the U-Net predicts nothing in any training case; train it longer (unet.steps "
             "or unet.epochs) or start it with a prior (unet.foreground_prior)"
@@ -50,47 +62,65 @@ def predict_all(work: Work, options: PredictOptions, *, cohort: Cohort, unet: Ar
 
 @stage("s3f", seeded=False)
 def filter_by_similarity(
-    work: Work, options: S3fOptions, *, cohort: Cohort, predictions: Artifact, prompted: Artifact
+    work: Work, options: FilterOptions, *, cohort: Cohort, predictions: Artifact, prompted: Artifact
 ) -> None:
-    """Write `kept.json`: F = Dice(S, SAM prompted with S) of each case, and the cases that round 2 learns from.
+    """Write `kept.json`: F = Dice(S, SAM prompted with S) of each case, and the cases that the next round learns from.
 
     Raises RunError when SAM agrees with no prediction at all.
     """
-    similarity = {case: _dice(predictions.array(case), prompted.array(case)) for case in cohort.case_ids}
+    similarity = {case: dice(predictions.array(case), prompted.array(case)) for case in cohort.case_ids}
     kept = above_percentile(similarity, options.beta)
     if not kept:
         raise RunError(
             "stage 's3f': no case survives, since SAM agrees with the U-Net in none of them; look at the stages "
             "'unet-predictions' and 'sam-masks', and train the U-Net longer (unet.steps or unet.epochs)"
         )
-    write_json(work.folder / "kept.json", {"similarity": similarity, "kept": kept})
+    write_json(work.folder / _KEPT, {"similarity": similarity, "kept": kept})
 
 
 def above_percentile(similarity: dict[str, float], beta: float) -> list[str]:
-    """Cases at or above the beta-th percentile of similarity, in order; never those of similarity 0 (paper: 20)."""
+    """Cases at or above the beta-th percentile of similarity, in order; never those of similarity 0 (paper: 20).
+
+    A beta of 0 filters nothing: all cases.
+    """
+    if beta == 0:
+        return list(similarity)
     level = np.percentile(list(similarity.values()), beta)
     return [case for case, value in similarity.items() if value >= level and value > 0]
 
 
-def kept_cases(kept: Artifact) -> list[str]:
-    """The case ids that `filter_by_similarity` kept."""
-    return json.loads(kept.path("kept.json").read_text(encoding="utf-8"))["kept"]
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """What `filter_by_similarity` found: F (0-1) by case, and the cases that were kept."""
+
+    similarity: Mapping[str, float]
+    kept: Sequence[str]
+
+    def table(self, following: int) -> list[dict[str, str | float | bool]]:
+        """One row a case for the run's table: F, and whether the `following` round learns from it."""
+        return [
+            {"round": following, "case": case_id, "similarity": similarity, "kept": case_id in self.kept}
+            for case_id, similarity in self.similarity.items()
+        ]
 
 
-def _train(
-    work: Work, options: UNetOptions, cohort: Cohort, targets: Artifact, case_ids: "list[str] | tuple[str, ...]"
-) -> None:
-    volumes = (cohort[case_id] for case_id in case_ids)
-    cases = [
-        LabelledCase(volume.image, np.asarray(targets.array(volume.case_id)), volume.brain, volume.spacing_mm)
-        for volume in volumes
-    ]
-    network, log = train_unet(work, options, cases)
-    save_network(work.folder / WEIGHTS, network)
-    write_json(work.folder / "training.json", {"cases": len(cases), "final_loss": log.final_loss})
+def read_filter(chosen: Artifact) -> Filtered:
+    """Read the result of `filter_by_similarity`."""
+    return Filtered(**json.loads(chosen.path(_KEPT).read_text(encoding="utf-8")))
 
 
-def _dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """Dice of two masks; 0 where both are empty, since an empty prediction teaches nothing."""
     total = int(one.sum()) + int(other.sum())
     return 2.0 * int((one & other).sum()) / total if total else 0.0
+
+
+def _validation_cases(work: Work, cohort: Cohort, mask_of: Callable[[str], Mask]) -> CohortCases:
+    """Masks are read once and memory-mapped from then on: they are looked at again and again."""
+    for case_id in cohort.case_ids:
+        np.save(work.scratch / f"{case_id}.mask.npy", mask_of(case_id), allow_pickle=False)
+
+    def label_of(case_id: str) -> Mask:
+        return np.load(work.scratch / f"{case_id}.mask.npy", mmap_mode="r", allow_pickle=False)
+
+    return CohortCases(cohort, label_of, cohort.case_ids)

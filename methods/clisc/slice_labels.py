@@ -1,5 +1,7 @@
 """Stage 1: CLIP says of every axial slice whether it shows a tumour."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,38 +11,80 @@ from unseg_bench.data.cohort import Cohort
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Artifact, Work, stage
 
-from .options import ClipOptions
+from .options import ClipOptions, LabelOptions
+
+LEFT_OUT, NORMAL, TUMOUR = -1, 0, 1
+NEIGHBOURS, REACH, ENOUGH = 5, 6, 8
+"""The authors' vote: so many labelled slices on either side, at most so far away, and more than so many of them."""
 
 
-@stage("clip-labels", seeded=False)
-def label_slices(work: Work, options: ClipOptions, *, cohort: Cohort, weights: str, offline: bool) -> None:
+@stage("clip-probabilities", seeded=False)
+def score_slices(
+    work: Work, options: ClipOptions, *, cohort: Cohort, weights: str, scorer: Callable[[], ClipScorer]
+) -> None:
     """Write `<case>.npy`: the probability of a tumour per axial slice, (Z,) float32, NaN where too little brain is.
 
     `weights` is the digest of CLIP's weights. Paper, eq. 1: softmax over the captions' classes of the similarity of
-    image and text. Raises RunError when every slice of the cohort gets the same label.
+    image and text.
     """
-    scorer = ClipScorer(options.model, options.pretrained, device=work.device, offline=offline)
     captions = [list(options.normal_captions), list(options.tumour_captions)]
-    tumour = total = 0
     for done, volume in enumerate(cohort):
         work.progress(done, len(cohort), volume.case_id)
         slices = brain_slices(volume.brain, options.min_brain_share)
         probability = np.full(volume.shape[2], np.nan, dtype=np.float32)
         if len(slices):
-            probability[slices] = scorer.probabilities(eight_bit(volume, slices, options.scaling), captions)[:, 1]
+            probability[slices] = scorer().probabilities(eight_bit(volume, slices, options.scaling), captions)[:, 1]
         np.save(work.folder / f"{volume.case_id}.npy", probability)
-        tumour += int((probability > 0.5).sum())
-        total += len(slices)
-    if tumour in (0, total):
-        kind = "tumour" if tumour else "normal"
+
+
+@stage("slice-labels", seeded=False)
+def label_slices(work: Work, options: LabelOptions, *, cohort: Cohort, probabilities: Artifact, required: bool) -> None:
+    """Write `<case>.npy`: the label of each axial slice, (Z,) int8: 1 tumour, 0 normal, -1 left out.
+
+    Raises RunError when labels are `required` of both kinds and every slice of the cohort gets the same.
+    """
+    found = np.zeros(2, dtype=np.intp)
+    for case_id in cohort.case_ids:
+        probability = np.asarray(probabilities.array(case_id))
+        labels = argmax_labels(probability)
+        if options.rule == "confident":
+            labels = confident_labels(probability, options.confidence)
+        np.save(work.folder / f"{case_id}.npy", labels)
+        found += np.bincount(labels[labels != LEFT_OUT], minlength=2)
+    if required and not found.all():
+        kind = "tumour" if found[TUMOUR] else "normal"
         raise RunError(
-            f"stage 'clip-labels': CLIP called all {total} slices {kind}, so there is nothing to learn from; "
-            "try other captions (clip.normal_captions, clip.tumour_captions) or another clip.model"
+            f"stage 'slice-labels': CLIP called all {found.sum()} slices {kind}, so there is nothing to learn from; "
+            "try other captions (clip.normal_captions, clip.tumour_captions), another clip.model, or labels.rule=argmax"
         )
 
 
+def argmax_labels(probability: NDArray[np.float32]) -> NDArray[np.int8]:
+    """The likelier label of each slice, (Z,); -1 where there is no probability."""
+    labels = np.where(probability > 0.5, TUMOUR, NORMAL)
+    return np.where(np.isnan(probability), LEFT_OUT, labels).astype(np.int8)
+
+
+def confident_labels(probability: NDArray[np.float32], confidence: float) -> NDArray[np.int8]:
+    """Labels of the slices that CLIP is sure of, each replaced by the majority of its neighbours; -1 elsewhere.
+
+    A slice is kept where the larger probability reaches `confidence`. Of the kept ones, up to `NEIGHBOURS` on either
+    side not farther than `REACH` slices vote, if they are more than `ENOUGH`; at a tie the slice's own label stands.
+    Source: the authors' code.
+    """
+    labels = argmax_labels(probability)
+    kept = np.flatnonzero((labels != LEFT_OUT) & (np.maximum(probability, 1 - probability) >= confidence))
+    voted = np.full(len(labels), LEFT_OUT, dtype=np.int8)
+    for place, index in enumerate(kept):
+        around = np.concatenate([kept[max(place - NEIGHBOURS, 0) : place], kept[place + 1 : place + 1 + NEIGHBOURS]])
+        near = around[np.abs(around - index) <= REACH]
+        share = float(labels[near].mean()) if len(near) > ENOUGH else 0.5
+        voted[index] = labels[index] if share == 0.5 else int(share > 0.5)
+    return voted
+
+
 def labelled_slices(labels: Artifact, case_id: str) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Axial slices that CLIP was asked about and whether it said tumour (argmax), both (N,)."""
-    probability = labels.array(case_id)
-    slices = np.flatnonzero(~np.isnan(probability))
-    return slices, np.asarray(probability[slices] > 0.5)
+    """Axial slices that have a label and whether it says tumour, both (N,)."""
+    label = np.asarray(labels.array(case_id))
+    slices = np.flatnonzero(label != LEFT_OUT)
+    return slices, label[slices] == TUMOUR

@@ -12,9 +12,9 @@ from unseg_bench.blocks.slices import Pictures, Scaling, eight_bit, resize
 from unseg_bench.data.atomic import reserve
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Volume
-from unseg_bench.plugins.context import Artifact
 
-from .slice_labels import labelled_slices
+LabelsOf: TypeAlias = Callable[[str], tuple[NDArray[np.intp], NDArray[np.bool_]]]
+"""case id -> (axial slices that have a label, whether it says tumour), both (N,)."""
 
 Alter: TypeAlias = Callable[[Volume, NDArray[np.intp], NDArray[np.bool_], Pictures], Pictures]
 """(volume, slices, tumour, pictures) -> pictures (N, Y, X): what AMDA does to the labelled slices of a case."""
@@ -32,15 +32,15 @@ class SliceSet:
 
 
 def gather_slices(
-    path: Path, cohort: Cohort, labels: Artifact, size: int, scaling: Scaling, alter: Alter | None = None
+    path: Path, cohort: Cohort, labels_of: LabelsOf, size: int, scaling: Scaling, alter: Alter | None = None
 ) -> SliceSet:
     """Write every labelled slice, altered if asked and resized to (size, size), to the .npy file `path`."""
-    tumour = np.concatenate([labelled_slices(labels, case_id)[1] for case_id in cohort.case_ids])
+    tumour = np.concatenate([labels_of(case_id)[1] for case_id in cohort.case_ids])
     pictures = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(tumour), size, size))
     reserve(path)
     start = 0
     for volume in cohort:
-        slices, labelled = labelled_slices(labels, volume.case_id)
+        slices, labelled = labels_of(volume.case_id)
         if not len(slices):
             continue
         own = eight_bit(volume, slices, scaling)

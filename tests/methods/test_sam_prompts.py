@@ -24,19 +24,11 @@ HEALTHY = tiny_case("well", 5, tumour=False)
 PROTOCOLS = get_args(Protocol)
 
 
-class PredictedMasks(RehearsalContext):
-    """A context in which another run has predicted `masks`."""
-
-    masks: dict
-
-    def predicted_mask(self, source, case_id):
-        return self.masks[source, case_id]
-
-
-def make(folder, seed=0, **options):
+def make(folder, seed=0, predictions=None, **options):
     method = SamPrompts(SamPromptsOptions.model_validate({"sam": MINIATURE, **options}))
     labels = RecordingLabels(method.supervision, {"test": [CASE, HEALTHY]})
-    return method, PredictedMasks(folder, labels, tiny_cohort("healthy", []), seed=seed)
+    healthy = tiny_cohort("healthy", [])
+    return method, RehearsalContext(folder, labels, healthy, seed=seed, predictions=predictions)
 
 
 def answer(folder, case=CASE, **options):
@@ -156,10 +148,10 @@ def test_two_pieces_are_asked_about_one_by_one_and_joined(tmp_path):
     source[8:12, 8:12, 14] = source[18:23, 20:26, 14] = True
     for protocol, prompts in {"G1": 1, "G2": 2, "G4": 2}.items():
         assert len(prompt_case(CASE.volume, source, protocol, "tumour", 0)[14]) == prompts
-    method, context = make(tmp_path, protocol="G2", prompts_from="run")
+    left = (np.arange(31) < 15)[:, None, None]
     found = []
-    for pieces in (source, source & (np.arange(31) < 15)[:, None, None], source & (np.arange(31) > 15)[:, None, None]):
-        context.masks = {("run", "ill"): pieces}
+    for pieces in (source, source & left, source & ~left):
+        method, context = make(tmp_path, protocol="G2", prompts_from="run", predictions={"ill": pieces})
         found.append(method.segment(CASE.volume, context))
     np.testing.assert_array_equal(found[0], found[1] | found[2])
     assert found[1].any()
@@ -167,12 +159,11 @@ def test_two_pieces_are_asked_about_one_by_one_and_joined(tmp_path):
 
 
 def test_prompts_from_another_run_read_no_label(tmp_path):
-    method, context = make(tmp_path, prompts_from="run")
+    method, context = make(tmp_path, prompts_from="run", predictions={"ill": CASE.reference})
     assert method.supervision is Supervision.NONE
-    context.masks = {("run", "ill"): CASE.reference}
     np.testing.assert_array_equal(method.segment(CASE.volume, context), answer(tmp_path))
     assert context.labels.read == context.labels.refused == []
-    context.masks = {("run", "ill"): np.zeros_like(CASE.reference)}
+    method, context = make(tmp_path, prompts_from="run", predictions={"ill": np.zeros_like(CASE.reference)})
     assert not method.segment(CASE.volume, context).any()
 
 

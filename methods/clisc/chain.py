@@ -1,0 +1,159 @@
+"""CLISC's stages, each called in one place: for the training part, for the validation part, and for a single case."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from unseg_bench.blocks.sam_slices import keep_embeddings
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.plugins.context import Artifact, Context
+
+from . import cams, classifier, pseudo_labels, self_training, slice_labels
+from .options import CliscOptions, FilterOptions, PredictOptions, PromptOptions, RetrainOptions, SamStageOptions
+from .pretrained import Models
+from .truth import TrueMasks, TrueSlices
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learned:
+    """What a cohort is learned from: its labels, and what of the references the options let a classifier see."""
+
+    cohort: Cohort
+    labels: Artifact
+    held_out: Cohort | str
+    truth: TrueSlices
+    """Of `held_out`, to choose an epoch by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Localised:
+    """A classifier's maps of a cohort and their regions."""
+
+    cams: Artifact
+    regions: Artifact
+
+
+class Chain:
+    """The stages under one set of options; `context` runs them or takes them from the cache."""
+
+    def __init__(self, options: CliscOptions, context: Context, models: Models) -> None:
+        self._options, self._context, self._models = options, context, models
+
+    def label(self, cohort: Cohort, *, required: bool = False) -> Artifact:
+        """CLIP's labels of all slices; `required`: both kinds must occur."""
+        o = self._options
+        probabilities = self._run(
+            slice_labels.score_slices, o.clip, extras={"scorer": self._models.clip},
+            cohort=cohort, weights=self._models.digests.clip,
+        )  # fmt: skip
+        return self._run(
+            slice_labels.label_slices, o.labels, extras={"required": required},
+            cohort=cohort, probabilities=probabilities,
+        )  # fmt: skip
+
+    def train_classifier(self, learned: Learned) -> Artifact:
+        """The first classifier, on slices as they are."""
+        return self._run(
+            classifier.train_classifier, self._options.classifier, extras=self._seen(learned), **self._shown(learned)
+        )
+
+    def retrain_classifier(self, learned: Learned, q0: Localised) -> Artifact:
+        """The second classifier, on slices masked by what the first one found."""
+        o = RetrainOptions(classifier=self._options.classifier, amda=self._options.amda)
+        return self._run(
+            classifier.retrain_classifier, o, extras=self._seen(learned),
+            cams=q0.cams, regions=q0.regions, **self._shown(learned),
+        )  # fmt: skip
+
+    def map(self, cohort: Cohort, labels: Artifact, trained: Artifact, truth: TrueSlices | None = None) -> Artifact:
+        """A classifier's CAMs; with `truth`, only of slices that have tumour."""
+        seen = truth or TrueSlices()
+        return self._run(
+            cams.compute_cams, self._options.cam, extras={"truth": seen},
+            cohort=cohort, labels=labels, classifier=trained, true_slices=seen.digest,
+        )  # fmt: skip
+
+    def choose_level(self, cohort: Cohort, maps: Artifact, masks: TrueMasks) -> Artifact:
+        """The level that suits the reference masks best."""
+        return self._run(cams.scan_levels, extras={"mask_of": masks.of}, cohort=cohort, cams=maps, masks=masks.digest)
+
+    def binarise(
+        self, cohort: Cohort, maps: Artifact, level: Artifact | None = None, *, required: bool = False
+    ) -> Artifact:
+        """The regions of CAMs."""
+        return self._run(
+            cams.binarise_cams, self._options.region, extras={"required": required},
+            cohort=cohort, cams=maps, **({} if level is None else {"level": level}),
+        )  # fmt: skip
+
+    def encode(self, cohort: Cohort, regions: Artifact, known: Sequence[Artifact] = ()) -> Sequence[Artifact]:
+        """The slices with a region as SAM sees them: those that are `known`, and the others."""
+        return keep_embeddings(
+            self._run, self._options.sam, cohort=cohort, regions=regions,
+            weights=self._models.digests.sam, segmenter=self._models.sam, known=known,
+        )  # fmt: skip
+
+    def prompt_sam(
+        self, cohort: Cohort, regions: Artifact, embeddings: Sequence[Artifact], *,
+        predictions: bool = False, required: bool = False,
+    ) -> Artifact:  # fmt: skip
+        """SAM's masks of regions, which are CAMs' or a U-Net's `predictions`."""
+        kept = {f"embeddings_{number}": artifact for number, artifact in enumerate(embeddings)}
+        return self._run(
+            pseudo_labels.segment_regions, self.sam_options(predictions=predictions),
+            extras={"segmenter": self._models.sam, "required": required},
+            cohort=cohort, regions=regions, weights=self._models.digests.sam, **kept,
+        )  # fmt: skip
+
+    def sam_options(self, *, predictions: bool) -> SamStageOptions:
+        """How SAM is prompted with CAMs' regions, or with a U-Net's predictions."""
+        o = self._options
+        dilation = o.s3f.dilation_px if predictions and o.s3f.dilation_px is not None else o.prompts.dilation_px
+        prompts = PromptOptions(kind=o.prompts.kind, points=o.prompts.points, dilation_px=dilation)
+        return SamStageOptions(prompts=prompts, sam=o.sam)
+
+    def train_unet(
+        self, cohort: Cohort, targets: Artifact, kept: Artifact | None, held_out: Cohort | str, masks: TrueMasks | None
+    ) -> Artifact:
+        """A U-Net trained on the targets of all cases, or of those that were kept."""
+        return self._run(
+            self_training.train_round, self._options.unet, extras={"mask_of": None if masks is None else masks.of},
+            cohort=cohort, targets=targets, kept=kept or "", held_out=held_out,
+            masks="" if masks is None else masks.digest,
+        )  # fmt: skip
+
+    def predict(self, cohort: Cohort, unet: Artifact, *, required: bool = False) -> Artifact:
+        """The U-Net's predictions as S3F takes them."""
+        return self._run(
+            self_training.predict_all, self._predict_options, extras={"required": required}, cohort=cohort, unet=unet
+        )
+
+    def filter(self, cohort: Cohort, predictions: Artifact, prompted: Artifact) -> Artifact:
+        """S3F: which cases the next round learns from."""
+        return self._run(
+            self_training.filter_by_similarity, FilterOptions(beta=self._options.s3f.beta),
+            cohort=cohort, predictions=predictions, prompted=prompted,
+        )  # fmt: skip
+
+    @cached_property
+    def _predict_options(self) -> PredictOptions:
+        o = self._options
+        kept = {} if o.s3f.component is None else {"component": o.s3f.component}
+        return PredictOptions(unet=o.unet, inference=o.inference.model_copy(update=kept))
+
+    def _shown(self, learned: Learned) -> dict[str, Any]:
+        return {
+            "cohort": learned.cohort,
+            "labels": learned.labels,
+            "held_out": learned.held_out,
+            "true_slices": learned.truth.digest,
+            "weights": self._models.digests.classifier,
+        }
+
+    def _seen(self, learned: Learned) -> Mapping[str, Any]:
+        return {"truth": learned.truth, "offline": self._context.offline}
+
+    @property
+    def _run(self) -> Any:  # noqa: ANN401 - the context's own signature
+        return self._context.run

@@ -1,0 +1,151 @@
+"""CLISC's `fit`: from images to the networks that answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from unseg_bench.blocks.working_volumes import at_spacing
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.plugins.context import Artifact, Context
+
+from . import truth
+from .chain import Chain, Learned, Localised
+from .options import CliscOptions
+from .pretrained import Models
+
+
+@dataclass(frozen=True, slots=True)
+class Locator:
+    """A trained classifier and, where masks chose it, the level above which its CAMs are a region."""
+
+    classifier: Artifact
+    level: Artifact | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """All that answers need. What comes after the answer that was asked for is empty.
+
+    `unets`: one a round. `filters`: S3F's choice after each round but the last.
+    """
+
+    models: Models
+    first: Locator
+    second: Locator | None = None
+    unets: Sequence[Artifact] = ()
+    filters: Sequence[Artifact] = ()
+
+
+def train(options: CliscOptions, training: Cohort, validation: Cohort, context: Context) -> Trained:
+    """Run the chain as far as the answer needs it."""
+    models = Models(options, context)
+    chain = Chain(options, context, models)
+    cohort = at_spacing(training, options.spacing_mm, context.run)
+    references = _References(options, training, cohort, validation, context)
+
+    # 1. CLIP says of each slice whether it shows a tumour.
+    labels = chain.label(cohort, required=True)
+    learned = Learned(cohort, labels, references.judged_by, references.to_choose_epoch)
+
+    # 2. A classifier learns these labels; its CAM is Q0.
+    first = _locator(chain, references, chain.train_classifier(learned))
+    if options.answer == "raw-cam":
+        return Trained(models, first)
+    q0 = _localise(chain, references, labels, first)
+
+    # 3. AMDA: what Q0 found is hidden, so a new classifier must find the rest; its CAM is Q1.
+    second = _locator(chain, references, chain.retrain_classifier(learned, q0))
+    if options.answer != "unet":
+        return Trained(models, first, second)
+    q1 = _localise(chain, references, labels, second)
+
+    # 4. SAM, prompted by Q1's regions, draws the pseudo-labels P.
+    embeddings = chain.encode(cohort, q1.regions)
+    targets = chain.prompt_sam(cohort, q1.regions, embeddings, required=True)
+
+    # 5. A U-Net learns P and predicts S; S3F keeps the S that SAM agrees with; a new U-Net learns those.
+    held_out, masks = references.to_choose_checkpoint
+    unets = [chain.train_unet(cohort, targets, None, held_out, masks)]
+    filters: list[Artifact] = []
+    while len(unets) < options.rounds:
+        targets = chain.predict(cohort, unets[-1], required=True)
+        embeddings = chain.encode(cohort, targets, known=embeddings)
+        prompted = chain.prompt_sam(cohort, targets, embeddings, predictions=True, required=True)
+        filters.append(chain.filter(cohort, targets, prompted))
+        unets.append(chain.train_unet(cohort, targets, filters[-1], held_out, masks))
+    return Trained(models, first, second, unets, filters)
+
+
+class _References:
+    """What the options let the chain see of references: nothing, unless one says so."""
+
+    def __init__(
+        self, options: CliscOptions, training: Cohort, working: Cohort, validation: Cohort, context: Context
+    ) -> None:
+        self._options, self._context = options, context
+        self._training, self._validation = training, validation
+        self.working = working
+
+    @cached_property
+    def held_out(self) -> Cohort:
+        """The validation part on the working grid."""
+        return at_spacing(self._validation, self._options.spacing_mm, self._context.run)
+
+    @property
+    def judged_by(self) -> Cohort | str:
+        """The cohort by whose true slices the classifiers' epochs are chosen; '' where the last ones are kept."""
+        return "" if self._options.classifier.keep == "last" else self.held_out
+
+    @cached_property
+    def to_choose_epoch(self) -> truth.TrueSlices:
+        """True slices of the validation part, label use 3."""
+        if self._options.classifier.keep == "last":
+            return truth.TrueSlices()
+        return truth.true_slices(self._validation, self.held_out, self._context.labels, truth.CHOOSE_EPOCH)
+
+    @cached_property
+    def to_gate_training(self) -> truth.TrueSlices:
+        """True slices of the training part, label use 1."""
+        return self._gate(self._training, self.working)
+
+    @cached_property
+    def to_gate_validation(self) -> truth.TrueSlices:
+        """True slices of the validation part, label use 1."""
+        return self._gate(self._validation, self.held_out)
+
+    @cached_property
+    def to_choose_level(self) -> truth.TrueMasks | None:
+        """Masks of the validation part, label use 2."""
+        if self._options.region.rule != "validation-dice":
+            return None
+        return truth.true_masks(self._validation, self.held_out, self._context.labels, truth.CHOOSE_LEVEL)
+
+    @cached_property
+    def to_choose_checkpoint(self) -> tuple[Cohort | str, truth.TrueMasks | None]:
+        """The validation part with its masks, label use 4."""
+        if self._options.unet.keep == "last":
+            return "", None
+        labels = self._context.labels
+        return self.held_out, truth.true_masks(self._validation, self.held_out, labels, truth.CHOOSE_CHECKPOINT)
+
+    def _gate(self, cohort: Cohort, working: Cohort) -> truth.TrueSlices:
+        if not self._options.cam.true_slices:
+            return truth.TrueSlices()
+        return truth.true_slices(cohort, working, self._context.labels, truth.GATE_CAMS)
+
+
+def _locator(chain: Chain, references: _References, classifier: Artifact) -> Locator:
+    """Choose the CAM's level where masks may choose it."""
+    masks = references.to_choose_level
+    if masks is None:
+        return Locator(classifier, None)
+    cohort = references.held_out
+    maps = chain.map(cohort, chain.label(cohort), classifier, references.to_gate_validation)
+    return Locator(classifier, chain.choose_level(cohort, maps, masks))
+
+
+def _localise(chain: Chain, references: _References, labels: Artifact, locator: Locator) -> Localised:
+    """Map the training part."""
+    cohort = references.working
+    maps = chain.map(cohort, labels, locator.classifier, references.to_gate_training)
+    return Localised(maps, chain.binarise(cohort, maps, locator.level, required=True))

@@ -1,0 +1,85 @@
+"""The four uses of labels in the authors' code: off by default, each an option, each a purpose in the run's ledger."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unseg_bench.blocks.resample import mask_to_shape
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.supervision import Supervision
+from unseg_bench.data.volume import Mask
+from unseg_bench.plugins.context import Labels
+
+from .options import CliscOptions
+
+GATE_CAMS = "1: give only slices with tumour a CAM"
+CHOOSE_LEVEL = "2: choose the CAM's level by Dice"
+CHOOSE_EPOCH = "3: choose the classifier's epoch by accuracy"
+CHOOSE_CHECKPOINT = "4: choose the U-Net's checkpoint by Dice"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrueSlices:
+    """Which axial slices of each case have tumour, (Z,) bool on the working grid. `digest`: of all of them."""
+
+    by_case: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict[str, NDArray[np.bool_]])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over cases and slices: a corrected reference makes stages stale."""
+        found = hashlib.sha256()
+        for case_id, slices in self.by_case.items():
+            found.update(f"{case_id} {len(slices)} ".encode() + np.packbits(slices).tobytes())
+        return found.hexdigest()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrueMasks:
+    """Reference masks of a cohort on the working grid, read when they are asked for. `digest`: of all of them."""
+
+    digest: str
+    of: Callable[[str], Mask]
+
+
+def supervision_of(options: CliscOptions) -> Supervision:
+    """The least that a method must declare to do what its options say."""
+    masks = options.region.rule == "validation-dice" or options.unet.keep == "best-validation-dice"
+    if options.cam.true_slices:
+        return Supervision.SLICE_LABELS_AND_VALIDATION_MASKS if masks else Supervision.SLICE_LABELS
+    if masks:
+        return Supervision.VALIDATION_MASKS
+    return Supervision.SLICE_LABELS if options.classifier.keep == "best-by-true-slices" else Supervision.NONE
+
+
+def true_slices(cohort: Cohort, working: Cohort, labels: Labels, purpose: str) -> TrueSlices:
+    """Read which slices of `cohort` have tumour, for the slices of `working` (see `slices_at`)."""
+    return TrueSlices(
+        {
+            case_id: slices_at(labels.slice_labels(case_id, purpose), working[case_id].shape[2])
+            for case_id in cohort.case_ids
+        }
+    )
+
+
+def slices_at(slices: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
+    """Bring (Z,) to `count` slices over the same height: True where the middle of a slice with tumour falls."""
+    tumour = np.flatnonzero(slices)
+    result = np.zeros(count, dtype=np.bool_)
+    result[((tumour + 0.5) * count / len(slices)).astype(np.intp)] = True
+    return result
+
+
+def true_masks(cohort: Cohort, working: Cohort, labels: Labels, purpose: str) -> TrueMasks:
+    """Give the masks of `cohort` on the grid of `working`; each is read once here, for the digest."""
+    digest = hashlib.sha256()
+    for case_id in cohort.case_ids:
+        mask = labels.mask(case_id, purpose)
+        digest.update(f"{case_id} {mask.shape} ".encode() + np.packbits(mask).tobytes())
+
+    def of(case_id: str) -> Mask:
+        return mask_to_shape(labels.mask(case_id, purpose), working[case_id].shape)
+
+    return TrueMasks(digest.hexdigest(), of)

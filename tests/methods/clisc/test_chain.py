@@ -1,0 +1,202 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from unseg_bench_methods.clisc import pseudo_labels, self_training
+from unseg_bench_methods.clisc.options import FilterOptions
+
+from unseg_bench.data.volume import Volume
+from unseg_bench.errors import RunError
+from unseg_bench.plugins.rehearsal import RehearsalContext, tiny_cohort
+
+
+def test_the_five_stages_in_order(warm, names) -> None:
+    assert names(warm[2]) == [
+        "clip-probabilities",
+        "slice-labels",
+        "classifier",
+        "layer-cam",
+        "cam-regions",
+        "amda-classifier",
+        "layer-cam",
+        "cam-regions",
+        "sam-embeddings",
+        "sam-masks",
+        "unet",
+        "unet-predictions",
+        "sam-embeddings",
+        "sam-masks",
+        "s3f",
+        "unet",
+    ]
+
+
+def test_what_the_stages_find_is_the_tumour(warm, dice) -> None:
+    stage, method, run = warm
+
+    def mean_dice(name: str, nth: int) -> float:
+        found = stage.result(run, name, nth)
+        return float(np.mean([dice(found.array(case.volume.case_id), case.reference) for case in stage.cases]))
+
+    assert mean_dice("cam-regions", 0) > 0.2
+    assert mean_dice("sam-masks", 0) > 0.5
+    assert mean_dice("unet-predictions", 0) > 0.5
+    mask = method.segment(stage.test.volume, run)
+    assert mask.dtype == np.bool_
+    assert dice(mask, stage.test.reference) > 0.4
+
+
+def test_fitting_again_computes_nothing_and_gives_the_same(warm) -> None:
+    stage, method, run = warm
+    again, second = stage.fit()
+    assert second.finished == []
+    assert np.array_equal(again.segment(stage.test.volume, second), method.segment(stage.test.volume, run))
+
+
+def test_nothing_is_read_of_labels_and_the_validation_part_changes_nothing(warm, tmp_path) -> None:
+    stage, _, run = warm
+    assert run.labels.read == run.labels.refused == []
+    stage, held_out = warm[0], warm[0].held_out
+    stage.held_out = []
+    try:
+        assert stage.fit()[1].finished == []
+    finally:
+        stage.held_out = held_out
+
+
+def test_another_beta_runs_only_what_comes_after(warm, names) -> None:
+    stage, _, _ = warm
+    _, second = stage.fit(s3f={"beta": 60.0})
+    assert names(second) == ["s3f", "unet"]
+    kept = self_training.read_filter(stage.result(second, "s3f")).kept
+    assert 1 <= len(kept) <= 2
+
+
+def test_rounds_go_on_from_the_round_before(warm, names) -> None:
+    stage, _, _ = warm
+    assert names(stage.fit(rounds=1)[1]) == []
+    method, third = stage.fit(rounds=3)
+    assert names(third) == ["unet-predictions", "sam-embeddings", "sam-masks", "s3f", "unet"]
+    rows: list[dict[str, Any]] = []
+    third.table = lambda name, table: rows.extend(table)
+    method.fit(tiny_cohort("train", stage.cases), tiny_cohort("valid", []), third)
+    assert [row["round"] for row in rows] == [2] * 4 + [3] * 4
+    assert all(0 <= row["similarity"] <= 1 and row["kept"] in {True, False} for row in rows)
+
+
+def test_a_slice_is_encoded_once_whatever_is_asked_of_it(fresh, names) -> None:
+    _, run = fresh.fit()
+    slices = 0
+    for case in fresh.cases:
+        first = fresh.result(run, "cam-regions", 1).array(case.volume.case_id)
+        second = fresh.result(run, "unet-predictions").array(case.volume.case_id)
+        slices += int(((first | second) & case.volume.brain).any(axis=(0, 1)).sum())
+    assert fresh.segmenter.encoded == slices > 10
+    _, second = fresh.fit(prompts={"kind": "box"})
+    # Other masks are learned, so other slices may be predicted; those of the CAMs are known.
+    assert names(second)[:3] == ["sam-masks", "unet", "unet-predictions"]
+
+
+def test_embeddings_that_are_not_kept_change_no_mask(warm, names) -> None:
+    stage, _, run = warm
+    _, second = stage.fit(sam={"keep_embeddings": False})
+    assert names(second) == ["sam-masks", "unet", "unet-predictions", "sam-masks", "s3f", "unet"]
+    for nth in (0, 1):
+        kept, anew = stage.result(run, "sam-masks", nth), stage.result(second, "sam-masks", nth)
+        for case in stage.cases:
+            assert np.array_equal(kept.array(case.volume.case_id), anew.array(case.volume.case_id))
+
+
+def test_seeds_share_what_clip_said(warm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RehearsalContext, "progress", stop_at("classifier"))
+    with pytest.raises(StopIteration):
+        warm[0].fit(seed=1)
+
+
+def stop_at(stage: str) -> Any:
+    def progress(self: RehearsalContext, done: int, total: int, note: str = "") -> None:
+        assert note not in {"clip-probabilities", "slice-labels"}
+        if note == stage:
+            raise StopIteration
+
+    return progress
+
+
+@pytest.mark.parametrize("answer", ["unet", "raw-cam", "amda-cam", "sam"])
+def test_an_empty_brain_has_no_tumour(warm, answer: str) -> None:
+    method, run = warm[0].fit(answer=answer)
+    shape = (31, 37, 29)
+    empty = Volume("empty", np.zeros(shape, np.float32), np.zeros(shape, bool), (4.0, 4.0, 4.0), "00")
+    assert not method.segment(empty, run).any()
+
+
+@pytest.mark.parametrize(("tumour", "kind"), [(0.4, "normal"), (0.6, "tumour")])
+def test_slices_that_clip_calls_alike_end_the_run(
+    fresh, fake_clip, monkeypatch: pytest.MonkeyPatch, tumour: float, kind: str
+) -> None:
+    alike = np.array([1 - tumour, tumour], np.float32)
+    monkeypatch.setattr(fake_clip, "probabilities", lambda _self, shown, _: np.tile(alike, (len(shown), 1)))
+    with pytest.raises(RunError, match=rf"stage 'slice-labels': CLIP called all \d+ slices {kind}"):
+        fresh.fit()
+
+
+def test_a_sam_that_finds_nothing_ends_the_run(fresh) -> None:
+    fresh.segmenter.segment_many = lambda picture, prompts, *, choose="single": (
+        np.zeros((len(prompts), *picture.shape), bool),
+        np.zeros(len(prompts)),
+    )
+    with pytest.raises(RunError, match="stage 'sam-masks'"):
+        run_on_masks(fresh, [case.reference for case in fresh.cases])
+
+
+def run_on_masks(stage: Any, masks: list[np.ndarray]) -> Any:
+    options = stage.options()
+    named = {case.volume.case_id: mask for case, mask in zip(stage.cases, masks, strict=True)}
+    return stage.context().run(
+        pseudo_labels.segment_regions,
+        pseudo_labels.SamStageOptions(prompts=options.prompts, sam=options.sam),
+        extras={"segmenter": Lazy(stage.segmenter), "required": True},
+        cohort=tiny_cohort("train", stage.cases),
+        regions=stage.given(named),
+        weights="f",
+    )
+
+
+class Lazy:
+    def __init__(self, segmenter: Any) -> None:
+        self.get = lambda: segmenter
+
+
+def test_slices_without_a_region_stay_empty_and_masks_stay_in_the_brain(fresh) -> None:
+    halves = [case.reference.copy() for case in fresh.cases]
+    for half in halves:
+        half[:, :, : half.shape[2] // 2] = False
+    found = run_on_masks(fresh, halves)
+    for case, half in zip(fresh.cases, halves, strict=True):
+        mask = found.array(case.volume.case_id)
+        assert mask.any()
+        assert not mask[:, :, ~half.any(axis=(0, 1))].any()
+        assert not mask[~case.volume.brain].any()
+
+
+def test_a_unet_that_predicts_nothing_ends_the_run(warm) -> None:
+    with pytest.raises(RunError, match=r"stage 'unet-predictions': .* longer \(unet.steps"):
+        warm[0].fit(unet={"steps": 1, "foreground_prior": 1e-30, "learning_rate": 1e-6})
+
+
+def test_s3f_keeps_the_best_and_never_what_sam_denies(fresh) -> None:
+    similarity = {"a": 0.9, "b": 0.1, "c": 0.5, "d": 0.7, "e": 0.6}
+    assert self_training.above_percentile(similarity, 20.0) == ["a", "c", "d", "e"]
+    assert self_training.above_percentile({"a": 0.0, "b": 0.2}, 1.0) == ["b"]
+    assert self_training.above_percentile({"a": 0.0, "b": 0.2}, 0.0) == ["a", "b"]
+    masks = {case.volume.case_id: case.reference for case in fresh.cases}
+    predictions = fresh.given(masks)
+    nothing = fresh.given({name: np.zeros_like(mask) for name, mask in masks.items()})
+    inputs = {"cohort": tiny_cohort("train", fresh.cases), "predictions": predictions}
+    run, options = fresh.context(), FilterOptions(beta=20.0)
+    with pytest.raises(RunError, match="stage 's3f': no case survives"):
+        run.run(self_training.filter_by_similarity, options, prompted=nothing, **inputs)
+    kept = run.run(self_training.filter_by_similarity, options, prompted=predictions, **inputs)
+    found = self_training.read_filter(kept)
+    assert found.kept == list(masks)
+    assert found.table(2)[0] == {"round": 2, "case": "case-0", "similarity": 1.0, "kept": True}
