@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from unseg_bench.plugins.context import Artifact, Context, Labels, Stage, Work, stage
     from unseg_bench.plugins.dataset import DataCheck, Dataset, DatasetOptions, ImageFile, ReferenceFile
+    from unseg_bench.plugins.explain import Explanation, Step
     from unseg_bench.plugins.hookspecs import hookimpl
     from unseg_bench.plugins.method import Method, MethodOptions
 
@@ -36,6 +37,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "DatasetOptions",
+    "Explanation",
     "Image",
     "ImageFile",
     "LabelAccessError",
@@ -50,6 +52,7 @@ __all__ = [
     "SettingsError",
     "Split",
     "Stage",
+    "Step",
     "Supervision",
     "UbenchError",
     "Volume",
@@ -76,6 +79,7 @@ _HOMES = {
     ),
     "unseg_bench.plugins.context": ("Artifact", "Context", "Labels", "Stage", "Work", "stage"),
     "unseg_bench.plugins.dataset": ("DataCheck", "Dataset", "DatasetOptions", "ImageFile", "ReferenceFile"),
+    "unseg_bench.plugins.explain": ("Explanation", "Step"),
     "unseg_bench.plugins.hookspecs": ("hookimpl",),
     "unseg_bench.plugins.method": ("Method", "MethodOptions"),
 }
