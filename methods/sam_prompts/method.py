@@ -1,6 +1,7 @@
 """SAM asked with prompts from a mask: the reference's, as a ceiling, or another method's, to have them refined."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from unseg_bench.data.supervision import Supervision
@@ -50,9 +51,9 @@ class SamPrompts(Method):
         points = {index: [point for p in asked for point in _points(p)] for index, asked in prompts.items()}
         o = self.options
         steps = [
-            Step(f"prompts from: {o.prompts_from}", mask=source),
+            Step("mask that prompts come from", mask=source, note=Path(o.prompts_from).name),
             Step(f"prompts: {o.protocol}", boxes=boxes, points=points, note=f"{len(prompts)} slices are asked about"),
-            Step("SAM's mask", mask=self._ask(working, source, prompts, context), boxes=boxes, points=points),
+            Step("SAM's mask", mask=self._ask(working, source, prompts, context)),
         ]
         return Explanation(working, steps)
 
