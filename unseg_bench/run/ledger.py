@@ -81,7 +81,7 @@ def measured_access(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _counted(kind: str, count: int) -> str:
-    return f"{count} {kind}{'s' if count > 1 else ''}"
+    return f"{count} {kind}{'s' if count > 1 and not kind.endswith('s') else ''}"
 
 
 def _identity(read: Mapping[str, Any]) -> tuple[str, str, str]:
