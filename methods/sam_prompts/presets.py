@@ -4,7 +4,6 @@ from typing import Any
 
 from unseg_bench.plugins.studies import Study
 
-
 PAPER: dict[str, Any] = {}
 
 DEMO: dict[str, Any] = {
