@@ -48,8 +48,8 @@ def ubench(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
 
 
-def test_the_guide_has_five_methods_and_every_python_block_has_a_file_name():
-    assert METHODS == ["bright.py", "smooth.py", "mixture.py", "tuned.py", "maybe.py"]
+def test_the_guide_has_six_methods_and_every_python_block_has_a_file_name():
+    assert METHODS == ["bright.py", "smooth.py", "mixture.py", "tuned.py", "maybe.py", "told.py"]
     assert GUIDE.read_text().count("```python") == len(BLOCKS)
 
 
@@ -91,5 +91,18 @@ def test_check_run_and_compare_from_the_command_line(files, cohort):
     assert ran.returncode == 0, ran.stdout + ran.stderr
     table = ubench("compare", "--by-size")
     assert table.returncode == 0, table.stdout + table.stderr
-    for name in ("bright", "smooth", "mixture", "tuned", "maybe", "threshold"):
+    for name in ("bright", "smooth", "mixture", "tuned", "maybe", "told", "threshold"):
         assert name in table.stdout
+
+
+def test_tables_and_pictures_from_the_command_line(files, cohort):
+    data = ["--data", str(cohort), "--image", "*/flair.nii.gz", "--reference", "*/seg.nii.gz"]
+    ran = ubench("run", "./told.py", *data, "--device", "cpu", "--sealed", "off")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    table = ubench("show", "told", "--table", "levels")
+    assert table.stdout.split()[:3] == ["case", "level", "p02"]
+    shown = ubench("show", "told", "--case", "p02")
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    names = ["1-slice.png", "2-brightness.png", "3-above-the-level.png", "4-largest-piece.png"]
+    assert [Path(line).name for line in shown.stdout.splitlines()] == names
+    assert all(Path(line).is_file() for line in shown.stdout.splitlines())
