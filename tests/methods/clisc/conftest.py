@@ -94,6 +94,18 @@ class FakeSegmenter:
         return masks, np.ones(len(prompts))
 
 
+class Recorder(RehearsalContext):
+    """Keeps every result that was asked for, computed or not."""
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        super().__init__(*values, **named)
+        self.asked: list[Artifact] = []
+
+    def run(self, *values: Any, **named: Any) -> Artifact:
+        self.asked.append(super().run(*values, **named))
+        return self.asked[-1]
+
+
 @dataclass
 class Stage:
     """Makes runs of CLISC on tiny cases. `store` holds the stages, as the cache does; `segmenter` counts encodings."""
@@ -104,9 +116,9 @@ class Stage:
     held_out: list[TinyCase] = field(default_factory=lambda: [tiny_case("held-out", 8)])
     test: TinyCase = field(default_factory=lambda: tiny_case("test", 9, shape=(40, 23, 11), spacing_mm=(3.0, 5.0, 9.0)))
 
-    def context(self, supervision: Supervision = Supervision.NONE, seed: int = 0) -> RehearsalContext:
+    def context(self, supervision: Supervision = Supervision.NONE, seed: int = 0) -> Recorder:
         labels = RecordingLabels(supervision, {"train": self.cases, "valid": self.held_out, "test": [self.test]})
-        return RehearsalContext(self.store, labels, tiny_cohort("healthy", []), seed=seed)
+        return Recorder(self.store, labels, tiny_cohort("healthy", []), seed=seed)
 
     def options(self, **groups: Any) -> CliscOptions:
         values = {
@@ -116,15 +128,14 @@ class Stage:
         }  # fmt: skip
         return CliscOptions.model_validate(values)
 
-    def fit(self, seed: int = 0, **groups: Any) -> tuple[Clisc, RehearsalContext]:
+    def fit(self, seed: int = 0, **groups: Any) -> tuple[Clisc, Recorder]:
         method = Clisc(self.options(**groups))
         run = self.context(method.supervision, seed)
         method.fit(tiny_cohort("train", self.cases), tiny_cohort("valid", self.held_out), run)
         return method, run
 
-    def result(self, run: RehearsalContext, name: str, nth: int = 0) -> Artifact:
-        folders = [folder for folder in run.finished if folder.rpartition("-")[0] == name]
-        return Artifact(name, self.store / folders[nth], "")
+    def result(self, run: Recorder, name: str, nth: int = 0) -> Artifact:
+        return [artifact for artifact in run.asked if artifact.stage == name][nth]
 
     def given(self, arrays: dict[str, np.ndarray]) -> Artifact:
         """A stage's result made by hand."""
@@ -151,7 +162,7 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 
 @pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, Clisc, RehearsalContext]]:
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, Clisc, Recorder]]:
     """A stage whose store has a whole run of the small options, that run's method and context."""
     stage = Stage(tmp_path_factory.mktemp("chain"))
     with pytest.MonkeyPatch.context() as patch:

