@@ -51,6 +51,25 @@ def test_evidence_of_a_run_that_read_labels(ubench, data, tiny):
     assert "labels read 3 mask, for 'to learn', 20" in page
 
 
+def test_evidence_says_whose_masks_went_in(ubench, data, tiny):
+    source = ubench("run", tiny, *data, "--sealed", "off", "--json").json["runs"][0]["run"]
+    refines = tiny.with_name("refines.py")
+    refines.write_text(
+        "from unseg_bench import Method, MethodOptions\n"
+        "class Options(MethodOptions):\n"
+        "    source: str = ''\n"
+        "class Refines(Method):\n"
+        "    name, Options = 'refines', Options\n"
+        "    def segment(self, volume, context):\n"
+        "        return context.predicted_mask(self.options.source, volume.case_id)\n"
+    )
+    asked = ("--set", f"source={source}", "--sealed", "off", "--json")
+    run = ubench("run", refines, *data, *asked).json["runs"][0]["run"]
+    lines = ubench("audit", run).out.splitlines()
+    assert f"masks from  {source.rpartition('/')[2]}: 2 masks, made without a seal" in lines
+    assert not any(line.startswith("masks from") for line in ubench("audit", source).out.splitlines())
+
+
 def test_evidence_of_an_unsealed_run_lists_what_was_opened(ubench, data, tiny, cohort):
     source = tiny.read_text().replace(
         "return volume.brain", f"open({str(cohort / 'case-0' / 'seg.nii.gz')!r}).close()\n        return volume.brain"

@@ -147,6 +147,7 @@ def _show_evidence(name: str, runs: Path, *, as_json: bool) -> None:
     _list("allowed", _places(evidence["allowed"]))
     _list("opened", evidence["opened"])
     _print_handed(evidence["seal"])
+    _list("masks from", _mask_sources(evidence["mask_sources"]))
     _list("labels read", _reads(evidence["label_reads"]) or ["none"])
     _list("sha-256", [f"{digest}  {what}" for what, digest in evidence["digests"].items()])
 
@@ -169,6 +170,16 @@ def _print_handed(seal: Mapping[str, Any]) -> None:
         for name, file in seal.get("weights", {}).items()
     ]
     _list("handed over", [*volumes, *weights])
+
+
+def _mask_sources(sources: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say whose masks the method was given, how many, and how much is known of what they were made from."""
+    lines: list[str] = []
+    for folder, source in sources.items():
+        made = {"sealed": "under a seal", "ledger": "without a seal", "unknown": "elsewhere"}[source["mode"]]
+        name = source["run"] or path_text(Path(folder))
+        lines.append(f"{name}: {count_text(len(source['masks']), 'mask')}, made {made}")
+    return lines
 
 
 def _places(rules: Sequence[Mapping[str, str]]) -> list[str]:

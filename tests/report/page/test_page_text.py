@@ -208,3 +208,15 @@ def test_predictions_made_elsewhere_have_no_ledger(made, tmp_path):
     assert dict(found.sections)["Made elsewhere"] == (("pattern", "*"), ("files.case-0.sha256", "f11e"))
     RunFolder(tmp_path).update({"made_elsewhere": False, "source": {}})
     assert provenance(replace(made.runs[0], folder=tmp_path)).reads == ()
+
+
+def test_masks_of_other_runs_are_told_without_their_folders(made, tmp_path):
+    masks = {"case-0": {"name": "predictions/case-0.nii.gz", "sha256": "f11e"}}
+    sources = {
+        "/home/me/runs/a": {"run": "clisc-paper-seed0-0123abcd", "mode": "sealed", "masks": masks},
+        "/home/me/masks": {"run": None, "mode": "unknown", "masks": masks},
+    }
+    RunFolder(tmp_path).update({"mask_sources": sources})
+    told = dict(provenance(replace(made.runs[0], folder=tmp_path)).sections)["Masks of other runs"]
+    assert told == (("1. clisc-paper-seed0-0123abcd", "masks: 1, sealed"), ("2. a folder", "masks: 1, unknown"))
+    assert "/home/me" not in str(told)

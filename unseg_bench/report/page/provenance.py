@@ -58,6 +58,7 @@ def provenance(run: RunScores) -> Provenance:
         },
         "Made elsewhere": _source(record),
         "Seal": {name: value for name, value in record.get("seal", {}).items() if name != "volumes"},
+        "Masks of other runs": _mask_sources(record),
         "Data": {
             "data set": run.dataset,
             "split": run.split,
@@ -99,6 +100,15 @@ def flat_facts(values: Mapping[str, object], prefix: str = "") -> Facts:
 
 def _some(record: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: record[name] for name in names if name in record}
+
+
+def _mask_sources(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how many masks of which runs went into this one, and how those were made; folders stay unnamed."""
+    sources = cast("dict[str, dict[str, Any]]", record.get("mask_sources", {}))
+    return {
+        f"{number}. {source['run'] or 'a folder'}": f"masks: {len(source['masks'])}, {source['mode']}"
+        for number, source in enumerate(sources.values(), start=1)
+    }
 
 
 def _source(record: Mapping[str, Any]) -> dict[str, Any]:
