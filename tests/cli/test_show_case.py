@@ -158,6 +158,7 @@ def test_unknown_runs_and_options_without_a_case(ubench: Ubench, run: Path, erro
     assert "no run 'tels' in runs" in error_line(ubench("show", "tels", "--case", "case-0"))
     for options in (["--slice", 3], ["--out", "x"], ["--data", "x"], ["--recompute"]):
         assert f"{options[0]} is about one case" in error_line(ubench("show", run, *options))
+    assert "give one of them" in error_line(ubench("show", run, "--case", "case-0", "--table", "x"))
 
 
 def test_data_that_moved_or_are_gone(ubench: Ubench, run: Path, cohort: Path, error_line: ErrorLine) -> None:

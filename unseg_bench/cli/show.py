@@ -16,6 +16,7 @@ from unseg_bench.cli.one_run import RunSelector, find_run, scores_or_warning
 from unseg_bench.cli.show_case import refuse_without_case, show_case
 from unseg_bench.cli.show_tables import print_first_rows, print_table, tables_as_json
 from unseg_bench.cli.text import AsJson, RunsFolder, count_text, path_text, print_json, say, seconds_text
+from unseg_bench.errors import SettingsError
 
 if TYPE_CHECKING:
     from unseg_bench.run.folder import RunFolder
@@ -87,6 +88,8 @@ def show(
     With --case, how the method came to its answer for one case, as pictures.
     """
     run = find_run(selector, runs)
+    if case is not None and (table is not None or options):
+        raise SettingsError("--case is about pictures, --table and --options are not; give one of them")
     if case is not None:
         show_case(run, case, slice_index, out, data, recompute=recompute, as_json=as_json)
         return

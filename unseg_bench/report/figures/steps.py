@@ -81,10 +81,12 @@ class _Sheet:
     height_mm: float
 
     def axes(self, left: float, bottom: float, width: float, height: float) -> Axes:
+        """Add axes."""
         sides = (left / self.width_mm, bottom / self.height_mm, width / self.width_mm, height / self.height_mm)
         return self.figure.add_axes(sides)
 
     def text(self, text: str, bottom_mm: float, **how: Any) -> None:  # noqa: ANN401 - matplotlib's text properties
+        """Write text at the left side."""
         self.figure.text(_SIDE_MM / self.width_mm, bottom_mm / self.height_mm, text, color=EDGE, va="bottom", **how)
 
 
@@ -100,6 +102,7 @@ class _Texts:
         self.below_mm = self._legend_bottom_mm + (_LEGEND_MM if self._handles else 1.0)
 
     def write(self, sheet: _Sheet) -> None:
+        """Put all of it on the sheet."""
         sheet.text(self._title, sheet.height_mm - self.above_mm + 0.8, fontsize=NORMAL, weight="bold")
         bottom_mm = 1.0
         for text in self._lines:
