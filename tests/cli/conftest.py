@@ -144,3 +144,20 @@ def tiny(tmp_path: Path) -> Path:
 def two_runs(ubench: Ubench, tiny: Path, data: list[str]) -> Result:
     """The method of the file and `threshold`, run on the cohort."""
     return ubench("run", tiny, "threshold", *data, "--json")
+
+
+@pytest.fixture
+def studied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An installed plugin with a method that has stages and studies, and recipes (`studied.py`)."""
+    import shutil
+    import sys
+    from importlib.metadata import EntryPoint, entry_points
+
+    folder = tmp_path / "installed"
+    folder.mkdir()
+    shutil.copy(Path(__file__).with_name("studied.py"), folder / "studied_plugin.py")
+    monkeypatch.syspath_prepend(str(folder))
+    found = [*entry_points(group="unseg_bench"), EntryPoint("studied", "studied_plugin", "unseg_bench")]
+    monkeypatch.setattr("unseg_bench.plugins.manager.entry_points", lambda group: found)
+    yield
+    sys.modules.pop("studied_plugin", None)

@@ -18,6 +18,7 @@ MODULES = (
     "score",
     "ablate",
     "sweep",
+    "reproduce",
     "compare",
     "figures",
     "report",

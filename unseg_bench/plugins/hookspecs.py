@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from unseg_bench.plugins.dataset import Dataset
     from unseg_bench.plugins.method import Method
+    from unseg_bench.plugins.recipes import Recipe
 
 PROJECT = "unseg_bench"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -27,6 +28,11 @@ def ubench_methods() -> "list[type[Method]]":  # pyright: ignore[reportReturnTyp
 @hookspec
 def ubench_datasets() -> "list[type[Dataset]]":  # pyright: ignore[reportReturnType]
     """Return the data sets that this plugin brings; their `name` must not be taken."""
+
+
+@hookspec
+def ubench_recipes() -> "list[Recipe]":  # pyright: ignore[reportReturnType]
+    """Return what `ubench reproduce` can reproduce by this plugin; their `name` must not be taken."""
 
 
 @hookspec

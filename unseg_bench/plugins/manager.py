@@ -17,6 +17,7 @@ from unseg_bench.plugins import hookspecs
 from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.plugins.method import Method
 from unseg_bench.plugins.names import did_you_mean
+from unseg_bench.plugins.recipes import Recipe
 
 if TYPE_CHECKING:
     import typer
@@ -37,8 +38,8 @@ class Broken:
 class Plugins:
     """All plugins found, by role and name.
 
-    `methods` and `datasets` map names to classes, `sources` maps names to where they came from, and `broken` lists
-    what did not load.
+    `methods` and `datasets` map names to classes, `recipes` names to recipes, `sources` names of methods and data sets
+    to where they came from, and `broken` lists what did not load.
     """
 
     def __init__(self) -> None:
@@ -46,6 +47,7 @@ class Plugins:
         self._manager.add_hookspecs(hookspecs)
         self.methods: dict[str, type[Method]] = {}
         self.datasets: dict[str, type[Dataset]] = {}
+        self.recipes: dict[str, Recipe] = {}
         self.sources: dict[str, str] = {}
         self.broken: list[Broken] = []
         self._files: dict[Path, type[Method]] = {}
@@ -90,6 +92,19 @@ class Plugins:
         """Return the data set called `name`; raises PluginError naming the nearest known one."""
         return self._find(self.datasets, name, "data set")
 
+    def recipe(self, name: str) -> Recipe:
+        """Return the recipe called `name`; raises PluginError naming the nearest known one."""
+        if name not in self.recipes:
+            raise PluginError(f"unknown recipe '{name}'.{did_you_mean(name, self.recipes)}")
+        return self.recipes[name]
+
+    def missing(self, method: str) -> str | None:
+        """Return why there is no method of this name, None where there is one."""
+        if method in self.methods:
+            return None
+        found = [one for one in self.broken if method in {one.name, one.name.replace("_", "-")}]
+        return f"could not be loaded: {found[0].reason}" if found else "not installed"
+
     def add_commands(self, app: "typer.Typer") -> None:
         """Let plugins add their own commands to the command line."""
         self._manager.hook.ubench_commands(app=app)
@@ -109,6 +124,10 @@ class Plugins:
                 self._add(self.methods, method, source)
             for dataset in cast("list[type[Dataset]]", _call(module, "ubench_datasets")):
                 self._add(self.datasets, dataset, source)
+            for recipe in cast("list[Recipe]", _call(module, "ubench_recipes")):
+                if recipe.name in self.recipes:
+                    raise PluginError(f"{source}: there is a recipe '{recipe.name}' already; choose another name")
+                self.recipes[recipe.name] = recipe
             self._manager.check_pending()
         except Exception:
             self._manager.unregister(module)

@@ -15,8 +15,11 @@ from unseg_bench.report.text_table import rank_legend
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from matplotlib.figure import Figure
+
     from unseg_bench.compare.claims import Claim
     from unseg_bench.compare.comparison import Comparison
+    from unseg_bench.compare.inputs import RunScores
     from unseg_bench.report.figures.kinds import FigureSettings
     from unseg_bench.report.text_table import TextTable
 
@@ -32,12 +35,13 @@ class PageTable:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What stands under one heading; `key` is its anchor."""
+    """What stands under one heading; `key` is its anchor; `words`: paragraphs above the tables."""
 
     key: str
     heading: str
     tables: tuple[PageTable, ...] = ()
     claims: tuple[Claim, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,31 @@ class DrawnFigure:
     title: str
     caption: str
     svg: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """What a page shows beside its own comparison; `key`: a plain word that no other chapter has.
+
+    runs: those behind it, for provenance. figures: drawn of it.
+    """
+
+    key: str
+    heading: str
+    words: tuple[str, ...] = ()
+    tables: tuple[TextTable, ...] = ()
+    figures: tuple[DrawnFigure, ...] = ()
+    runs: tuple[RunScores, ...] = ()
+
+
+def chapter_parts(chapters: Sequence[Chapter], start: int) -> list[Part]:
+    """Return the chapters under their headings, tables numbered from `start`, each with an anchor of its own."""
+    parts: list[Part] = []
+    for chapter in chapters:
+        tables = [replace(table, key=f"{chapter.key}-{table.key}") for table in chapter.tables]
+        parts.append(Part(chapter.key, chapter.heading, numbered(tables, start), words=chapter.words))
+        start += len(tables)
+    return parts
 
 
 def leading_parts(comparison: Comparison) -> list[Part]:
@@ -85,10 +114,7 @@ def drawn_figures(
 
     pictures: whether images of cases may be opened for them; else that is said too. Raises: DataError where it fails.
     """
-    from markupsafe import Markup
-
     from unseg_bench.report.figures.registry import FIGURES
-    from unseg_bench.report.figures.svg import figure_svg
 
     if not pictures and settings.runs:
         tell("pictures of cases are left out, and so are figures that are made of them")
@@ -102,9 +128,25 @@ def drawn_figures(
             if kind.usual:
                 tell(f"figure left out: {reason}")
             continue
-        svg = figure_svg(figure, f"figure-{name}", kind.title, caption)
-        drawn.append(DrawnFigure(kind.title, caption, Markup(svg)))  # noqa: S704 - made here, its texts are escaped
+        drawn.append(_drawn(figure, f"figure-{name}", kind.title, caption))
     return drawn
+
+
+def drawn_sweep(comparison: Comparison, runs: Sequence[RunScores], option: str, key: str) -> DrawnFigure:
+    """Draw DSC against an option for a chapter. Raises: ScoreError saying why the runs make no curve."""
+    from unseg_bench.report.figures.kinds import FigureSettings
+    from unseg_bench.report.figures.sweep import KIND
+
+    figure = KIND.draw(comparison, FigureSettings(runs=runs, over=option))
+    return _drawn(figure, f"figure-{key}", f"{KIND.title}: {option}", KIND.caption(comparison))
+
+
+def _drawn(figure: Figure, key: str, title: str, caption: str) -> DrawnFigure:
+    from markupsafe import Markup
+
+    from unseg_bench.report.figures.svg import figure_svg
+
+    return DrawnFigure(title, caption, Markup(figure_svg(figure, key, title, caption)))  # noqa: S704 - escaped there
 
 
 def _tables(numbers: Sequence[int]) -> str:

@@ -15,7 +15,7 @@ from unseg_bench.data.atomic import write_text
 from unseg_bench.errors import DataError
 from unseg_bench.report.notes import NO_EVIDENCE
 from unseg_bench.report.page.case_table import MEAN_COLUMN, case_scores, case_table
-from unseg_bench.report.page.parts import drawn_figures, leading_parts, numbered
+from unseg_bench.report.page.parts import chapter_parts, drawn_figures, leading_parts, numbered
 from unseg_bench.report.page.pictures import QUALITY, SLICE_MM, encode_case
 from unseg_bench.report.page.provenance import provenance
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from unseg_bench.compare.inputs import RunScores
     from unseg_bench.data.files import Progress
     from unseg_bench.report.case_images import CaseImages
+    from unseg_bench.report.page.parts import Chapter
 
 TEMPLATES = Path(__file__).parent / "templates"
 WORKERS = 2
@@ -52,6 +53,7 @@ def write_page(
     *,
     browser: CaseImages | None = None,
     runs: Sequence[RunScores] = (),
+    chapters: Sequence[Chapter] = (),
     settings: PageSettings | None = None,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
@@ -59,14 +61,15 @@ def write_page(
     """Write the page to `path`, whole or not at all; it asks for nothing from anywhere.
 
     browser: gives the pictures of the cases; None leaves them out. runs: the scores behind the comparison, for figures
-    and provenance. progress: called as (done, total, case) while pictures are made. tell: hears which figures this
-    comparison does not give, and why. Raises: DataError where `browser` cannot open a case or `path` is a folder.
+    and provenance. chapters: further tables and figures, after the comparison's own. progress: called as (done, total,
+    case) while pictures are made. tell: hears which figures this comparison does not give, and why. Raises: DataError
+    where `browser` cannot open a case or `path` is a folder.
     """
     if path.is_dir():
         raise DataError(f"{path} is a folder; name the file that the page goes to, such as {path / 'report.html'}")
     chosen = settings or PageSettings()
     pictures = [] if browser is None else _pictures(comparison, browser, chosen.quality, progress)
-    write_text(path, _html(comparison, pictures, browser, runs, chosen, tell or _silence))
+    write_text(path, _html(comparison, pictures, browser, runs, chapters, chosen, tell or _silence))
 
 
 def _silence(message: str) -> None:
@@ -101,6 +104,7 @@ def _html(
     pictures: Sequence[dict[str, Any]],
     browser: CaseImages | None,
     runs: Sequence[RunScores],
+    chapters: Sequence[Chapter],
     settings: PageSettings,
     tell: Callable[[str], None],
 ) -> str:
@@ -110,6 +114,7 @@ def _html(
 
     script, style = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
     parts = leading_parts(comparison)
+    parts += chapter_parts(chapters, 1 + sum(len(part.tables) for part in parts))
     cases = numbered([case_table(comparison)], 1 + sum(len(part.tables) for part in parts))
     drawing = FigureSettings(runs=runs, data=settings.data)
     template = _environment().get_template("page.html.j2")
@@ -122,14 +127,25 @@ def _html(
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         warning="" if comparison.evidence else NO_EVIDENCE,
         parts=parts,
-        figures=drawn_figures(comparison, drawing, pictures=browser is not None, tell=tell),
+        figures=[
+            *drawn_figures(comparison, drawing, pictures=browser is not None, tell=tell),
+            *(figure for chapter in chapters for figure in chapter.figures),
+        ],
         case_table=cases[0],
         worst_first_column=MEAN_COLUMN,
         openable={picture["case"] for picture in pictures},
         pictures=pictures,
         picture_words=_picture_words(browser, comparison),
-        records=[provenance(run) for run in runs],
+        records=[provenance(run) for run in _each_once([*runs, *(run for one in chapters for run in one.runs)])],
     )
+
+
+def _each_once(runs: Sequence[RunScores]) -> list[RunScores]:
+    """Return the runs without those that stand in an earlier table too."""
+    found: dict[object, RunScores] = {}
+    for run in runs:
+        found.setdefault(run.folder or (run.label, run.seed), run)
+    return list(found.values())
 
 
 def _environment() -> Environment:

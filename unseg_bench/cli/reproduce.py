@@ -1,0 +1,254 @@
+"""`ubench reproduce`: the tables and figures of a paper on a data set, as a recipe lists them."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unseg_bench.cli.app import app, examples
+from unseg_bench.cli.compare_options import OUTPUT, Missing, MissingRule, compare_settings, statistics_settings
+from unseg_bench.cli.data_options import (
+    Channel,
+    DataDir,
+    DatasetName,
+    HealthyGlob,
+    ImageGlob,
+    MoreOptions,
+    ReferenceGlob,
+    SplitText,
+    TumourLabels,
+    dataset_options,
+)
+from unseg_bench.cli.run_options import (
+    Config,
+    Deterministic,
+    Device,
+    DryRun,
+    Limit,
+    Offline,
+    Preset,
+    RunAsJson,
+    Sealed,
+    Seeds,
+)
+from unseg_bench.cli.text import RunsFolder, path_text, print_json, say, warn
+
+if TYPE_CHECKING:
+    from unseg_bench.cli.running import Outcome
+    from unseg_bench.report.reproduction import Section
+    from unseg_bench.run.reproduction import PlannedPart, Reproduction
+
+
+@app.command(
+    rich_help_panel="Run and compare",
+    epilog=examples(
+        ("ubench reproduce paper --dry-run", "What the paper's tables need, and for how long."),
+        ("ubench reproduce paper", "All of it in small, on the phantom: reproduction/report.html."),
+        ("ubench reproduce paper -d brats2020 --data DIR --seed 0,1,2", "The real thing, three seeds a row."),
+    ),
+)
+def reproduce(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Which: paper, or one that a plugin brings.")],
+    dataset: DatasetName = None,
+    data: DataDir = None,
+    image: ImageGlob = None,
+    reference: ReferenceGlob = None,
+    tumour_labels: TumourLabels = None,
+    healthy: HealthyGlob = None,
+    channel: Channel = None,
+    split: SplitText = None,
+    dataset_option: MoreOptions = None,
+    limit: Limit = None,
+    preset: Preset = None,
+    seed: Seeds = None,
+    config: Config = None,
+    device: Device = None,
+    offline: Offline = None,
+    sealed: Sealed = None,
+    deterministic: Deterministic = None,
+    runs: RunsFolder = Path("runs"),
+    dry_run: DryRun = False,
+    missing: MissingRule = Missing.WORST,
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="DIR", help="Where page, tables and figures go.", rich_help_panel=OUTPUT),
+    ] = Path("reproduction"),
+    as_json: RunAsJson = False,
+) -> None:
+    """Run everything in a paper's tables and figures, and write one page with all of it.
+
+    It says first what there is to do. What is complete is kept, so the same command goes on where it stopped; a run
+    that fails does not stop the others. Methods that are not installed are left out and named.
+    """
+    from unseg_bench.cli.plugins import plugins_with_warnings
+    from unseg_bench.cli.run_settings import settings_of
+    from unseg_bench.cli.running import attempt_all, check_device
+    from unseg_bench.run.reproduction import plan_recipe
+
+    plugins = plugins_with_warnings()
+    chosen = plugins.recipe(recipe)
+    settings = settings_of(
+        config,
+        methods=[recipe],
+        dataset=dataset,
+        dataset_options=dataset_options(
+            dataset_option,
+            data=data,
+            image=image,
+            reference=reference,
+            tumour_labels=tumour_labels,
+            healthy=healthy,
+            channel=channel,
+            split=split,
+        ),
+        assignments=[],
+        preset=preset,
+        seed=seed,
+        device=device,
+        limit=limit,
+        offline=offline,
+        sealed=sealed,
+        deterministic=deterministic,
+    )
+    planned = plan_recipe(chosen, settings, plugins, runs)
+    check_device(settings)
+    if dry_run and as_json:
+        print_json(_plan_to_dict(planned))
+        return
+    if not as_json:
+        _show_plan(planned)
+    if dry_run:
+        return
+    outcomes = attempt_all(planned.plans, plugins, force=False, strict=False)
+    sections = [_section(part, outcomes, missing) for part in planned.parts]
+    files = _write(planned, sections, out)
+    if as_json:
+        print_json(_to_dict(planned, sections, outcomes, files))
+    else:
+        _show_end(planned, sections, outcomes, files)
+    raise typer.Exit(int(any(outcome.error for outcome in outcomes)))
+
+
+def _show_plan(planned: "Reproduction") -> None:
+    """Print each part's rows with the states of their runs, what is left out, and the work."""
+    from unseg_bench.cli.running import workload_of
+    from unseg_bench.cli.summary import print_workload
+    from unseg_bench.report.notes import NO_EVIDENCE
+
+    say(planned.recipe.title)
+    for part in planned.parts:
+        say(f"  {part.part.title}")
+        for row in part.rows:
+            say(f"    {row.label}: {', '.join(dict.fromkeys(plan.folder.state for plan in row.plans))}")
+        for name, why in part.left_out.items():
+            say(f"    {name}: {why}")
+    print_workload(workload_of(planned.plans), len(planned.plans))
+    if any(not plan.dataset.evidence for plan in planned.plans):
+        say(NO_EVIDENCE)
+
+
+def _plan_to_dict(planned: "Reproduction") -> dict[str, Any]:
+    from unseg_bench.cli.running import workload_of
+    from unseg_bench.run.plan import describe
+
+    return {
+        "recipe": planned.recipe.name,
+        "evidence": all(plan.dataset.evidence for plan in planned.plans),
+        "parts": [
+            {
+                "key": part.part.key,
+                "title": part.part.title,
+                "rows": [
+                    {"label": row.label, "runs": [str(plan.folder.path) for plan in row.plans]} for row in part.rows
+                ],
+                "left_out": dict(part.left_out),
+            }
+            for part in planned.parts
+        ],
+        "runs": [describe(plan) for plan in planned.plans],
+        "work": workload_of(planned.plans).to_dict(),
+    }
+
+
+def _section(planned: "PlannedPart", outcomes: "Sequence[Outcome]", missing: Missing) -> "Section":
+    """Compare a part's rows; those without scores are left out with what went wrong."""
+    from unseg_bench.cli.variations import compare_rows
+    from unseg_bench.plugins.recipes import MethodsPart, SweepPart
+    from unseg_bench.report.reproduction import Section
+
+    part = planned.part
+    settings = compare_settings(
+        missing=missing,
+        published=None if isinstance(part, SweepPart) else part.published,
+        statistics=statistics_settings(None, None, None) if isinstance(part, MethodsPart) else None,
+    )
+    found = compare_rows(planned.rows, settings)
+    scores, comparison = ([], None) if found is None else found
+    shown = () if comparison is None else comparison.labels
+    failed = {str(one.plan.folder.path): str(one.error) for one in outcomes if one.error is not None}
+    reasons = {
+        row.label: next((failed[path] for plan in row.plans if (path := str(plan.folder.path)) in failed), "not scored")
+        for row in planned.rows
+        if row.label not in shown
+    }
+    return Section(part, [row.label for row in planned.rows], {**planned.left_out, **reasons}, scores, comparison)
+
+
+def _write(planned: "Reproduction", sections: "Sequence[Section]", out: Path) -> list[Path]:
+    """Write the folder; nothing where no run has scores. Tell on stderr how far it is."""
+    from unseg_bench.cli.reporters import make_reporter
+    from unseg_bench.report.reproduction import write_reproduction
+
+    if all(section.comparison is None for section in sections):
+        warn("no run has scores, so there is no report")
+        return []
+    started = time.monotonic()
+    with make_reporter() as reporter:
+        reporter.stage_begins("report")
+        files = write_reproduction(planned.recipe, sections, out, progress=reporter.step, tell=reporter.message)
+        reporter.stage_ends("report", time.monotonic() - started, cached=False)
+    return files
+
+
+def _to_dict(
+    planned: "Reproduction", sections: "Sequence[Section]", outcomes: "Sequence[Outcome]", files: Sequence[Path]
+) -> dict[str, Any]:
+    from unseg_bench.cli.variations import outcomes_to_dict
+
+    return {
+        "recipe": planned.recipe.name,
+        "evidence": all(plan.dataset.evidence for plan in planned.plans),
+        "parts": [
+            {
+                "key": part.part.key,
+                "title": part.part.title,
+                "rows": outcomes_to_dict(part.rows, outcomes),
+                "left_out": dict(section.left_out),
+                "comparison": None if section.comparison is None else section.comparison.to_dict(),
+            }
+            for part, section in zip(planned.parts, sections, strict=True)
+        ],
+        "files": [str(path) for path in files],
+    }
+
+
+def _show_end(
+    planned: "Reproduction", sections: "Sequence[Section]", outcomes: "Sequence[Outcome]", files: Sequence[Path]
+) -> None:
+    """Print how many rows each part shows, what is left out and why, and where the page is."""
+    from unseg_bench.report.notes import NO_EVIDENCE
+
+    say()
+    for section in sections:
+        rows = 0 if section.comparison is None else len(section.comparison.rows)
+        say(f"{section.part.title}: {rows} of {len(section.labels)} rows")
+        for name, why in section.left_out.items():
+            say(f"  {name}: {why}")
+    if any(not plan.dataset.evidence for plan in planned.plans):
+        say(NO_EVIDENCE)
+    if failed := sum(outcome.error is not None for outcome in outcomes):
+        say(f"{failed} of {len(outcomes)} runs failed; the same command tries them again")
+    if files:
+        say(f"report  {path_text(files[0])}")

@@ -1,0 +1,142 @@
+"""A reproduced recipe as a folder: one page with all of it, each part's table as files, and the figures."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unseg_bench.compare.comparison import Comparison
+from unseg_bench.compare.inputs import RunScores
+from unseg_bench.data.files import Progress
+from unseg_bench.errors import DataError, ScoreError
+from unseg_bench.plugins.recipes import Part, Recipe, StudyPart, SweepPart
+from unseg_bench.report.case_images import CaseImages
+from unseg_bench.report.differences import difference_table
+from unseg_bench.report.exports import write
+from unseg_bench.report.page.parts import Chapter, DrawnFigure, drawn_sweep
+from unseg_bench.report.page.write import PageSettings, write_page
+from unseg_bench.report.tables import main_table
+from unseg_bench.report.text_table import TextSection, TextTable, plain_columns, text_row
+
+TABLES = (".md", ".tex", ".csv", ".json")
+"""The forms that every part's table is written in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One part of a recipe as it came out. comparison: None where no row has scores.
+
+    labels: of all rows that were planned. left_out: method, row or part -> why it is not in the table.
+    """
+
+    part: Part
+    labels: Sequence[str]
+    left_out: Mapping[str, str]
+    runs: Sequence[RunScores]
+    comparison: Comparison | None
+
+
+def write_reproduction(
+    recipe: Recipe,
+    sections: Sequence[Section],
+    folder: Path,
+    *,
+    data: Path | None = None,
+    progress: Progress | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[Path]:
+    """Write report.html, each part's table (TABLES) and the figures (SVG, PDF); return the files, the page first.
+
+    data: where the images are now, if they moved. tell: hears what is left out, and why. Raises: ScoreError where no
+    part has scores, DataError where the folder cannot be written.
+    """
+    shown = [section for section in sections if section.comparison is not None]
+    if not shown:
+        raise ScoreError(f"{recipe.title}: no run has scores, so there is nothing to show")
+    first, comparison = shown[0], _known(shown[0])
+    page = folder / "report.html"
+    write_page(
+        comparison,
+        page,
+        browser=_browser(first, data, tell),
+        runs=first.runs,
+        chapters=[_overview(sections), *(_chapter(section, tell) for section in shown[1:])],
+        settings=PageSettings(title=f"{recipe.title}: {comparison.dataset}, {comparison.part}", data=data),
+        progress=progress,
+        tell=tell,
+    )
+    return [page, *_write_tables(shown, folder), *_write_figures(shown, folder / "figures", data)]
+
+
+def _known(section: Section) -> Comparison:
+    assert section.comparison is not None  # noqa: S101 - only such sections are shown
+    return section.comparison
+
+
+def _browser(section: Section, data: Path | None, tell: Callable[[str], None]) -> CaseImages | None:
+    try:
+        return CaseImages.of(section.runs, data)
+    except DataError as error:
+        tell(f"pictures of cases are left out: {error}")
+        return None
+
+
+def _overview(sections: Sequence[Section]) -> Chapter:
+    """What was asked for and what came of it, a row a part."""
+    rows = tuple(
+        text_row(
+            section.part.title,
+            f"{0 if section.comparison is None else len(section.comparison.rows)} of {len(section.labels)}",
+            "; ".join(f"{name}: {why}" for name, why in section.left_out.items()) or "nothing",
+        )
+        for section in sections
+    )
+    table = TextTable(
+        key="parts",
+        title="Parts, how many of their planned rows are shown, and what is left out",
+        columns=plain_columns("part", "rows", "left out", words=("part", "rows", "left out")),
+        sections=(TextSection(rows),),
+    )
+    return Chapter("reproduction", "What is reproduced", tables=(table,))
+
+
+def _chapter(section: Section, tell: Callable[[str], None]) -> Chapter:
+    comparison, part = _known(section), section.part
+    tables = [main_table(comparison)]
+    figures: list[DrawnFigure] = []
+    if isinstance(part, StudyPart) and len(comparison.rows) > 1:
+        tables.append(difference_table(comparison, comparison.labels[-1]))
+    if isinstance(part, SweepPart):
+        try:
+            figures.append(drawn_sweep(comparison, section.runs, part.option, part.key))
+        except ScoreError as reason:
+            tell(f"{part.title}: not drawn: {reason}")
+    return Chapter(part.key, part.title, (), tuple(tables), tuple(figures), tuple(section.runs))
+
+
+def _write_tables(shown: Sequence[Section], folder: Path) -> list[Path]:
+    paths: list[Path] = []
+    for section in shown:
+        for suffix in TABLES:
+            paths.append(folder / f"{section.part.key}{suffix}")
+            write(_known(section), paths[-1])
+    return paths
+
+
+def _write_figures(shown: Sequence[Section], folder: Path, data: Path | None) -> list[Path]:
+    """Write all figures of the first section, and the curves of the sweeps by their keys."""
+    from unseg_bench.report.figures.kinds import FigureSettings
+    from unseg_bench.report.figures.sweep import KIND
+    from unseg_bench.report.figures.write import write_figure, write_figures
+
+    first = shown[0]
+    written = write_figures(_known(first), FigureSettings(runs=first.runs, data=data), folder)
+    paths = [path for _, files in written.figures for path in files]
+    for section in shown[1:]:
+        part, comparison = section.part, _known(section)
+        if not isinstance(part, SweepPart) or len(comparison.rows) < 2:
+            continue
+        figure = KIND.draw(comparison, FigureSettings(runs=section.runs, over=part.option))
+        for suffix in ("svg", "pdf"):
+            paths.append(folder / f"{part.key}.{suffix}")
+            write_figure(figure, paths[-1])
+    return paths
