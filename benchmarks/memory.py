@@ -3,6 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/memory.py
 
 `threshold` segments so many cases; `clisc` and `supervised-unet` (preset check) learn from so many and segment two.
+`supervised-unet-2mm` trains at the phantoms' own voxel size, on patches of all cases, and chooses its weights by four
+validation cases.
 What counts is the largest resident set of any process of a run, the sealed one included. The phantoms are made before.
 """
 
@@ -14,12 +16,25 @@ import tempfile
 from pathlib import Path
 
 FEW, MANY = 4, 40
-RUNS: dict[str, tuple[str, list[str]]] = {
-    "threshold": ("test", []),
-    "clisc": ("train", ["--preset", "check"]),
-    "supervised-unet": ("train", ["--preset", "check"]),
+OWN_GRID = {
+    "spacing_mm": "2",
+    "channels": "[4,4]",
+    "patch": "[32,40,32]",
+    "steps": "80",
+    "keep": "best-validation-dice",
+    "validate_every": "80",
 }
-"""Method -> the part of the split that grows, and the options that make its run short."""
+RUNS: dict[str, tuple[str, str, list[str]]] = {
+    "threshold": ("threshold", "test", []),
+    "clisc": ("clisc", "train", ["--preset", "check"]),
+    "supervised-unet": ("supervised-unet", "train", ["--preset", "check"]),
+    "supervised-unet-2mm": (
+        "supervised-unet",
+        "train",
+        ["--preset", "check", *(f"--set=unet.{name}={value}" for name, value in OWN_GRID.items())],
+    ),
+}
+"""Name -> method, the part of the split that grows, and the options that make its run short."""
 UBENCH = [sys.executable, "-c", "from unseg_bench.cli.main import main; raise SystemExit(main())"]
 MEASURE = (
     "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
@@ -30,13 +45,13 @@ KILOBYTE = 1 if sys.platform == "darwin" else 1024
 
 def phantom(growing: str, cases: int) -> list[str]:
     """Options that make a phantom cohort of so many cases in one part."""
-    sizes = {"train": 1, "valid": 0, "test": 2, "healthy": 0, growing: cases}
+    sizes = {"train": 1, "valid": 4, "test": 2, "healthy": 0, growing: cases}
     return [word for part, size in sizes.items() for word in ("--dataset-option", f"{part}={size}")]
 
 
-def peak_mb(method: str, cases: int, folder: Path) -> float:
+def peak_mb(name: str, cases: int, folder: Path) -> float:
     """Return the peak resident set of a run's largest process, in MB."""
-    growing, options = RUNS[method]
+    method, growing, options = RUNS[name]
     environment = {**os.environ, "UBENCH_CACHE": str(folder / "cache")}
     data = phantom(growing, cases)
     subprocess.run(
@@ -57,13 +72,13 @@ def peak_mb(method: str, cases: int, folder: Path) -> float:
 def main() -> None:
     """Print one line a method."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("methods", nargs="*", default=list(RUNS), help=", ".join(RUNS))
-    methods = parser.parse_args().methods
+    parser.add_argument("runs", nargs="*", default=list(RUNS), help=", ".join(RUNS))
+    names = parser.parse_args().runs
     print(f"{'peak MB of the largest process':32}{f'{FEW} cases':>10}{f'{MANY} cases':>10}{'ratio':>8}")
     with tempfile.TemporaryDirectory(prefix="ubench-memory-") as folder:
-        for method in methods:
-            few, many = (peak_mb(method, cases, Path(folder)) for cases in (FEW, MANY))
-            print(f"{method:32}{few:10.0f}{many:10.0f}{many / few:8.2f}", flush=True)
+        for name in names:
+            few, many = (peak_mb(name, cases, Path(folder)) for cases in (FEW, MANY))
+            print(f"{name:32}{few:10.0f}{many:10.0f}{many / few:8.2f}", flush=True)
 
 
 if __name__ == "__main__":

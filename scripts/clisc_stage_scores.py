@@ -25,7 +25,7 @@ from unseg_bench_methods.clisc.method import Clisc
 from unseg_bench_methods.clisc.options import CliscOptions, PredictOptions, SamStageOptions
 
 from unseg_bench.blocks.resample import mask_to_shape
-from unseg_bench.blocks.slices import at_spacing
+from unseg_bench.blocks.working_volumes import at_spacing
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.labels import LabelDoor
 from unseg_bench.data.paths import cache_dir
@@ -125,11 +125,11 @@ def score_part(
     part: Cohort, options: CliscOptions, context: StudyContext, reference_of: References
 ) -> dict[str, float]:
     """Send a part through every trained stage and score what each one leaves."""
-    cohort = at_spacing(part, options.spacing_mm)
+    run = StudyContext(context.seed, context.device, context.offline, context.cache).run
+    cohort = at_spacing(part, options.spacing_mm, run)
     weights = {name: context.inputs[name][0]["weights"] for name in ("clip-labels", "sam-masks")}
     trained = {name: context.results[name][0] for name in ("classifier", "amda-classifier", "unet", "unet-after-s3f")}
     extras = {"offline": context.offline}
-    run = StudyContext(context.seed, context.device, context.offline, context.cache).run
     sam = SamStageOptions(prompts=options.prompts, sam=options.sam)
     prompted = partial(
         run, pseudo_labels.segment_regions, sam, cohort=cohort, weights=weights["sam-masks"], extras=extras

@@ -6,18 +6,14 @@ from hypothesis import given
 from hypothesis.extra.numpy import arrays
 from torchvision.transforms.v2.functional import resize as torchvision_resize
 
-from unseg_bench.blocks.resample import mask_to_shape
 from unseg_bench.blocks.slices import (
-    at_spacing,
     brain_slices,
     eight_bit,
     equalise,
     resize,
     to_pictures,
     to_volume,
-    volume_at_spacing,
 )
-from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Volume
 
 
@@ -77,23 +73,3 @@ def test_resize_is_torchvisions(size: tuple[int, int]) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (3, 20, 30)).astype(np.uint8)
     expected = torchvision_resize(torch.from_numpy(pictures).float(), list(size), antialias=True)
     torch.testing.assert_close(resize(pictures, size), expected)
-
-
-def test_working_spacing_and_back() -> None:
-    volume = ball((46, 62, 34), (1, 1, 1))
-    working = volume_at_spacing(volume, 2.0)
-    assert working.shape == (23, 31, 17)
-    assert working.spacing_mm == (2.0, 2.0, 2.0)
-    assert not working.image[~working.brain].any()
-    back = mask_to_shape(working.brain, volume.shape)
-    assert (back & volume.brain).sum() / (back | volume.brain).sum() > 0.9
-    assert volume_at_spacing(volume, None) is volume
-
-
-def test_a_cohort_at_another_spacing_has_another_digest() -> None:
-    cohort = Cohort("train", [("ball", "0123")], lambda _: ball())
-    assert at_spacing(cohort, None) is cohort
-    two, three = at_spacing(cohort, 2.0), at_spacing(cohort, 3.0)
-    assert len({cohort.digest, two.digest, three.digest}) == 3
-    assert two["ball"].spacing_mm == (2.0, 2.0, 2.0)
-    assert [volume.case_id for volume in two] == ["ball"]

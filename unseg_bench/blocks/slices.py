@@ -4,14 +4,11 @@ A volume (X, Y, Z) becomes a stack of pictures (Z, Y, X). With x to the left and
 head as radiologists look at it: the nose at the top.
 """
 
-import hashlib
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unseg_bench.blocks.resample import resample, resample_mask
-from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Mask, Volume
 
 if TYPE_CHECKING:
@@ -84,23 +81,3 @@ def resize(pictures: NDArray[Any], size: tuple[int, int]) -> "Tensor":
 
     tensor = torch.as_tensor(np.asarray(pictures, dtype=np.float32))[:, None]
     return functional.interpolate(tensor, size=size, mode="bilinear", antialias=True, align_corners=False)[:, 0]
-
-
-def at_spacing(cohort: Cohort, spacing_mm: float | None) -> Cohort:
-    """The same cases at an isotropic working spacing, resampled when they are loaded; None leaves them as they are."""
-    if spacing_mm is None:
-        return cohort
-    digest = hashlib.sha256(f"{cohort.digest} at {spacing_mm} mm".encode()).hexdigest()
-    digests = [(case_id, digest) for case_id in cohort.case_ids]
-    return Cohort(cohort.name, digests, lambda case_id: volume_at_spacing(cohort[case_id], spacing_mm))
-
-
-def volume_at_spacing(volume: Volume, spacing_mm: float | None) -> Volume:
-    """One volume at an isotropic spacing, None: as it is; `resample.mask_to_shape` brings a mask of it back."""
-    if spacing_mm is None:
-        return volume
-    target = (spacing_mm, spacing_mm, spacing_mm)
-    brain = resample_mask(volume.brain, volume.spacing_mm, target)
-    image = np.where(brain, resample(volume.image, volume.spacing_mm, target), np.float32(0.0))
-    digest = hashlib.sha256(f"{volume.digest} at {spacing_mm} mm".encode()).hexdigest()
-    return Volume(volume.case_id, image, brain, target, digest)

@@ -28,6 +28,8 @@ Batch: TypeAlias = tuple[Tensor, ...]
 Precision: TypeAlias = Literal["float32", "mixed"]
 """float32 everywhere, or autocast to bfloat16 where the device has it in hardware: GPUs, and some CPUs."""
 
+_AHEAD = 6
+
 
 @dataclass(slots=True)
 class TrainingLog:
@@ -147,10 +149,11 @@ def fit_network(
 ) -> TrainingLog:
     """Train `network` in place for `steps` steps on `work.device`; it is left in evaluation mode.
 
-    `batch_for(step)` must be a pure function of the step (draw from `step_generator(seed, step)`); it runs in a
-    background thread, one step ahead. Torch's global generator is seeded anew at each step, so dropout is a function
-    of the step too. Hence a training that was killed goes on from its last checkpoint (`work.scratch / name.pt`) and
-    ends with the same weights, bit for bit on a CPU. Parameters that `requires_grad=False` freezes stay as they are.
+    `batch_for(step)` must be a pure function of the step (draw from `step_generator(seed, step)`); it runs in
+    background threads, one or a few steps ahead. Torch's global generator is seeded anew at each step, so dropout is a
+    function of the step too. Hence a training that was killed goes on from its last checkpoint (`work.scratch /
+    name.pt`) and ends with the same weights, bit for bit on a CPU. Parameters that `requires_grad=False` freezes stay
+    as they are.
     The weights that are left are the last ones, or those that `validation` scored best (`TrainingLog.kept_step`).
 
     Raises RunError naming `name` and the step when the loss is not finite.
@@ -163,7 +166,7 @@ def fit_network(
     losses = _Losses(state.log.losses, name, work, steps)
     started = time.monotonic()
     with seeded_torch(work.seed):
-        for step, batch in _one_step_ahead(batch_for, first, steps, work.device):
+        for step, batch in _batches_ahead(batch_for, first, steps, work.device):
             torch.manual_seed(step_seed(work.seed, step))
             if learning_rate_of is not None:
                 _set_learning_rate(state.optimizer, learning_rate_of(step))
@@ -225,22 +228,26 @@ class _Losses:
             self._work.progress(len(self._read), self._steps, f"loss {self._read[-1]:.3f}")
 
 
-def _one_step_ahead(
+def _batches_ahead(
     batch_for: Callable[[int], Batch], first: int, steps: int, device: str
 ) -> Iterator[tuple[int, Batch]]:
-    """Yield (step, batch) in order; a background thread makes the next batch meanwhile, where a GPU can fetch it."""
+    """Yield (step, batch) in order; background threads make the next ones meanwhile, where a GPU can fetch them.
+
+    One batch ahead on a CPU, which has work enough; for a GPU as many as there are spare cores, up to `_AHEAD`.
+    """
     pinned = torch.device(device).type == "cuda"
+    ahead = min(_AHEAD, max(1, (os.cpu_count() or 1) - 1)) if pinned else 1
 
     def make(step: int) -> Batch:
         batch = batch_for(step)
         return tuple(tensor.pin_memory() for tensor in batch) if pinned else batch
 
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as loader:
-        upcoming = deque(loader.submit(make, step) for step in range(first, min(first + 1, steps)))
+    with ThreadPoolExecutor(max_workers=ahead, thread_name_prefix="batches") as loader:
+        upcoming = deque(loader.submit(make, step) for step in range(first, min(first + ahead, steps)))
         for step in range(first, steps):
             batch = upcoming.popleft().result()
-            if step + 1 < steps:
-                upcoming.append(loader.submit(make, step + 1))
+            if step + ahead < steps:
+                upcoming.append(loader.submit(make, step + ahead))
             yield step, batch
 
 
