@@ -1,7 +1,7 @@
 """SAM through segment-anything: a slice is encoded once, then asked with boxes and points.
 
 All steps are those of the package's `SamPredictor`; what is added are checked weights, grey slices, batches of slices
-and of prompts, and a faster order of the encoder's sums.
+and of prompts, and faster orders of the same sums.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,14 +20,15 @@ from torch import Tensor
 
 from unseg_bench.blocks.prompts import Prompt
 from unseg_bench.blocks.sam_attention import FastEncoder
+from unseg_bench.blocks.sam_decoder import FastDecoder
 from unseg_bench.blocks.sam_options import SamPrecision
 from unseg_bench.blocks.weights import load_into, resolve
 from unseg_bench.errors import SettingsError, WeightsError
 
 MODELS = ("vit_b", "vit_l", "vit_h", "miniature")
 
-PROMPTS_AT_ONCE = 16
-"""Prompts in a batch of the decoder; one prompt needs about 50 MB at full size."""
+PROMPTS_ON_CPU, PROMPTS_ELSEWHERE = 4, 64
+"""Prompts in a batch of the decoder: as many as stay near the cache, and 3 GB at full size."""
 
 Choice: TypeAlias = Literal["single", "best"]
 """Which of the decoder's masks: the single-mask output, or of the three others that with the best predicted IoU."""
@@ -73,6 +74,7 @@ class SamSegmenter:
         self.sam: Any = sam.eval().to(device)
         encoder = self.sam.image_encoder
         self._encoder = FastEncoder(encoder) if isinstance(encoder, ImageEncoderViT) else encoder
+        self.decoder = FastDecoder(self.sam)
         self._precision = precision
         self._transform: Any = ResizeLongestSide(self.sam.image_encoder.img_size)
 
@@ -125,15 +127,20 @@ class SamSegmenter:
         """
         masks = np.zeros((len(prompts), *embedding.original_size), dtype=np.bool_)
         quality = np.zeros(len(prompts), dtype=np.float32)
-        for batch in _batches(prompts):
+        for batch in _batches(prompts, self.prompts_at_once):
             logits, iou = self._decode(embedding, [prompts[index] for index in batch], choose)
-            masks[batch] = (self.full_size(embedding, logits[:, None])[:, 0] > self.sam.mask_threshold).cpu().numpy()
+            masks[batch] = (self.full_size(embedding, logits) > self.sam.mask_threshold).cpu().numpy()
             quality[batch] = iou.cpu().numpy()
         return masks, quality
 
     def full_size(self, embedding: SamEmbedding, logits: Tensor) -> Tensor:
-        """Logits of the decoder, (N, C, 4 h, 4 w), brought to the slice's own size, (N, C, H, W)."""
-        return self.sam.postprocess_masks(logits, embedding.input_size, embedding.original_size)
+        """Logits of the decoder, (N, 4 h, 4 w), brought to the slice's own size, (N, H, W)."""
+        return self.sam.postprocess_masks(logits[:, None], embedding.input_size, embedding.original_size)[:, 0]
+
+    @property
+    def prompts_at_once(self) -> int:
+        """How many prompts of one slice to put to the decoder together on this device."""
+        return PROMPTS_ON_CPU if torch.device(self.sam.device).type == "cpu" else PROMPTS_ELSEWHERE
 
     def to_input(self, points: NDArray[Any], original_size: tuple[int, int]) -> Tensor:
         """Points (..., 2) of a slice (H, W) in pixels of the model's input, float32 on the model's device."""
@@ -150,17 +157,11 @@ class SamSegmenter:
         if prompts[0].box is not None:
             corners = np.array([one.box for one in prompts], dtype=np.float64).reshape(-1, 2, 2)
             boxes = self.to_input(corners, size).reshape(-1, 4)
-        sparse, dense = self.sam.prompt_encoder(points=points, boxes=boxes, masks=None)
-        logits, iou = self.sam.mask_decoder(
-            image_embeddings=embedding.features,
-            image_pe=self.sam.prompt_encoder.get_dense_pe(),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=choose == "best",
-        )
-        best = iou.argmax(dim=1)
-        every = torch.arange(len(prompts), device=best.device)
-        return logits[every, best], iou[every, best]
+        answers = self.decoder.ask(embedding.features, points, boxes)
+        every = torch.arange(len(prompts), device=self.sam.device)
+        best = answers.predicted_iou[:, 1:].argmax(dim=1) + 1
+        outputs = best if choose == "best" else torch.zeros_like(every)
+        return self.decoder.draw(answers, every, outputs), answers.predicted_iou[every, outputs]
 
     def _resized(self, picture: NDArray[np.uint8]) -> Tensor:
         """The slice in three channels, its longer side as long as the model wants it, (3, h, w)."""
@@ -183,7 +184,7 @@ def has_bfloat16(device: str) -> bool:
     return kind == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def _batches(prompts: Sequence[Prompt]) -> list[list[int]]:
+def _batches(prompts: Sequence[Prompt], at_once: int) -> list[list[int]]:
     """Indices of prompts that go through the decoder together: those with equally many points, box or not.
 
     Padding to one length would not be exact: a token that says 'not a point' takes its share of the attention.
@@ -191,11 +192,7 @@ def _batches(prompts: Sequence[Prompt]) -> list[list[int]]:
     alike: dict[tuple[int, bool], list[int]] = {}
     for index, prompt in enumerate(prompts):
         alike.setdefault((len(prompt.points), prompt.box is None), []).append(index)
-    return [
-        group[start : start + PROMPTS_AT_ONCE]
-        for group in alike.values()
-        for start in range(0, len(group), PROMPTS_AT_ONCE)
-    ]
+    return [group[start : start + at_once] for group in alike.values() for start in range(0, len(group), at_once)]
 
 
 def _miniature() -> Sam:
