@@ -110,6 +110,8 @@ def test_shifts_depend_on_seed_case_and_slice_and_on_nothing_else():
     assert boxes() == boxes()
     assert len(set(boxes())) > 6
     assert boxes() != boxes(seed=1)
+    # Ten millimetres are at most two of these 4 mm pixels.
+    assert np.abs(np.array([boxes(seed=seed) for seed in range(20)]) - [10, 10, 19, 19]).max() == 2
     assert boxes() != boxes(other)
 
 
@@ -171,6 +173,12 @@ def test_a_working_grid_is_left_again(tmp_path):
     mask = answer(tmp_path, spacing_mm=8.0)
     assert mask.shape == CASE.volume.shape
     assert 2 * (mask & CASE.reference).sum() / (mask.sum() + CASE.reference.sum()) > 0.3
+
+
+def test_a_coarser_mask_does_not_leave_the_brain(tmp_path):
+    method, context = make(tmp_path, spacing_mm=8.0, prompts_from="run", predictions={"ill": CASE.volume.brain})
+    mask = method.segment(CASE.volume, context)
+    assert mask.sum() > CASE.volume.brain.sum() / 2
     assert not (mask & ~CASE.volume.brain).any()
 
 
