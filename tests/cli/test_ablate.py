@@ -49,6 +49,13 @@ def test_equal_rows_are_one_run_and_each_stage_is_computed_once(study: Result) -
     assert len(asked) == 8
 
 
+def test_force_makes_a_shared_stage_again_once(ubench: Ubench, study: Result, data: list[str]) -> None:
+    ubench("ablate", "studied", *data, "--force")
+    runs = {row["runs"][0]["run"] for row in study.json["rows"]}
+    computed = Counter((line["stage"], line["digest"]) for run in runs for line in stages(run) if not line["cached"])
+    assert set(computed.values()) == {2}, "once by the first call, once by the second"
+
+
 @pytest.mark.slow
 def test_sealed_runs_share_too(ubench: Ubench, studied: None, data: list[str]) -> None:
     told = ubench("ablate", "studied", "--study", "other", *data, "--sealed", "required", "--json").json

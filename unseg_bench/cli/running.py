@@ -110,12 +110,14 @@ def run_all(plans: list[RunPlan], plugins: "Plugins", runs: Path, *, force: bool
 def attempt_all(plans: "Sequence[RunPlan]", plugins: "Plugins", *, force: bool, strict: bool) -> list[Outcome]:
     """Run and score every plan; one that fails does not stop the others unless `strict` is set.
 
+    `force` does everything again, stages that several runs share once.
     Raises typer.Exit(130) for Ctrl-C.
     """
     outcomes: list[Outcome] = []
+    made: set[Path] = set()
     try:
         for plan in plans:
-            outcomes.append(_attempt(plan, plugins, force=force, strict=strict))
+            outcomes.append(_attempt(plan, plugins, made if force else None, strict=strict))
             if strict and outcomes[-1].error:
                 break
     except KeyboardInterrupt:
@@ -129,10 +131,10 @@ def exit_code(outcomes: "Sequence[Outcome]") -> int:
     return next((outcome.error.exit_code for outcome in outcomes if outcome.error), 0)
 
 
-def _attempt(plan: RunPlan, plugins: "Plugins", *, force: bool, strict: bool) -> Outcome:
+def _attempt(plan: RunPlan, plugins: "Plugins", made: set[Path] | None, *, strict: bool) -> Outcome:
     try:
         with make_reporter() as reporter:
-            scores = _predict_and_score(plan, plugins, reporter, force=force, strict=strict)
+            scores = _predict_and_score(plan, plugins, reporter, made, strict=strict)
     except UbenchError as error:
         print_error(str(error))
         return Outcome(plan, error=error)
@@ -144,15 +146,20 @@ def _attempt(plan: RunPlan, plugins: "Plugins", *, force: bool, strict: bool) ->
 
 
 def _predict_and_score(
-    plan: RunPlan, plugins: "Plugins", reporter: "LiveReporter | PlainReporter", *, force: bool, strict: bool
+    plan: RunPlan,
+    plugins: "Plugins",
+    reporter: "LiveReporter | PlainReporter",
+    made: set[Path] | None,
+    *,
+    strict: bool,
 ) -> "list[CaseScore] | None":
     from unseg_bench.score.run import score_run
 
-    if plan.folder.state == "complete" and not force:
+    if plan.folder.state == "complete" and made is None:
         reporter.run_begins(plan.title)
         reporter.message("complete already; --force does it again")
         return score_run(plan.folder, plugins, reporter)
-    execute(plan, reporter, force=force, strict=strict)
+    execute(plan, reporter, force=made is not None, strict=strict, made=made)
     if all(plan.dataset.reference(case_id) is None for case_id in plan.case_ids):
         reporter.message("no reference masks, so nothing is scored")
         return None

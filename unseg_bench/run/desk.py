@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from unseg_bench.plugins.context import Artifact
@@ -13,14 +14,23 @@ from unseg_bench.run.stages import Attempt, StageCache, read_label_reads, read_s
 
 
 class StageDesk:
-    """The stages of one run. `refresh` makes each of them once more although the cache has it."""
+    """The stages of one run.
+
+    `refresh`: make each stage once more although the cache has it, but for results in these folders; those that are
+    made join them. None: take what the cache has.
+    """
 
     def __init__(
-        self, cache: StageCache, folder: RunFolder, ledger: Ledger, reporter: Reporter, *, refresh: bool = False
+        self,
+        cache: StageCache,
+        folder: RunFolder,
+        ledger: Ledger,
+        reporter: Reporter,
+        *,
+        refresh: set[Path] | None = None,
     ) -> None:
         self._cache, self._folder, self._ledger, self._reporter = cache, folder, ledger, reporter
         self._refresh = refresh
-        self._done: set[str] = set()
         self._being_made = 0
 
     @property
@@ -32,7 +42,7 @@ class StageDesk:
     def attempt(self, stage: str, key: Mapping[str, Any], device: Callable[[], str]) -> Generator[Attempt]:
         """Give a stage's result, or folders to make it in (see StageCache.attempt); `device` is where it is made."""
         found = self._cache.look_up(stage, key)
-        again = self._refresh and found is not None and found.digest not in self._done
+        again = self._refresh is not None and found is not None and found.folder not in self._refresh
         if found is not None and not again:
             self._ledger.add_all(read_label_reads(found))
             self._reporter.stage_ends(stage, read_seconds(found), cached=True)
@@ -56,7 +66,8 @@ class StageDesk:
                 self._being_made -= 1
         # Another process may have made it while this one waited: then its reads are this run's too.
         self._ledger.add_all(read_label_reads(attempt.result))
-        self._done.add(attempt.result.digest)
+        if self._refresh is not None:
+            self._refresh.add(attempt.result.folder)
         seconds = time.monotonic() - started
         self._reporter.stage_ends(stage, seconds, cached=False)
         self._log(attempt.result, seconds, cached=False)

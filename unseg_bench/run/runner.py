@@ -4,6 +4,7 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -32,13 +33,15 @@ from unseg_bench.run.sealed.sealing import SEALED, add_seal, obstacle
 from unseg_bench.run.stages import StageCache
 
 
-def execute(plan: RunPlan, reporter: Reporter, *, force: bool = False, strict: bool = False) -> RunFolder:
+def execute(
+    plan: RunPlan, reporter: Reporter, *, force: bool = False, strict: bool = False, made: set[Path] | None = None
+) -> RunFolder:
     """Fit and segment; goes on where an earlier call stopped, and returns at once when all predictions are there.
 
     A case that cannot be read or segmented is left out and named in the run's `failed_cases`: the next call tries it
     again. All are segmented again when a mask of another run that went into this one has changed. `force` does it all
-    again, stages included. Raises RunError when nothing can be learned, when all cases failed, and where `strict` is
-    set at the first one that does.
+    again, stages included but for those in `made`, the folders of results that this call's earlier runs made again.
+    Raises RunError when nothing can be learned, when all cases failed, and with `strict` at the first that does.
     """
     with hold(plan.folder.path / "run.lock", reporter.message):
         if forget_outdated(plan):
@@ -49,7 +52,9 @@ def execute(plan: RunPlan, reporter: Reporter, *, force: bool = False, strict: b
         reporter.run_begins(plan.title)
         _begin(plan)
         try:
-            _fit_and_segment(plan, reporter, force=force, strict=strict)
+            _fit_and_segment(
+                plan, reporter, strict=strict, refresh=(set() if made is None else made) if force else None
+            )
         except UbenchError as error:
             plan.folder.update({"state": "failed", "error": str(error)})
             raise
@@ -57,7 +62,8 @@ def execute(plan: RunPlan, reporter: Reporter, *, force: bool = False, strict: b
     return plan.folder
 
 
-def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, force: bool, strict: bool) -> None:
+def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, strict: bool, refresh: set[Path] | None) -> None:
+    force = refresh is not None
     store = PreparedStore(cache_dir() / "prepared")
     cohorts = partial(build_cohort, dataset=plan.dataset, store=store, progress=reporter.step)
     reporter.stage_begins("prepare")
@@ -71,7 +77,7 @@ def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, force: bool, strict: 
     _forget_another_models_predictions(plan, digests)
     plan.folder.update({"images": digests})
     inner = Hushable(reporter)
-    with _performer(plan, images, store, inner, force=force) as performer:
+    with _performer(plan, images, store, inner, refresh=refresh) as performer:
         add_seal(plan.folder, performer.evidence(), anew=force)
         try:
             if plan.method.learns:
@@ -84,7 +90,7 @@ def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, force: bool, strict: 
 
 @contextmanager
 def _performer(
-    plan: RunPlan, images: Images, store: PreparedStore, reporter: Reporter, *, force: bool
+    plan: RunPlan, images: Images, store: PreparedStore, reporter: Reporter, *, refresh: set[Path] | None
 ) -> Generator[Performer]:
     """Give a sealed process where the method declares no supervision and the kernel can; else this process."""
     ledger = Ledger(plan.folder)
@@ -99,7 +105,7 @@ def _performer(
     reason = obstacle(plan.method.supervision, plan.settings.sealed)
     if reason is None:
         try:
-            sealed = Sealed(plan, images, store, ledger, labels, masks, healthy, reporter, refresh=force)
+            sealed = Sealed(plan, images, store, ledger, labels, masks, healthy, reporter, refresh=refresh)
         except NotSealed as error:
             reason = str(error)
         else:
@@ -114,7 +120,7 @@ def _performer(
         seed=plan.seed,
         device=plan.settings.device,
         offline=plan.settings.offline,
-        desk=StageDesk(StageCache(cache_dir() / "stages"), plan.folder, ledger, reporter, refresh=force),
+        desk=StageDesk(StageCache(cache_dir() / "stages"), plan.folder, ledger, reporter, refresh=refresh),
         labels=labels,
         masks=masks,
         healthy=healthy,

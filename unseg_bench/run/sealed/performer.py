@@ -54,7 +54,7 @@ class Sealed:
         healthy: Callable[[], Cohort],
         reporter: Reporter,
         *,
-        refresh: bool,
+        refresh: set[Path] | None,
     ) -> None:
         """Start the process and make sure that it is locked; raises NotSealed otherwise."""
         self._plan, self._images, self._store = plan, images, store
