@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from unseg_bench.blocks.clip import ClipScorer
+from unseg_bench.blocks.prompts import Prompt, box_prompt
 from unseg_bench.blocks.sam import SamSegmenter
 from unseg_bench.blocks.slices import Scaling, brain_slices, eight_bit
 from unseg_bench.data.volume import Volume
@@ -144,10 +145,13 @@ def sam_slice(
     width = target.shape[1] - 1
     mirrored = np.array([width - x1, y0, width - x0, y1])
 
-    def asked(prompt: NDArray[np.int64]) -> float:
-        return dsc(segmenter.segment(embedding, *five_points(prompt), prompt)[0], target)
+    def answer(prompt: Prompt) -> float:
+        return dsc(segmenter.segment_many(embedding, [prompt])[0][0], target)
 
-    alone = dsc(segmenter.segment(embedding, box=box)[0], target)
+    def asked(around: NDArray[np.int64]) -> float:
+        return answer(Prompt(tuple(around.tolist()), *five_points(around)))
+
+    alone = answer(box_prompt(tuple(box.tolist())))
     boxes = [dsc(filled(box, target.shape), target), dsc(filled(mirrored, target.shape), target), dsc(brain, target)]
     return [boxes[0], asked(box), alone, boxes[1], asked(mirrored), boxes[2], asked(box_of(brain))]
 
@@ -166,11 +170,11 @@ def box_of(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.array([columns.min(), rows.min(), columns.max(), rows.max()])
 
 
-def five_points(box: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def five_points(box: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """The paper's points: the box's centre as foreground, its four corners as background."""
     x0, y0, x1, y1 = box
-    points = np.array([[(x0 + x1) / 2, (y0 + y1) / 2], [x0, y0], [x1, y0], [x0, y1], [x1, y1]])
-    return points, np.array([1, 0, 0, 0, 0])
+    points = [[(x0 + x1) / 2, (y0 + y1) / 2], [x0, y0], [x1, y0], [x0, y1], [x1, y1]]
+    return np.array(points, dtype=np.float32), np.array([1, 0, 0, 0, 0])
 
 
 def dsc(mask: NDArray[np.bool_], target: NDArray[np.bool_]) -> float:

@@ -11,6 +11,7 @@ from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam
 
 from unseg_bench.blocks.clip import ClipScorer
 from unseg_bench.blocks.miniature.architecture import FOLDER, build_sam, settings
+from unseg_bench.blocks.prompts import bounding_box, box_prompt
 from unseg_bench.blocks.sam import SamSegmenter
 from unseg_bench.blocks.weights import load_state_dict, resolve, sha256_of
 from unseg_bench.errors import WeightsError
@@ -69,8 +70,7 @@ def test_the_sam_returns_the_disc_that_it_is_asked_for_and_not_the_other():
     segmenter = SamSegmenter("miniature", offline=True)
     embedding = segmenter.encode(picture)
     for target, other in ((first, second), (second, first)):
-        ys, xs = np.nonzero(target)
-        mask, _ = segmenter.segment(embedding, box=np.array([xs.min(), ys.min(), xs.max(), ys.max()]))
+        mask = segmenter.segment_many(embedding, [box_prompt(bounding_box(target))])[0][0]
         assert 2 * (mask & target).sum() / (mask.sum() + target.sum()) > 0.8
         assert not (mask & other).any()
 

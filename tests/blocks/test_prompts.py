@@ -7,7 +7,6 @@ from unseg_bench.blocks.prompts import (
     Prompt,
     authors_points,
     bounding_box,
-    box_and_five_points,
     box_prompt,
     dilate_box,
     prompt_of,
@@ -31,6 +30,10 @@ def test_x_is_the_column_and_y_the_row() -> None:
 
 def test_the_box_is_around_all_parts() -> None:
     assert bounding_box(region(slice(2, 3), slice(4, 5)) | region(slice(15, 18), slice(20, 29))) == (4, 2, 28, 17)
+
+
+def box_and_five_points(mask: np.ndarray, dilation_px: int = 0) -> Prompt:
+    return prompt_of(mask, mask, kind="both", points="paper", dilation_px=dilation_px)
 
 
 @given(st.integers(0, 19), st.integers(0, 29), st.integers(0, 40))

@@ -10,13 +10,13 @@ from unseg_bench.blocks.prompts import Prompt, box_prompt
 from unseg_bench.blocks.sam import SamSegmenter, has_bfloat16
 from unseg_bench.errors import SettingsError, WeightsError
 
-POINTS = np.array([[30.0, 20.0], [12.0, 9.0], [50.0, 9.0], [12.0, 40.0], [50.0, 40.0]])
+POINTS = np.array([[30.0, 20.0], [12.0, 9.0], [50.0, 9.0], [12.0, 40.0], [50.0, 40.0]], dtype=np.float32)
 LABELS = np.array([1, 0, 0, 0, 0])
-BOX = np.array([12, 9, 50, 40])
+NO_POINTS, NO_LABELS = POINTS[:0], LABELS[:0]
 PROMPTS = {
-    "box": {"box": BOX},
-    "points": {"points": POINTS[:1], "labels": LABELS[:1]},
-    "box and points": {"points": POINTS, "labels": LABELS, "box": BOX},
+    "box": Prompt((12, 9, 50, 40), NO_POINTS, NO_LABELS),
+    "points": Prompt(None, POINTS[:1], LABELS[:1]),
+    "box and points": Prompt((12, 9, 50, 40), POINTS, LABELS),
 }
 
 
@@ -24,13 +24,19 @@ def picture(height=70, width=84):
     return np.random.default_rng(2).integers(0, 256, (height, width), dtype=np.uint8)
 
 
-def by_predictor(predictor, prompt):
+def by_predictor(predictor, prompt, *, choose="single"):
     masks, quality, _ = predictor.predict(
-        point_coords=prompt.get("points"),
-        point_labels=prompt.get("labels"),
-        box=prompt.get("box"),
-        multimask_output=False,
+        point_coords=prompt.points if len(prompt.points) else None,
+        point_labels=prompt.labels if len(prompt.points) else None,
+        box=None if prompt.box is None else np.array(prompt.box),
+        multimask_output=choose == "best",
     )
+    best = int(quality.argmax())
+    return masks[best], float(quality[best])
+
+
+def alone(segmenter, embedding, prompt):
+    masks, quality = segmenter.segment_many(embedding, [prompt])
     return masks[0], float(quality[0])
 
 
@@ -48,7 +54,7 @@ def test_the_miniature_gives_what_the_packages_predictor_gives(miniature, name):
     predictor = SamPredictor(miniature.sam)
     image = picture()
     predictor.set_image(np.repeat(image[:, :, None], 3, 2))
-    mask, quality = miniature.segment(miniature.encode(image), **PROMPTS[name])
+    mask, quality = alone(miniature, miniature.encode(image), PROMPTS[name])
     expected, expected_quality = by_predictor(predictor, PROMPTS[name])
     assert mask.dtype == bool
     assert mask.shape == image.shape
@@ -58,9 +64,9 @@ def test_the_miniature_gives_what_the_packages_predictor_gives(miniature, name):
 
 def test_points_change_what_a_box_alone_gives(miniature):
     embedding = miniature.encode(picture())
-    _, alone = miniature.segment(embedding, **PROMPTS["box"])
-    _, both = miniature.segment(embedding, **PROMPTS["box and points"])
-    assert alone != both
+    _, box = alone(miniature, embedding, PROMPTS["box"])
+    _, both = alone(miniature, embedding, PROMPTS["box and points"])
+    assert box != both
 
 
 def test_a_batch_encodes_as_one_by_one(miniature):
@@ -74,9 +80,9 @@ def test_a_batch_encodes_as_one_by_one(miniature):
 
 def test_embeddings_do_not_mix(miniature):
     small, large = miniature.encode(picture()), miniature.encode(picture(128, 100))
-    first = miniature.segment(small, box=BOX)[0]
-    assert miniature.segment(large, box=BOX)[0].shape == (128, 100)
-    np.testing.assert_array_equal(miniature.segment(small, box=BOX)[0], first)
+    first = alone(miniature, small, PROMPTS["box"])[0]
+    assert alone(miniature, large, PROMPTS["box"])[0].shape == (128, 100)
+    np.testing.assert_array_equal(alone(miniature, small, PROMPTS["box"])[0], first)
 
 
 def test_pictures_that_are_not_of_bytes_are_refused(miniature):
@@ -108,15 +114,9 @@ def test_many_prompts_give_what_each_gives_alone_in_the_package(miniature, choos
     assert masks.shape == (40, *image.shape)
     assert masks.dtype == bool
     for mask, found, prompt in zip(masks, quality, prompts, strict=True):
-        expected, expected_iou, _ = predictor.predict(
-            point_coords=prompt.points if len(prompt.points) else None,
-            point_labels=prompt.labels if len(prompt.points) else None,
-            box=None if prompt.box is None else np.array(prompt.box),
-            multimask_output=choose == "best",
-        )
-        best = int(expected_iou.argmax())
-        np.testing.assert_array_equal(mask, expected[best])
-        assert found == pytest.approx(expected_iou[best], abs=1e-5)
+        expected, expected_iou = by_predictor(predictor, prompt, choose=choose)
+        np.testing.assert_array_equal(mask, expected)
+        assert found == pytest.approx(expected_iou, abs=1e-5)
 
 
 def test_prompts_of_one_layout_share_decoder_batches(miniature, monkeypatch):
@@ -158,7 +158,7 @@ def test_bfloat16_encodes_and_gives_nearly_the_same_mask(monkeypatch, miniature)
     embedding, exact = half.encode(picture()), miniature.encode(picture())
     assert embedding.features.dtype == torch.float32
     assert not torch.equal(embedding.features, exact.features)
-    prompt = [box_prompt(tuple(BOX.tolist()))]
+    prompt = [PROMPTS["box"]]
     mask, expected = half.segment_many(embedding, prompt)[0], miniature.segment_many(exact, prompt)[0]
     assert iou(mask, expected) > 0.9
 
@@ -198,7 +198,7 @@ def test_full_size_vit_b_gives_what_the_packages_predictor_gives(tmp_path):
     rounded = segmenter.embedding(embedding.features.half().float(), image.shape)
     for prompt in PROMPTS.values():
         expected, expected_quality = by_predictor(predictor, prompt)
-        mask, quality = segmenter.segment(embedding, **prompt)
+        mask, quality = alone(segmenter, embedding, prompt)
         assert iou(mask, expected) >= 0.999
         assert quality == pytest.approx(expected_quality, abs=1e-4)
-        assert iou(segmenter.segment(rounded, **prompt)[0], expected) >= 0.99
+        assert iou(alone(segmenter, rounded, prompt)[0], expected) >= 0.99

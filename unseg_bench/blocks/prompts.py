@@ -97,8 +97,3 @@ def authors_points(region: NDArray[np.bool_], picture: NDArray[Any]) -> NDArray[
     count = len(rows)
     chosen = [0, count - 1, count // 2, count // 3, 2 * count // 3]
     return np.stack([columns[chosen], rows[chosen]], axis=1).astype(np.float32)
-
-
-def box_and_five_points(region: NDArray[np.bool_], dilation_px: int = 0) -> Prompt:
-    """The region's box, the box's centre as foreground and its four corners as background (see `prompt_of`)."""
-    return prompt_of(region, region, kind="both", points="paper", dilation_px=dilation_px)

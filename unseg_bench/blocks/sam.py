@@ -101,22 +101,6 @@ class SamSegmenter:
         height, width = self._transform.get_preprocess_shape(*original_size, self._transform.target_length)
         return SamEmbedding(features, original_size, (int(height), int(width)))
 
-    def segment(
-        self,
-        embedding: SamEmbedding,
-        points: NDArray[np.generic] | None = None,
-        labels: NDArray[np.generic] | None = None,
-        box: NDArray[np.generic] | None = None,
-    ) -> tuple[NDArray[np.bool_], float]:
-        """Mask (H, W) of what one prompt means, and the IoU that SAM predicts for it; see `segment_many`."""
-        prompt = Prompt(
-            None if box is None else cast("Any", tuple(np.asarray(box).tolist())),
-            np.zeros((0, 2), np.float32) if points is None else np.asarray(points, dtype=np.float32),
-            np.zeros(0, np.int64) if labels is None else np.asarray(labels, dtype=np.int64),
-        )
-        masks, quality = self.segment_many(embedding, [prompt])
-        return masks[0], float(quality[0])
-
     @torch.inference_mode()
     def segment_many(
         self, embedding: SamEmbedding, prompts: Sequence[Prompt], *, choose: Choice = "single"

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from segment_anything.modeling import Sam
 from torch import Tensor
+from torch.nn import functional
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +54,33 @@ class FastDecoder:
     @torch.inference_mode()
     def draw(self, answers: Answers, prompts: Tensor, outputs: Tensor) -> Tensor:
         """Logits (M, 4 h, 4 w) of M masks: output `outputs[m]` of prompt `prompts[m]`, both (M,) of int64."""
-        decoder = self._decoder
         asked, row = torch.unique(prompts, return_inverse=True)
-        height, width = self._prompts.image_embedding_size
-        image = answers.image[asked].transpose(1, 2).unflatten(2, (height, width))
-        upscaled: Tensor = decoder.output_upscaling(image)
         tokens = answers.mask_tokens[asked]
-        heads = decoder.output_hypernetworks_mlps
+        heads = self._decoder.output_hypernetworks_mlps
         hyper = torch.stack([head(tokens[:, index]) for index, head in enumerate(heads)], dim=1)
-        masks = (hyper @ upscaled.flatten(2)).unflatten(2, upscaled.shape[2:])
-        return masks[row, outputs]
+        grid = self._prompts.image_embedding_size
+        image = answers.image if len(asked) == len(answers.image) else answers.image[asked]
+        return _masks(self._decoder.output_upscaling, image, hyper, grid)[row, outputs]
+
+
+def _masks(upscaling: Any, image: Tensor, hyper: Tensor, grid: tuple[int, int]) -> Tensor:  # noqa: ANN401
+    """Upscale the image (B, N, C) and weigh its channels by hyper (B, K, c) -> (B, K, 4 h, 4 w).
+
+    The transposed convolutions do not overlap: each is a linear map from a position to its 2 x 2 children. Channels
+    stay last until the masks are there.
+    """
+    first, norm, activation, second, last_activation = upscaling
+    x = activation(functional.layer_norm(_children(first, image), norm.weight.shape, norm.weight, norm.bias, norm.eps))
+    x = last_activation(_children(second, x))
+    masks = x.flatten(1, -2) @ hyper.transpose(1, 2)
+    split = masks.view(len(image), *grid, 2, 2, 2, 2, -1).permute(0, 7, 1, 3, 5, 2, 4, 6)
+    return split.reshape(len(image), -1, 4 * grid[0], 4 * grid[1])
+
+
+def _children(convolution: Any, x: Tensor) -> Tensor:  # noqa: ANN401
+    """A transposed 2 x 2 convolution of stride 2, positions before channels: (..., C) -> (..., 2, 2, c)."""
+    weight: Tensor = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)
+    return functional.linear(x, weight, convolution.bias.repeat(4)).unflatten(-1, (2, 2, -1))
 
 
 def _two_way(transformer: Any, image: Tensor, places: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
