@@ -35,7 +35,6 @@ from unseg_bench.blocks.unet3d import deeply_supervised, segmentation_loss
 from unseg_bench.blocks.unet_options import DEMO_UNET, NNUNET, UNetOptions
 from unseg_bench.blocks.unet_training import build_unet
 from unseg_bench.blocks.working_cases import LabelledCase, WorkingCases
-from unseg_bench.plugins.rehearsal import tiny_case
 
 SLICES, CASES, HEAD = 2000, 4, (140, 170, 140)
 WARM = 2
@@ -153,13 +152,16 @@ def bare(task: Task, device: str) -> tuple[float, float]:
 
 
 def make_cases(folder: Path) -> list[LabelledCase]:
-    """Synthetic heads of a real head's size at 1 mm, as memory maps."""
+    """Noise in ellipsoids of a real head's size at 1 mm, with a bright ball in each, as memory maps."""
+    x, y, z = np.ogrid[-1 : 1 : HEAD[0] * 1j, -1 : 1 : HEAD[1] * 1j, -1 : 1 : HEAD[2] * 1j]
+    brain = x**2 + y**2 + z**2 < 0.9
+    label = (x - 0.4) ** 2 + y**2 + z**2 < 0.06
     cases: list[LabelledCase] = []
     for number in range(CASES):
-        made = tiny_case(str(number), number, shape=HEAD, spacing_mm=(1.0, 1.0, 1.0))
+        noise = np.random.default_rng(number).standard_normal(HEAD, dtype=np.float32)
         arrays: list[np.ndarray] = []
-        for part, array in (("image", made.volume.image), ("label", made.reference), ("brain", made.volume.brain)):
-            np.save(folder / f"{number}-{part}.npy", array)
+        for part, array in (("image", np.where(brain, noise + 2 * label, 0)), ("label", label), ("brain", brain)):
+            np.save(folder / f"{number}-{part}.npy", array.astype(np.float32 if part == "image" else np.bool_))
             arrays.append(np.load(folder / f"{number}-{part}.npy", mmap_mode="r").view(np.ndarray))
         cases.append(LabelledCase(*arrays, spacing_mm=(1.0, 1.0, 1.0)))
     return cases

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -187,7 +188,7 @@ def fit_network(
 
 @dataclass(slots=True)
 class _State:
-    """All that the next step and the result depend on. `best`: the weights of the best score so far, on the CPU."""
+    """All that the next step and the result depend on. `best`: the weights of the best score so far."""
 
     network: nn.Module
     optimizer: Optimizer
@@ -201,7 +202,7 @@ class _State:
             self.log.scores.append((done, validation.score(self.network)))
         self.network.train()
         if self.log.kept_step == done:
-            self.best = {key: value.detach().cpu().clone() for key, value in self.network.state_dict().items()}
+            self.best = deepcopy(dict(self.network.state_dict()))
 
 
 class _Losses:
