@@ -58,7 +58,7 @@ TableFiles = Annotated[
         "-o",
         metavar="FILE",
         help="Write the table, with statistics: .md, .tex, .html, .json; every case: .csv, .parquet, "
-        ".challenger.csv. Repeatable.",
+        ".challenger.csv. A study's rows are tested against its last. Repeatable.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -162,7 +162,7 @@ def _show(
     from unseg_bench.cli.variations import compare_rows, outcomes_to_dict, print_table
     from unseg_bench.report.exports import write
 
-    statistics = statistics_settings(None, None, None) if files else None
+    statistics = statistics_settings(planned.rows[-1].label, None, None) if files else None
     found = compare_rows(planned.rows, compare_settings(missing=missing, statistics=statistics))
     comparison = None if found is None else found[1]
     if comparison is not None:

@@ -1,0 +1,165 @@
+"""A rehearsal names the stages that a run will ask for, by the digests that it will have, and does nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from unseg_bench.data.paths import cache_dir
+from unseg_bench.run.rehearse import rehearse_all
+
+METHODS = """
+from unseg_bench import Method, MethodOptions, stage
+
+class O(MethodOptions):
+    pass
+
+@stage("one")
+def one(work, *, cohort):
+    (work.folder / "a.txt").write_text("a")
+
+def opens(self, training, context):
+    try:
+        [volume.image for volume in training]
+    except Exception:
+        pass
+    context.run(one, cohort=training)
+
+def fails(self, training, context):
+    context.run(one, cohort=training)
+    raise ValueError("as told")
+
+def weights(self, training, context):
+    from unseg_bench.blocks.weights import resolve
+    assert context.offline
+    context.run(one, cohort=training)
+    resolve("sam-vit-b", offline=context.offline)
+
+def healthy(self, training, context):
+    context.run(one, cohort=context.healthy)
+
+def masks(self, training, context):
+    context.predicted_mask("elsewhere", training.case_ids[0])
+
+class NAME(Method):
+    name = "NAME"
+    Options = O
+    def fit(self, training, validation, context):
+        NAME(self, training, context)
+    def segment(self, volume, context):
+        return volume.brain
+"""
+
+
+@pytest.fixture
+def rehearse(toy, tmp_path):
+    """Rehearse a run of the toy, or of one of the methods above."""
+
+    def once(name=None, **settings):
+        if name is not None:
+            source = (
+                METHODS.replace("class NAME", "class Own").replace('"NAME"', f'"{name}"').replace("NAME(", f"{name}(")
+            )
+            path = tmp_path / f"{name}.py"
+            path.write_text(source)
+            settings["methods"] = [str(path)]
+        (found,) = rehearse_all(toy.plans(**settings))
+        return found
+
+    return once
+
+
+def stages(found):
+    return [(stage.name, stage.cached) for stage in found.stages]
+
+
+def logged(folder):
+    return [(line["stage"], line["digest"]) for line in folder.events() if line["event"] == "stage"]
+
+
+def everything(folder: Path):
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_before_a_run_all_is_to_do_and_nothing_is_made(toy, rehearse):
+    before = everything(cache_dir())
+    found = rehearse()
+    assert stages(found) == [("gather", False), ("train", False)]
+    assert (found.beyond, found.error) == ("it reads a result that is not there yet", None)
+    assert found.to_segment == 3
+    assert toy.lines == []
+    assert everything(cache_dir()) == before
+    assert not (toy.folder / "runs").exists()
+
+
+def test_after_a_run_on_the_same_data_the_digests_are_the_run_s(toy, rehearse):
+    folder = toy.run()
+    other = rehearse(set={"train.rate": 0.2})
+    assert stages(other) == [("gather", True), ("train", False)]
+    assert (other.stages[0].name, other.stages[0].digest) == logged(folder)[0]
+    second = toy.run(set={"train.rate": 0.2})
+    assert [(stage.name, stage.digest) for stage in other.stages] == logged(second)
+    seeded = rehearse(seeds=[1])
+    assert stages(seeded) == [("gather", True), ("train", False)]
+
+
+def test_all_there_but_the_run(toy, rehearse):
+    toy.run()
+    found = rehearse(set={"shift": 0.5})
+    assert stages(found) == [("gather", True), ("train", True)]
+    assert (found.beyond, found.error) == (None, None)
+
+
+def test_a_finished_run_asks_for_nothing(toy, rehearse):
+    toy.run()
+    found = rehearse()
+    assert (found.stages, found.to_segment) == ((), 0)
+
+
+def test_other_data_are_other_images(toy, rehearse):
+    toy.run()
+    assert stages(rehearse(dataset_options={"cases": 8})) == [("gather", False), ("train", False)]
+
+
+def test_deterministic_runs_have_results_of_their_own(toy, rehearse):
+    toy.run()
+    assert stages(rehearse(deterministic=True)) == [("gather", False), ("train", False)]
+
+
+def test_labels_are_not_read(rehearse):
+    found = rehearse(set={"read_masks": True})
+    assert (stages(found), found.beyond) == ([], "it reads labels (curiosity)")
+
+
+def test_images_are_not_opened_whatever_the_method_catches(rehearse):
+    found = rehearse("opens")
+    assert (stages(found), found.beyond) == ([], "it opens images before a stage")
+
+
+def test_masks_of_other_runs_are_not_read(rehearse):
+    assert rehearse("masks").beyond == "it reads masks of elsewhere"
+
+
+def test_an_error_counts_only_where_every_stage_is_there(toy, rehearse):
+    found = rehearse("fails")
+    assert (found.beyond, found.error) == ("it reads a result that is not there yet", None)
+    with pytest.raises(Exception, match="as told"):
+        toy.run(methods=[str(toy.folder / "fails.py")])
+    found = rehearse("fails")
+    assert (stages(found), found.beyond, found.error) == ([("one", True)], None, "ValueError: as told")
+
+
+def test_weights_are_not_fetched(toy, rehearse):
+    assert stages(rehearse("weights")) == [("one", False)]
+    with pytest.raises(Exception, match="are not here"):
+        toy.run(methods=[str(toy.folder / "weights.py")], offline=True)
+    assert rehearse("weights").beyond == "it needs pretrained weights that are not here yet"
+
+
+def test_a_method_of_a_file_that_would_be_sealed_is_not_loaded(toy, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(METHODS.replace("class NAME", "class Own").replace('"NAME"', '"mine"').replace("NAME(", "opens("))
+    plans = toy.plans(methods=[str(path)], sealed="auto")
+    if plans[0].loaded is not None:
+        pytest.skip("nothing can be sealed here")
+    (found,) = rehearse_all(plans)
+    assert found.beyond == "its code is only run sealed, so its stages are told when it runs"
