@@ -1,0 +1,67 @@
+"""From a proposal to the crop that CLIP sees (the authors' code, `sam_clip.py`)."""
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unseg_bench.blocks.prompts import Box, bounding_box, dilate_box
+
+from .options import CropOptions
+
+if TYPE_CHECKING:
+    from unseg_bench.blocks.sam_everything import Proposal
+
+Crop: TypeAlias = NDArray[np.uint8]
+
+_DIMMED = 0.5
+
+
+def cut_crops(
+    picture: NDArray[np.uint8], proposals: "list[Proposal]", options: CropOptions
+) -> "tuple[list[Proposal], list[Crop]]":
+    """Return the proposals that have a crop, and their square crops, in one order.
+
+    Proposals whose box has no pixel left are taken out first, so that masks and crops stay in step.
+    """
+    boxes = [_box(proposal.mask, options) for proposal in proposals]
+    pairs = [(proposal, box) for proposal, box in zip(proposals, boxes, strict=True) if box is not None]
+    crops = [_square(_cut(picture, proposal.mask, box, options), options) for proposal, box in pairs]
+    return [proposal for proposal, _ in pairs], crops
+
+
+def _box(mask: NDArray[np.bool_], options: CropOptions) -> Box | None:
+    """The box of pixels to cut, both ends inside; None where nothing is left of it."""
+    if not mask.any():
+        return None
+    x0, y0, x1, y1 = bounding_box(mask)
+    if not options.last_row:
+        x1, y1 = x1 - 1, y1 - 1
+    return (x0, y0, x1, y1) if x0 <= x1 and y0 <= y1 else None
+
+
+def _cut(picture: NDArray[np.uint8], mask: NDArray[np.bool_], box: Box, options: CropOptions) -> Crop:
+    rows, columns = picture.shape
+    if options.mode == "box":
+        box = dilate_box(box, options.margin_px, (rows, columns))
+    x0, y0, x1, y1 = box
+    window = slice(y0, y1 + 1), slice(x0, x1 + 1)
+    if options.mode == "dimmed":
+        dimmed = (picture * _DIMMED).astype(np.uint8)
+        dimmed[window] = picture[window]
+        return dimmed
+    return np.where(mask, picture, np.uint8(0))[window] if options.mode == "masked" else picture[window]
+
+
+def _square(crop: Crop, options: CropOptions) -> Crop:
+    """The central square of a crop, or the whole of it on a black square."""
+    height, width = crop.shape
+    if options.fit == "centre":
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        return crop[top : top + side, left : left + side]
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    canvas = np.zeros((side, side), dtype=np.uint8)
+    canvas[top : top + height, left : left + width] = crop
+    return canvas

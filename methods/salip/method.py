@@ -1,0 +1,134 @@
+"""SaLIP: Aleem et al., "Test-Time Adaptation with SaLIP: A Cascade of SAM and CLIP for Zero-shot Medical Image
+Segmentation", CVPR Workshops 2024; rebuilt from its code, which has no tumour task.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.supervision import Supervision
+from unseg_bench.data.volume import Mask, Volume
+from unseg_bench.plugins.context import Context
+from unseg_bench.plugins.explain import Explanation
+from unseg_bench.plugins.method import Method
+from unseg_bench.plugins.studies import Study
+
+from .options import SalipOptions
+from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE, STUDIES
+
+if TYPE_CHECKING:
+    from unseg_bench.blocks.sam_options import EverythingOptions
+
+    from .pipeline import Pipeline, SliceResult
+
+
+class Salip(Method):
+    """SAM proposes masks of each axial slice, CLIP picks those that look like a tumour, their boxes go back to SAM."""
+
+    name = "salip"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": PAPER,
+        "reference-code": REFERENCE_CODE,
+        "demo": DEMO,
+        "check": CHECK,
+    }
+    studies: ClassVar[Mapping[str, Study]] = STUDIES
+    Options = SalipOptions
+    options: SalipOptions
+
+    @property
+    def supervision(self) -> Supervision:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """None; with the authors' search, masks of the validation part."""
+        return Supervision.NONE if self.options.search.by == "none" else Supervision.VALIDATION_MASKS
+
+    def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
+        """Learn nothing: find the weights of both models, and search for settings if that is asked for."""
+        from unseg_bench.blocks.clip import clip_weights
+        from unseg_bench.blocks.weights import resolve
+
+        o = self.options
+        clip = clip_weights(o.clip.model, o.clip.pretrained, offline=context.offline)
+        sam = resolve(o.sam.weights, offline=context.offline)
+        for file in (clip, sam):
+            context.record_weights(file.name, file.sha256)
+        self._settings = self._find_settings(validation, context, {"clip": clip.sha256, "sam": sam.sha256})
+        self._pipeline: Pipeline | None = None
+
+    def segment(self, volume: Volume, context: Context) -> Mask:
+        """Stack the slices' answers; slices with little brain, and those where no crop is chosen, stay empty."""
+        from unseg_bench.blocks.resample import mask_to_shape
+        from unseg_bench.blocks.working_volumes import volume_at_spacing
+
+        working = volume_at_spacing(volume, self.options.spacing_mm)
+        mask, results = self.run_slices(working, context)
+        context.note("salip", {"case": volume.case_id, **_counts(results)})
+        return mask if mask.shape == volume.shape else mask_to_shape(mask, volume.shape) & volume.brain
+
+    def explain(self, volume: Volume, context: Context) -> Explanation:
+        """Show proposals, what CLIP says of them, the boxes that were kept, and the answer."""
+        from unseg_bench.blocks.working_volumes import volume_at_spacing
+
+        from .explanation import explain_slices
+
+        working = volume_at_spacing(volume, self.options.spacing_mm)
+        mask, results = self.run_slices(working, context)
+        return explain_slices(working, results, mask)
+
+    def run_slices(self, working: Volume, context: Context) -> "tuple[Mask, list[SliceResult]]":
+        """Run all steps on every slice with enough brain: the answer on the working grid, and the steps."""
+        from unseg_bench.blocks.components import largest_component
+        from unseg_bench.blocks.slices import to_pictures
+
+        from .pictures import chosen_slices, draw_slices, spread_out
+
+        numbers = chosen_slices(working.brain, self.options.pictures)
+        looked_at, nearest = spread_out(numbers, self.options.pictures.every)
+        mask, results, pipeline = working.empty_mask(), list["SliceResult"](), self._load(context)
+        found = np.zeros((len(looked_at), *to_pictures(mask).shape[1:]), dtype=np.bool_)
+        for done, one in enumerate(draw_slices(working, looked_at, self.options)):
+            context.progress(done, len(looked_at), f"{working.case_id}, slice {one.number}")
+            results.append(pipeline.run(one, self._settings))
+            found[done] = one.to_slice(results[-1].mask)
+        to_pictures(mask)[numbers] = found[nearest]
+        mask &= working.brain
+        return largest_component(mask) if self.options.component == "largest" else mask, results
+
+    def _load(self, context: Context) -> "Pipeline":
+        """Return the models, loaded once, when the first case is segmented: what only plans a run needs none."""
+        if self._pipeline is None:
+            from .pipeline import Pipeline
+
+            self._pipeline = Pipeline(self.options, device=context.device, offline=context.offline)
+        return self._pipeline
+
+    def _find_settings(self, validation: Cohort, context: Context, weights: dict[str, str]) -> "EverythingOptions":
+        if self.options.search.by == "none":
+            return self.options.everything
+        from .search import RESULT, digest_of_masks, search_settings, tuning_cases
+
+        cohort = tuning_cases(validation, self.options.search, context.seed)
+        found = context.run(
+            search_settings,
+            self.options,
+            cohort=cohort,
+            masks=digest_of_masks(cohort, context),
+            extras={"labels": context.labels, "offline": context.offline},
+            **weights,
+        )
+        result: dict[str, Any] = json.loads(found.path(RESULT).read_text(encoding="utf-8"))
+        context.table("search", result["tried"])
+        return self.options.everything.model_copy(update=result["best"])
+
+
+def _counts(results: "list[SliceResult]") -> dict[str, int]:
+    """What one case's log line says: where a case ends empty, it shows at which step."""
+    return {
+        "slices": len(results),
+        "proposals": sum(len(one.proposals) for one in results),
+        "candidates": sum(len(one.candidates) for one in results),
+        "prompted_slices": sum(len(one.kept) > 0 for one in results),
+        "voxels": int(sum(np.count_nonzero(one.mask) for one in results)),
+    }

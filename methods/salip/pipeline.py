@@ -1,0 +1,68 @@
+"""SaLIP on one axial slice: SAM proposes, CLIP chooses, SAM outlines the chosen boxes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unseg_bench.blocks.clip import ClipScorer
+from unseg_bench.blocks.prompts import box_prompt
+from unseg_bench.blocks.sam import SamEmbedding, SamSegmenter
+from unseg_bench.blocks.sam_everything import Proposal, everything
+from unseg_bench.blocks.sam_options import EverythingOptions
+
+from .crops import cut_crops
+from .filters import keep_plausible
+from .options import SalipOptions
+from .pictures import SlicePicture
+from .scoring import Scores, choose, score
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SliceResult:
+    """All steps of one slice, masks and boxes in pixels of its picture.
+
+    `proposals`: SAM's; `candidates`: those that passed the filters and have a crop, with their `scores`; `kept`: the
+    numbers of the candidates whose boxes were given back to SAM, best first; `mask`: SAM's answer to them, (H, W).
+    """
+
+    number: int
+    proposals: list[Proposal]
+    candidates: list[Proposal]
+    scores: Scores
+    kept: NDArray[np.intp]
+    mask: NDArray[np.bool_]
+
+
+class Pipeline:
+    """Both models and the captions, loaded once."""
+
+    def __init__(self, options: SalipOptions, *, device: str, offline: bool) -> None:
+        sam, clip = options.sam, options.clip
+        self._options = options
+        self._sam = SamSegmenter(sam.model, sam.weights, device=device, offline=offline, precision=sam.precision)
+        self._clip = ClipScorer(clip.model, clip.pretrained, device=device, offline=offline)
+        self._classes = self._clip.class_features(
+            [clip.tumour_captions, clip.background_captions], equal_weights=clip.equal_weights
+        )
+
+    def run(self, one: SlicePicture, settings: EverythingOptions) -> SliceResult:
+        """All steps on one slice, with these settings of everything mode; the slice is encoded once."""
+        embedding = self._sam.encode(one.picture)
+        proposals = everything(self._sam, one.picture, settings, embedding=embedding)
+        candidates, scores = self.rank(proposals, one)
+        kept = choose(scores, self._options.choice)
+        mask = self.outline(embedding, [candidates[number] for number in kept])
+        return SliceResult(one.number, proposals, candidates, scores, kept, mask)
+
+    def rank(self, proposals: list[Proposal], one: SlicePicture) -> tuple[list[Proposal], Scores]:
+        """Return the proposals that may be a tumour and have a crop, and what CLIP says of their crops."""
+        plausible = keep_plausible(proposals, one, self._options.filters)
+        candidates, crops = cut_crops(one.picture, plausible, self._options.crops)
+        cosines = self._clip.cosines(crops, self._classes, batch_size=self._options.clip.batch)
+        return candidates, score(cosines, self._clip.logit_scale)
+
+    def outline(self, embedding: SamEmbedding, chosen: list[Proposal]) -> NDArray[np.bool_]:
+        """Return the union of SAM's single masks of the boxes, (H, W); empty of none."""
+        masks, _ = self._sam.segment_many(embedding, [box_prompt(one.box) for one in chosen])
+        return np.asarray(masks.any(axis=0))
