@@ -36,7 +36,7 @@ def test_one_page_holds_it_all_and_a_second_call_computes_nothing(
     shown = ubench("reproduce", "toys", *data, "--out", "here")
     assert shown.code == 0, shown.err
     assert "Toys" in shown.out.splitlines()[0]
-    assert "Steps: 5 of 5 rows" in shown.out
+    assert "Steps: 5 of 5\n" in shown.out
     assert shown.out.splitlines()[-1].split() == ["report", "here/report.html"]
     page = Path("here/report.html").read_text()
     for words in ("Toys: folder, test", "not-there: not installed", "CLISC (published)", "higher start",

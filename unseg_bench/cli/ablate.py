@@ -159,10 +159,12 @@ def _show(
 ) -> None:
     """Print the study's table, write it where asked, or print it as JSON."""
     from unseg_bench.cli.compare_options import compare_settings, statistics_settings
-    from unseg_bench.cli.variations import compare_rows, outcomes_to_dict, print_table
+    from unseg_bench.cli.variations import compare_rows, outcomes_to_dict, print_table, scored_rows
     from unseg_bench.report.exports import write
 
-    statistics = statistics_settings(planned.rows[-1].label, None, None) if files else None
+    last = planned.rows[-1]
+    against = last.label if last in scored_rows(planned.rows) else None
+    statistics = statistics_settings(against, None, None) if files else None
     found = compare_rows(planned.rows, compare_settings(missing=missing, statistics=statistics))
     comparison = None if found is None else found[1]
     if comparison is not None:
@@ -173,6 +175,6 @@ def _show(
         table = None if comparison is None else comparison.to_dict()
         print_json({"study": planned.name, "title": planned.title, "rows": rows, "comparison": table})
     elif comparison is not None:
-        print_table(comparison, planned.title, planned.rows[-1].label)
+        print_table(comparison, planned.title, last.label)
     for path in files if comparison is not None else []:
         warn(f"wrote {path_text(path)}")

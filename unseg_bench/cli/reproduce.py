@@ -242,8 +242,7 @@ def _show_end(
 
     say()
     for section in sections:
-        rows = 0 if section.comparison is None else len(section.comparison.rows)
-        say(f"{section.part.title}: {rows} of {len(section.labels)} rows")
+        say(f"{section.part.title}: {section.shown}")
         for name, why in section.left_out.items():
             say(f"  {name}: {why}")
     if any(not plan.dataset.evidence for plan in planned.plans):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from unseg_bench.cli.running import Outcome, workload_of
 from unseg_bench.cli.summary import print_workload
-from unseg_bench.cli.text import count_text, path_text, say, stdout, warn
+from unseg_bench.cli.text import path_text, say, stdout, warn
 from unseg_bench.run.folder import SCORED
 from unseg_bench.run.plan import describe
 from unseg_bench.run.variants import Row, Variation, unique_plans
@@ -48,12 +48,17 @@ def variations_to_dict(variations: Sequence[Variation]) -> dict[str, Any]:
     }
 
 
+def scored_rows(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows whose runs all have scores."""
+    return [row for row in rows if all(plan.folder.state in SCORED for plan in row.plans)]
+
+
 def compare_rows(rows: Sequence[Row], settings: "CompareSettings") -> "tuple[list[RunScores], Comparison] | None":
     """Compare the rows whose runs all have scores, and say which have not; None where that is no row."""
     from unseg_bench.compare.compare import compare
     from unseg_bench.compare.runs import collect_labelled
 
-    scored = [row for row in rows if all(plan.folder.state in SCORED for plan in row.plans)]
+    scored = scored_rows(rows)
     if lacking := [row.label for row in rows if row not in scored]:
         warn(f"without scores, so not in the table: {', '.join(lacking)}")
     if not scored:
@@ -90,10 +95,3 @@ def outcomes_to_dict(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> list[d
         }
         for row in rows
     ]
-
-
-def shared_text(rows: Sequence[Row]) -> str:
-    """Return how many runs the rows are, and how many of them stand for several rows."""
-    asked = sum(len(row.plans) for row in rows)
-    runs = len(unique_plans(rows))
-    return f"{count_text(runs, 'run')}{f' for {asked} places in the table' if runs < asked else ''}"

@@ -34,6 +34,12 @@ class Section:
     runs: Sequence[RunScores]
     comparison: Comparison | None
 
+    @property
+    def shown(self) -> str:
+        """How many rows are shown: '5 of 8', 'none' where none could be planned."""
+        rows = 0 if self.comparison is None else len(self.comparison.rows)
+        return f"{rows} of {len(self.labels)}" if self.labels else "none"
+
 
 def write_reproduction(
     recipe: Recipe,
@@ -85,7 +91,7 @@ def _overview(sections: Sequence[Section]) -> Chapter:
     rows = tuple(
         text_row(
             section.part.title,
-            f"{0 if section.comparison is None else len(section.comparison.rows)} of {len(section.labels)}",
+            section.shown,
             "; ".join(f"{name}: {why}" for name, why in section.left_out.items()) or "nothing",
         )
         for section in sections
@@ -107,7 +113,7 @@ def _chapter(section: Section, tell: Callable[[str], None]) -> Chapter:
         tables.append(difference_table(comparison, comparison.labels[-1]))
     if isinstance(part, SweepPart):
         try:
-            figures.append(drawn_sweep(comparison, section.runs, part.option, part.key))
+            figures.append(drawn_sweep(comparison, section.runs, part.option, part.key, part.title))
         except ScoreError as reason:
             tell(f"{part.title}: not drawn: {reason}")
     return Chapter(part.key, part.title, (), tuple(tables), tuple(figures), tuple(section.runs))

@@ -132,13 +132,13 @@ def drawn_figures(
     return drawn
 
 
-def drawn_sweep(comparison: Comparison, runs: Sequence[RunScores], option: str, key: str) -> DrawnFigure:
-    """Draw DSC against an option for a chapter. Raises: ScoreError saying why the runs make no curve."""
+def drawn_sweep(comparison: Comparison, runs: Sequence[RunScores], option: str, key: str, title: str) -> DrawnFigure:
+    """Draw DSC against an option for a chapter; `key` names its anchor. Raises: ScoreError where there is no curve."""
     from unseg_bench.report.figures.kinds import FigureSettings
     from unseg_bench.report.figures.sweep import KIND
 
     figure = KIND.draw(comparison, FigureSettings(runs=runs, over=option))
-    return _drawn(figure, f"figure-{key}", f"{KIND.title}: {option}", KIND.caption(comparison))
+    return _drawn(figure, f"figure-{key}", title, KIND.caption(comparison))
 
 
 def _drawn(figure: Figure, key: str, title: str, caption: str) -> DrawnFigure:
