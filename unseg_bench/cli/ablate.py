@@ -113,7 +113,7 @@ def ablate(
     from unseg_bench.cli.plugins import plugins_with_warnings
     from unseg_bench.cli.run_settings import settings_of
     from unseg_bench.cli.running import attempt_all, check_device, exit_code
-    from unseg_bench.cli.variations import show_variations, variations_to_dict
+    from unseg_bench.cli.variations import show_variations
     from unseg_bench.report.exports import check_path
     from unseg_bench.run.variants import plan_study, unique_plans
 
@@ -147,7 +147,7 @@ def ablate(
     planned = plan_study(settings, study, plugins, runs)
     check_device(settings)
     if dry_run:
-        print_json(variations_to_dict([planned])) if as_json else show_variations([planned])
+        show_variations([planned], as_json=as_json)
         return
     outcomes = attempt_all(unique_plans(planned.rows), plugins, force=force, strict=strict)
     _show(planned, outcomes, missing, out or [], as_json=as_json)

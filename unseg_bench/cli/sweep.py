@@ -110,7 +110,7 @@ def sweep(
     from unseg_bench.cli.plugins import plugins_with_warnings
     from unseg_bench.cli.run_settings import settings_of
     from unseg_bench.cli.running import attempt_all, check_device, exit_code
-    from unseg_bench.cli.variations import show_variations, variations_to_dict
+    from unseg_bench.cli.variations import show_variations
     from unseg_bench.report.exports import check_path
     from unseg_bench.run.variants import parse_sweeps, plan_sweeps, unique_plans
 
@@ -147,7 +147,7 @@ def sweep(
     planned = plan_sweeps(settings, lines, plugins, runs)
     check_device(settings)
     if dry_run:
-        print_json(variations_to_dict(planned)) if as_json else show_variations(planned)
+        show_variations(planned, as_json=as_json)
         return
     plans = unique_plans(row for line in planned for row in line.rows)
     outcomes = attempt_all(plans, plugins, force=force, strict=strict)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from unseg_bench.cli.running import Outcome, workload_of
 from unseg_bench.cli.summary import print_workload
-from unseg_bench.cli.text import path_text, say, stdout, warn
+from unseg_bench.cli.text import path_text, print_json, say, stdout, warn
 from unseg_bench.run.folder import SCORED
 from unseg_bench.run.plan import describe
 from unseg_bench.run.variants import Row, Variation, unique_plans
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from unseg_bench.compare.settings import CompareSettings
 
 
-def show_variations(variations: Sequence[Variation]) -> None:
+def show_variations(variations: Sequence[Variation], *, as_json: bool) -> None:
     """Print the rows with their runs, then the work that they need together."""
+    if as_json:
+        print_json(_to_dict(variations))
+        return
     plans = unique_plans(row for variation in variations for row in variation.rows)
     for variation in variations:
         say(f"{variation.name}: {variation.title}")
@@ -28,7 +31,7 @@ def show_variations(variations: Sequence[Variation]) -> None:
     print_workload(workload_of(plans), len(plans))
 
 
-def variations_to_dict(variations: Sequence[Variation]) -> dict[str, Any]:
+def _to_dict(variations: Sequence[Variation]) -> dict[str, Any]:
     """Return the rows with their runs and the work that they need together, as JSON values."""
     plans = unique_plans(row for variation in variations for row in variation.rows)
     return {
