@@ -4,12 +4,35 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
-from unseg_bench.blocks.sam_options import EverythingOptions, SamOptions
+from unseg_bench.blocks import sam_options
+from unseg_bench.blocks.sam_options import SamModel
 from unseg_bench.plugins.method import MethodOptions
 
 from . import captions
 
 Rule: TypeAlias = Literal["top-k", "class-softmax", "k-sigma"]
+
+
+class SamOptions(sam_options.SamOptions):
+    """SAM, by default the published ViT-H. A slice is encoded when it is asked and once in all, so that `batch` and
+    `keep_embeddings` do nothing here.
+    """
+
+    model: SamModel = "vit_h"
+    weights: str = "sam-vit-h"
+
+
+class EverythingOptions(sam_options.EverythingOptions):
+    """Everything mode. The defaults lie within the authors' search, but were fixed without labels."""
+
+    points_per_side: int = Field(default=16, ge=1)
+    pred_iou_thresh: float = Field(default=0.5, ge=0)
+    stability_score_thresh: float = Field(default=0.8, ge=0)
+    box_nms_thresh: float = Field(default=0.8, ge=0, le=1)
+    crop_n_layers: int = Field(default=1, ge=0)
+    crop_nms_thresh: float = Field(default=0.8, ge=0, le=1)
+    crop_n_points_downscale_factor: int = Field(default=2, ge=1)
+    min_mask_region_area: int = Field(default=50, ge=0)
 
 
 class PictureOptions(MethodOptions):
@@ -112,17 +135,8 @@ class SalipOptions(MethodOptions):
 
     spacing_mm: float | None = Field(default=None, gt=0)
     pictures: PictureOptions = PictureOptions()
-    sam: SamOptions = SamOptions(model="vit_h", weights="sam-vit-h")
-    everything: EverythingOptions = EverythingOptions(
-        points_per_side=16,
-        pred_iou_thresh=0.5,
-        stability_score_thresh=0.8,
-        box_nms_thresh=0.8,
-        crop_nms_thresh=0.8,
-        crop_n_layers=1,
-        crop_n_points_downscale_factor=2,
-        min_mask_region_area=50,
-    )
+    sam: SamOptions = SamOptions()
+    everything: EverythingOptions = EverythingOptions()
     filters: FilterOptions = FilterOptions()
     crops: CropOptions = CropOptions()
     clip: ClipOptions = ClipOptions()

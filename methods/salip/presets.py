@@ -25,12 +25,12 @@ REFERENCE_CODE: dict[str, Any] = {
 
 DEMO: dict[str, Any] = {
     "spacing_mm": 2.0,
-    "pictures": {"every": 4, "long_side_px": 192},
+    "pictures": {"every": 5, "long_side_px": 192},
     # The same tissue has the same grey in every slice: what is bright in one without tumour is then not white.
     "sam": {"model": "miniature", "weights": "miniature-sam", "scaling": "volume"},
     # The miniature SAM is less sure of single points than its model: the lowest values of the authors' search.
     "everything": {
-        "points_per_side": 8,
+        "points_per_side": 6,
         "pred_iou_thresh": 0.2,
         "stability_score_thresh": 0.2,
         "min_mask_region_area": 30,

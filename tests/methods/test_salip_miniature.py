@@ -11,8 +11,7 @@ from unseg_bench.blocks.prompts import bounding_box, box_prompt
 from unseg_bench.plugins.presets import preset_options
 from unseg_bench.plugins.rehearsal import tiny_case
 
-DEMO = preset_options(Salip, "demo")
-OPTIONS = DEMO.model_copy(update={"everything": DEMO.everything.model_copy(update={"points_per_side": 6})})
+OPTIONS = preset_options(Salip, "demo")
 VOLUME = tiny_case("case", 3, shape=(48, 60, 20)).volume
 
 

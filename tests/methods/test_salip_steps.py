@@ -9,13 +9,23 @@ from scipy.special import softmax
 from unseg_bench_methods.salip import captions
 from unseg_bench_methods.salip.crops import cut_crops
 from unseg_bench_methods.salip.filters import keep_plausible
+from unseg_bench_methods.salip.method import Salip
 from unseg_bench_methods.salip.options import ChoiceOptions, CropOptions, FilterOptions, PictureOptions, SalipOptions
 from unseg_bench_methods.salip.pictures import SlicePicture, chosen_slices, draw_slices, picture_size, spread_out
 from unseg_bench_methods.salip.presets import DEMO
 from unseg_bench_methods.salip.scoring import Scores, choose, score
 
 from unseg_bench.blocks.prompts import bounding_box
+from unseg_bench.plugins.presets import preset_options
 from unseg_bench.plugins.rehearsal import make_volume, tiny_case
+
+
+@pytest.mark.parametrize("preset", Salip.presets)
+def test_what_a_preset_does_not_name_keeps_salips_own_defaults(preset):
+    options = preset_options(Salip, preset)
+    assert (options.everything.crop_n_layers, options.everything.crop_n_points_downscale_factor) == (1, 2)
+    assert options.sam.model == ("miniature" if preset in ("demo", "check") else "vit_h")
+    assert SalipOptions.model_validate({"sam": {"scaling": "volume"}}).sam.model == "vit_h"
 
 
 def proposal(shape, rows, columns):
