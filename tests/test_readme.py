@@ -58,8 +58,8 @@ def patients(tmp_path_factory):
     return root
 
 
-def test_there_are_two_set_up_commands_and_one_for_the_table():
-    assert [name for name, _ in SETUP] == ["run", "table", "test"]
+def test_there_are_two_set_up_commands_and_two_that_look_at_the_first_run():
+    assert [name for name, _ in SETUP] == ["run", "table", "pictures", "test"]
     assert all(block.count("\n") == 1 for _, block in SETUP)
     assert README.count("-m venv") == 2
 
@@ -72,7 +72,7 @@ def test_ci_takes_its_commands_from_the_readme():
 
 def test_set_up_commands_use_the_pinned_versions():
     for name, block in SETUP:
-        if name != "table":
+        if name in {"run", "test"}:
             assert "-c constraints.txt" in block
 
 
@@ -97,6 +97,15 @@ def test_commands_on_real_data_work_in_order(patients, tmp_path):
         assert done.returncode == 0, f"{filled}\n{done.stdout}{done.stderr}"
     done = ubench(tmp_path, "ubench compare --by-size")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_commands_that_take_a_paper_apart_tell_what_they_would_do(tmp_path):
+    planned = [command for command in COMMANDS if command.endswith(" --dry-run")]
+    assert [command.split()[1] for command in planned] == ["ablate", "ablate", "sweep", "reproduce"]
+    for command in planned:
+        done = ubench(tmp_path, command)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        assert "nothing was computed" in done.stdout + done.stderr
 
 
 def test_commands_for_a_method_of_ones_own_work_in_order(patients, tmp_path):
