@@ -1,8 +1,8 @@
 """SaLIP's options, one group a step."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from unseg_bench.blocks import sam_options
 from unseg_bench.blocks.sam_options import SamModel
@@ -144,3 +144,10 @@ class SalipOptions(MethodOptions):
     component: Literal["all", "largest"] = "all"
     """Keep the largest piece of the stacked answer alone; an addition."""
     search: SearchOptions = SearchOptions()
+
+    @model_validator(mode="after")
+    def _every_draw_is_allowed(self) -> Self:
+        if self.search.by == "labels":
+            for points in self.search.points_per_side:
+                EverythingOptions.model_validate({**self.everything.model_dump(), "points_per_side": points})
+        return self

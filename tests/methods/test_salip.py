@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from scipy import ndimage
 from unseg_bench_methods.salip import pipeline, search
 from unseg_bench_methods.salip.method import Salip
@@ -22,7 +23,7 @@ TRAIN = [tiny_case(f"train-{number}", number) for number in range(2)]
 VALID = [tiny_case(f"valid-{number}", 10 + number) for number in range(4)]
 TEST = tiny_case("test", 9)
 HEALTHY = tiny_case("healthy", 5, tumour=False)
-SEARCHING = {"search": {"by": "labels", "points_per_side": (1, 2), "slices": 3}}
+SEARCHING = {"search": {"by": "labels", "points_per_side": (2, 4), "slices": 3}}
 
 
 class FakeSam:
@@ -65,9 +66,9 @@ class FakeClip:
 
 
 def propose_pieces(segmenter, picture, settings, *, embedding):
-    """Connected pieces above two greys; nothing at all under the setting of one point."""
+    """Connected pieces above two greys; nothing at all with two points a side."""
     assert embedding is picture
-    if settings.points_per_side == 1:
+    if settings.points_per_side == 2:
         return []
     pieces = []
     for level in (60, 130):
@@ -136,7 +137,7 @@ def test_a_case_without_tumour_is_left_empty_and_the_log_says_where(tmp_path, mo
 
 def test_slices_without_a_proposal_stay_empty_under_every_rule(tmp_path):
     for rule in ("top-k", "class-softmax", "k-sigma"):
-        method, context = fitted(tmp_path, choice={"rule": rule}, everything={"points_per_side": 1})
+        method, context = fitted(tmp_path, choice={"rule": rule}, everything={"points_per_side": 2})
         assert not method.segment(TEST.volume, context).any()
 
 
@@ -206,7 +207,7 @@ def test_the_search_reads_the_tuning_cases_and_no_other(tmp_path):
 
 def test_the_search_takes_what_finds_more_and_the_same_seed_draws_the_same(tmp_path):
     method, first = fitted(tmp_path / "a", **SEARCHING)
-    assert method._settings.points_per_side == 2
+    assert method._settings.points_per_side == 4
     again, second = fitted(tmp_path / "b", **SEARCHING)
     assert again._settings == method._settings
     assert len(first.finished) == len(second.finished) == 1
@@ -214,6 +215,11 @@ def test_the_search_takes_what_finds_more_and_the_same_seed_draws_the_same(tmp_p
     assert draws == search.draw_settings(SearchOptions(), 3) != search.draw_settings(SearchOptions(), 4)
     assert len(draws) == 5
     assert all(draw["points_per_side"] in (16, 32, 64) for draw in draws)
+
+
+def test_a_search_that_could_draw_too_few_points_is_refused():
+    with pytest.raises(ValidationError, match="without a point"):
+        SalipOptions.model_validate({"search": {"by": "labels", "points_per_side": (16, 1)}})
 
 
 def test_another_reference_is_another_search(tmp_path):
