@@ -128,6 +128,7 @@ def test_prompts_of_one_layout_share_decoder_batches(miniature, monkeypatch):
         return ask(features, points, boxes)
 
     monkeypatch.setattr(miniature.decoder, "ask", counting)
+    monkeypatch.setattr(sam_module, "PROMPTS_AT_ONCE", 4)
     miniature.segment_many(miniature.encode(picture()), [box_prompt((1, 2, 9 + k, 12)) for k in range(9)])
     assert sizes == [4, 4, 1]
 

@@ -27,8 +27,11 @@ from unseg_bench.errors import SettingsError, WeightsError
 
 MODELS = ("vit_b", "vit_l", "vit_h", "miniature")
 
-PROMPTS_ON_CPU, PROMPTS_ELSEWHERE = 4, 64
-"""Prompts in a batch of the decoder: as many as stay near the cache, and 3 GB at full size."""
+PROMPTS_AT_ONCE = 64
+"""Prompts in a batch of the decoder at most: 3 GB at full size."""
+
+_CHANNELS_IN_CACHE = 1 << 22
+"""Numbers that the images of a batch's prompts may have on a CPU, to stay near its cache: 4 prompts at full size."""
 
 Choice: TypeAlias = Literal["single", "best"]
 """Which of the decoder's masks: the single-mask output, or of the three others that with the best predicted IoU."""
@@ -124,7 +127,11 @@ class SamSegmenter:
     @property
     def prompts_at_once(self) -> int:
         """How many prompts of one slice to put to the decoder together on this device."""
-        return PROMPTS_ON_CPU if torch.device(self.sam.device).type == "cpu" else PROMPTS_ELSEWHERE
+        if torch.device(self.sam.device).type != "cpu":
+            return PROMPTS_AT_ONCE
+        encoder = self.sam.prompt_encoder
+        height, width = encoder.image_embedding_size
+        return min(PROMPTS_AT_ONCE, max(1, _CHANNELS_IN_CACHE // (height * width * encoder.embed_dim)))
 
     def to_input(self, points: NDArray[Any], original_size: tuple[int, int]) -> Tensor:
         """Points (..., 2) of a slice (H, W) in pixels of the model's input, float32 on the model's device."""

@@ -1,8 +1,8 @@
 """SAM's mask decoder for many prompts of one slice, faster and with the same result: other orders of the same sums.
 
-Three things are saved against segment-anything's own. What does not depend on the prompt (the image's keys, values and
-queries of the first layer) is computed once. With few tokens, a projection of 4096 image positions is moved to the
-tokens: (x W) t' = x (W t')'. And a mask is drawn only if somebody wants it, since its predicted IoU is known before.
+Three things are saved against segment-anything's own. What several prompts share (the image's keys, values and queries
+of the first layer) is computed once. Elsewhere a projection of 4096 image positions is moved to the few tokens:
+(x W) t' = x (t W')'. And a mask is drawn only if somebody wants it, since its predicted IoU is known before.
 """
 
 from dataclasses import dataclass
@@ -112,7 +112,7 @@ def _from_image(attention: Any, tokens: Tensor, keys: Tensor, values: Tensor) ->
     count, length, _ = tokens.shape
     heads, width = attention.num_heads, attention.internal_dim // attention.num_heads
     asked = attention.q_proj(tokens).view(count, length, heads, width).transpose(1, 2) * width**-0.5
-    if len(keys) == 1:
+    if len(keys) < count:
         by_head = (heads, width, -1)
         of_keys = attention.k_proj(keys[0]).T.reshape(by_head)
         of_values = attention.v_proj(values[0]).T.reshape(by_head)
@@ -134,7 +134,7 @@ def _add_from_tokens(attention: Any, image: Tensor, queries: Tensor, keys: Tenso
         for projection, tensor in ((attention.k_proj, keys), (attention.v_proj, values))
     )
     asked = asked * width**-0.5
-    if len(queries) == 1:
+    if len(queries) < count:
         of_image = attention.q_proj(queries[0]).T.reshape(heads, width, -1)
         scores = asked @ of_image
     else:

@@ -1,7 +1,8 @@
 """SAM on a volume, slice by slice: each axial slice is encoded once, whatever is asked of it and how often.
 
 What the encoder makes of a slice is rounded to half precision, kept or not, so that keeping it changes no result.
-Measured mask IoU against unrounded features, box and points: see `tests/blocks/test_sam_slices.py`, which asserts it.
+Measured against the package's masks of unrounded features, a box and five points a slice: mask IoU 1.0000 in all of 20
+slices with the miniature, 0.9996 at least with a ViT-B of random weights (benchmarks/sam_speed.py).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
