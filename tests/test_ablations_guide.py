@@ -69,7 +69,7 @@ def test_its_commands_work_as_they_stand(folder):
     assert len(said) == 7
     methods, dry, study, curve, two, known, paper = said.values()
     assert "study steps: What each step brings" in methods
-    assert "its code is only run sealed, so its stages are told when it runs" in dry
+    assert re.search(r"rings +level +0 +2 +\?", dry)
     rows = ["lower level", "all components", "Ours"]
     lines = study.splitlines()
     places = [next(i for i, line in enumerate(lines) if line.startswith(row)) for row in rows]
@@ -79,7 +79,7 @@ def test_its_commands_work_as_they_stand(folder):
     assert "level.quantile=0.85" in curve
     assert "level.quantile" in (folder / "curve.svg").read_text()
     assert "rings over largest" in two
-    assert re.search(r"rings +level ", known) or "nothing to compute" in known
+    assert re.search(r"rings +level +0 +1 +0\.\d s", known), "an estimate from the study before, one stage for all"
     assert "Table 2: what each step of CLISC adds" in paper
     assert paper.splitlines()[-1] == "phantom figures are no evidence about the real methods"
 
@@ -105,5 +105,5 @@ def test_every_option_is_one_of_the_commands_in_the_guide():
     names = {command.split()[1] for command in COMMANDS} | {"run"}
     known = {option for name in names for param in commands[name].params for option in param.opts}
     wanted = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", GUIDE))
-    assert len(wanted) >= 10
+    assert len(wanted) > 7
     assert wanted <= known

@@ -1,11 +1,13 @@
 """A rehearsal names the stages that a run will ask for, by the digests that it will have, and does nothing."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.run.rehearse import rehearse_all
+from unseg_bench.run.sealed.sealing import kernel_obstacle
 
 METHODS = """
 from unseg_bench import Method, MethodOptions, stage
@@ -155,11 +157,39 @@ def test_weights_are_not_fetched(toy, rehearse):
     assert rehearse("weights").beyond == "it needs pretrained weights that are not here yet"
 
 
-def test_a_method_of_a_file_that_would_be_sealed_is_not_loaded(toy, tmp_path):
-    path = tmp_path / "mine.py"
-    path.write_text(METHODS.replace("class NAME", "class Own").replace('"NAME"', '"mine"').replace("NAME(", "opens("))
-    plans = toy.plans(methods=[str(path)], sealed="auto")
-    if plans[0].loaded is not None:
-        pytest.skip("nothing can be sealed here")
-    (found,) = rehearse_all(plans)
-    assert found.beyond == "its code is only run sealed, so its stages are told when it runs"
+@pytest.mark.skipif(kernel_obstacle() is not None, reason="nothing can be sealed here")
+def test_what_runs_sealed_is_rehearsed_sealed(toy, rehearse):
+    """One process for all plans of a method; its digests are those of the sealed run."""
+    sealed = {"sealed": "required", "seeds": [0, 1]}
+    source = METHODS.replace("class NAME", "class Own").replace('"NAME"', '"seal"').replace("NAME(", "fails(")
+    path = toy.folder / "seal.py"
+    path.write_text(source.replace('raise ValueError("as told")', "return"))
+    plans = toy.plans(methods=[str(path)], **sealed)
+    assert plans[0].loaded is None
+    found = rehearse_all(plans)
+    assert [stages(one) for one in found] == [[("one", False)]] * 2
+    assert [(one.beyond, one.error) for one in found] == [(None, None)] * 2
+    assert not any(name.startswith("ubench_file_seal_") for name in sys.modules), "its code ran in its process only"
+    folder = toy.run(methods=[str(path)], sealed="required")
+    again = rehearse_all(plans)
+    assert again[0].stages == ()
+    assert stages(again[1]) == [("one", False)], "stages with a seed are made for each"
+    (named,) = rehearse_all(toy.plans(methods=[str(path)], sealed="required", limit=1))
+    assert [(stage.name, stage.digest, stage.cached) for stage in named.stages] == [(*logged(folder)[0], True)]
+
+
+@pytest.mark.skipif(kernel_obstacle() is not None, reason="nothing can be sealed here")
+@pytest.mark.parametrize(
+    ("name", "beyond"),
+    [
+        ("opens", "it opens images before a stage"),
+        ("fails", "it reads a result that is not there yet"),
+        ("weights", "it needs the weights sam-vit-b, which are not here yet or are a file of yours"),
+        ("healthy", None),
+        ("masks", "it asks for a predicted mask"),
+    ],
+)
+def test_a_sealed_rehearsal_hands_nothing_over(rehearse, name, beyond):
+    found = rehearse(name, sealed="required")
+    assert (found.beyond, found.error) == (beyond, None)
+    assert [name for name, _ in stages(found)] == ([] if name == "masks" else ["one"])

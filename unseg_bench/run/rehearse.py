@@ -1,8 +1,8 @@
 """A rehearsal of `fit`: which stages a run would compute and which are kept, told from their keys alone."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -18,11 +18,13 @@ from unseg_bench.run.determinism import deterministic
 from unseg_bench.run.digests import digest_of
 from unseg_bench.run.folder import find_runs
 from unseg_bench.run.plan import RunPlan
-from unseg_bench.run.sealed.room import sealed_stages_folder
+from unseg_bench.run.sealed.cell import NotSealed
+from unseg_bench.run.sealed.inspection import load_method
 from unseg_bench.run.sealed.sealing import obstacle, owner_of
+from unseg_bench.run.sealed.understudy import Understudy
+from unseg_bench.run.sealed.wire import Thrown
 from unseg_bench.run.stages import Call, StageCache
 
-UNSEEN_CODE = "its code is only run sealed, so its stages are told when it runs"
 _DONE = frozenset({"predicted", "complete"})
 _NOBODY = Cohort("", [], lambda case_id: _stop("")).digest
 
@@ -57,37 +59,93 @@ class Rehearsal:
 
 
 def rehearse_all(plans: Sequence[RunPlan]) -> list[Rehearsal]:
-    """Rehearse every run; nothing is computed, prepared, fetched or written.
+    """Rehearse every run; nothing is computed, prepared, fetched or kept.
 
-    The images are known by the digests in the records of earlier runs on the same data; without such a run their
-    digests cannot be known, and every stage is to do.
+    A method whose run would be sealed is rehearsed sealed, one process a method. The images are known by the digests in
+    the records of earlier runs on the same data; without such a run their digests cannot be known, and every stage is
+    to do.
     """
     records = [run.record for folder in {plan.folder.path.parents[1] for plan in plans} for run in find_runs(folder)]
-    return [_rehearse(plan, records) for plan in plans]
+    with ExitStack() as stack:
+        understudies: dict[str, Understudy | None] = {}
+        return [_rehearse(plan, _known_digests(plan, records), understudies, stack) for plan in plans]
 
 
-def _rehearse(plan: RunPlan, records: Sequence[Mapping[str, Any]]) -> Rehearsal:
+def _rehearse(
+    plan: RunPlan, known: Mapping[str, str], understudies: dict[str, Understudy | None], stack: ExitStack
+) -> Rehearsal:
     folder = plan.folder
     if not plan.method.learns or (folder.state in _DONE and not folder.failed_cases):
         return Rehearsal(plan)
-    if plan.loaded is None:
-        return Rehearsal(plan, beyond=UNSEEN_CODE)
-    context = _Context(plan, _known_digests(plan, records))
-    training, validation = (context.cohort(part, plan.learned_from(part)) for part in ("train", "valid"))
-    beyond = error = None
+    if obstacle(plan.method.supervision, plan.settings.sealed) is None:
+        name = f"{owner_of(plan)} {plan.method.name}"
+        if name not in understudies:
+            understudies[name] = _engage(plan, stack)
+        if (understudy := understudies[name]) is not None:
+            return _rehearse_sealed(plan, known, understudy)
+    return _rehearse_here(plan, known)
+
+
+def _engage(plan: RunPlan, stack: ExitStack) -> Understudy | None:
+    """Return the sealed process for a method, None where its runs cannot be sealed either."""
+    try:
+        return stack.enter_context(Understudy(plan))
+    except NotSealed:
+        return None
+
+
+def _rehearse_sealed(plan: RunPlan, known: Mapping[str, str], understudy: Understudy) -> Rehearsal:
+    healthy = plan.dataset.healthy()
+    parts = {"train": plan.learned_from("train"), "valid": plan.learned_from("valid"), "healthy": healthy}
+    raised: Exception | None = None
+    try:
+        understudy.fit(plan, {name: _cohort(name, case_ids, known) for name, case_ids in parts.items()})
+    except Exception as error:  # noqa: BLE001 - a method may raise anything when a result is not there yet
+        raised = error
+    stages = tuple(
+        StageCall(str(key["stage"]), digest_of(key), key["options"], cached) for key, cached in understudy.asked
+    )
+    return _judged(plan, stages, understudy.refused, raised)
+
+
+def _rehearse_here(plan: RunPlan, known: Mapping[str, str]) -> Rehearsal:
+    """Rehearse in this process, which is where the run would work too."""
+    method = plan.loaded or load_method(plan.method.where)
+    context = _Context(plan, known)
+    training, validation = (_cohort(part, plan.learned_from(part), known) for part in ("train", "valid"))
+    refused, raised = None, None
     try:
         with deterministic(plan.settings.deterministic):
-            plan.loaded(plan.options).fit(training, validation, context)
+            method(method.Options.model_validate(plan.method.options)).fit(training, validation, context)
     except _Stop as stop:
-        beyond = str(stop)
-    except Exception as raised:  # noqa: BLE001 - a method may raise anything when a result is not there yet
-        if not all(stage.cached for stage in context.stages):
-            beyond = "it reads a result that is not there yet"
-        elif isinstance(raised, WeightsError):
-            beyond = "it needs pretrained weights that are not here yet"
-        else:
-            error = f"{type(raised).__name__}: {raised}"
-    return Rehearsal(plan, tuple(context.stages), beyond, error)
+        refused = str(stop)
+    except Exception as error:  # noqa: BLE001 - a method may raise anything when a result is not there yet
+        raised = error
+    return _judged(plan, tuple(context.stages), refused, raised)
+
+
+def _judged(plan: RunPlan, stages: tuple[StageCall, ...], refused: str | None, raised: Exception | None) -> Rehearsal:
+    """Tell an error that the run would have from one that only the rehearsal has."""
+    if refused is not None or raised is None:
+        return Rehearsal(plan, stages, beyond=refused)
+    if not all(stage.cached for stage in stages):
+        return Rehearsal(plan, stages, beyond="it reads a result that is not there yet")
+    if isinstance(raised, WeightsError):
+        return Rehearsal(plan, stages, beyond="it needs pretrained weights that are not here yet")
+    kind = raised.kind if isinstance(raised, Thrown) else type(raised).__name__
+    return Rehearsal(plan, stages, error=f"{kind}: {raised}")
+
+
+def _cohort(name: str, case_ids: Sequence[str], known: Mapping[str, str]) -> Cohort:
+    """Return a cohort that cannot be opened; where its digest is not known it has one that nothing else has."""
+
+    def load(case_id: str) -> Volume:
+        _stop("it opens images before a stage")
+
+    cohort = Cohort(name, [(case_id, "not prepared") for case_id in case_ids], load)
+    if case_ids:
+        cohort.digest = known.get(name, cohort.digest)
+    return cohort
 
 
 def _known_digests(plan: RunPlan, records: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -123,7 +181,7 @@ class _Labels:
 
 @dataclass
 class _Context:
-    """The Context of a rehearsal: stages are looked up; images and labels cannot be opened, nothing is fetched."""
+    """The Context of a rehearsal in this process: stages are looked up, nothing is opened, nothing is fetched."""
 
     plan: RunPlan
     known: Mapping[str, str]
@@ -140,18 +198,7 @@ class _Context:
     @property
     def healthy(self) -> Cohort:
         """The data set's healthy cases, which cannot be opened."""
-        return self.cohort("healthy", self.plan.dataset.healthy())
-
-    def cohort(self, name: str, case_ids: Sequence[str]) -> Cohort:
-        """Return a cohort that cannot be opened; where its digest is not known it has one that nothing else has."""
-
-        def load(case_id: str) -> Volume:
-            _stop("it opens images before a stage")
-
-        cohort = Cohort(name, [(case_id, "not prepared") for case_id in case_ids], load)
-        if case_ids:
-            cohort.digest = self.known.get(name, cohort.digest)
-        return cohort
+        return _cohort("healthy", self.plan.dataset.healthy(), self.known)
 
     def predicted_mask(self, source: str, case_id: str) -> Mask:
         """End the rehearsal."""
@@ -162,7 +209,7 @@ class _Context:
     ) -> Artifact:
         """Name the result that the stage would have, and note whether it is there."""
         key = Call(step, options, inputs, self.seed).key
-        cache = StageCache(self._stages)
+        cache = StageCache(cache_dir() / "stages")
         found = cache.look_up(step.name, key)
         digest = digest_of(key)
         self.stages.append(StageCall(step.name, digest, key["options"], found is not None))
@@ -179,8 +226,3 @@ class _Context:
 
     def progress(self, done: int, total: int, note: str = "") -> None:
         """Show nothing."""
-
-    @property
-    def _stages(self) -> Path:
-        sealed = obstacle(self.plan.method.supervision, self.plan.settings.sealed) is None
-        return sealed_stages_folder(owner_of(self.plan)) if sealed else cache_dir() / "stages"

@@ -54,7 +54,9 @@ class Line:
             answer, files = self._ask("volume", {"cohort": name, "case": case_id})
             return self._open_volume(answer, files)
 
-        return Cohort(name, [(case_id, digest) for case_id, digest in listing["digests"]], load)
+        cohort = Cohort(name, [(case_id, digest) for case_id, digest in listing["digests"]], load)
+        cohort.digest = str(listing.get("digest", cohort.digest))
+        return cohort
 
     def _ask(self, what: str, values: Mapping[str, Any]) -> tuple[Message, list[int]]:
         if os.getpid() != self._process:

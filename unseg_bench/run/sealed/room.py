@@ -38,11 +38,6 @@ _FIXED = {"JOBLIB_MULTIPROCESSING": "0"}
 """Sealed processes have no shared memory, and joblib would warn of it."""
 
 
-def sealed_stages_folder(owner: str) -> Path:
-    """Return where the finished stages of a plugin's sealed runs are (see `Room`)."""
-    return cache_dir().resolve() / "sealed" / "stages" / owner
-
-
 class Room:
     """One sealed process's folders below the cache: `work` it may change, from `weights` it may read.
 
@@ -56,7 +51,7 @@ class Room:
         _sweep(base / "rooms")
         self.folder = Path(mkdtemp(prefix=f"{os.getpid()}-", dir=base / "rooms"))
         self.work, self.weights = self.folder / "work", self.folder / "weights"
-        self._stages, self._tools = sealed_stages_folder(owner), base / "tools" / owner
+        self._stages, self._tools = base / "stages" / owner, base / "tools" / owner
         for folder in (self.weights, self._partials, *map(Path, self._folders.values())):
             folder.mkdir(parents=True, exist_ok=True)
 

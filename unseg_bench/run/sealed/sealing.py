@@ -87,7 +87,7 @@ def rules_of(plan: "RunPlan", room: Room) -> list[landlock.Rule]:
 
     The data set's own code is left out, so that it cannot make or find references for the method.
     """
-    rules = policy.interpreter_rules([_own_files(plan)], [policy.module_files(type(plan.dataset).__module__)])
+    rules = policy.interpreter_rules([own_files(plan)], [policy.module_files(type(plan.dataset).__module__)])
     if plan.settings.device != "cpu":
         rules += policy.gpu_rules()
     rules += room.rules
@@ -159,7 +159,8 @@ def add_seal(folder: RunFolder, seal: dict[str, Any], *, anew: bool = False) -> 
     folder.update({"seal": seal})
 
 
-def _own_files(plan: "RunPlan") -> Path:
+def own_files(plan: "RunPlan") -> Path:
+    """Return the file, or the folder of the package, that a method's code is in."""
     file = plan.method.where["file"]
     return Path(file).resolve() if file else policy.own_package(plan.method.where["module"])[1]
 
