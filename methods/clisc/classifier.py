@@ -157,10 +157,13 @@ def _batches(
     """Batches as a function of the step: every epoch has an order of its own, and the incomplete last batch is left."""
     an_epoch = _steps_an_epoch(len(plain), options.batch)
 
+    @lru_cache(maxsize=2)
+    def order(epoch: int) -> NDArray[np.intp]:
+        return step_generator(seed, -1 - epoch).permutation(len(plain))
+
     def batch_for(step: int) -> Batch:
         epoch, position = divmod(step, an_epoch)
-        order = step_generator(seed, -1 - epoch).permutation(len(plain))
-        chosen = order[position * options.batch : (position + 1) * options.batch]
+        chosen = order(epoch)[position * options.batch : (position + 1) * options.batch]
         rng = step_generator(seed, step)
         as_they_are = rng.random(len(chosen)) < unmasked_share
         pictures = np.where(as_they_are[:, None, None], plain.pictures[chosen], masked.pictures[chosen])

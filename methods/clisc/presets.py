@@ -14,7 +14,7 @@ REFERENCE_CODE: dict[str, Any] = {
     "amda": {"rule": "range"},
     "prompts": {"points": "authors-code", "dilation_px": 10},
     "sam": {"equalise": True},
-    "unet": {"keep": "best-validation-dice", "validate_every": 200},
+    "unet": {"keep": "best-validation-dice", "validate_every": 200, "validate_way": "resized"},
     "inference": {"way": "resized"},
     "s3f": {"dilation_px": 0, "component": "largest"},
 }
