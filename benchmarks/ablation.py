@@ -2,7 +2,9 @@
 
 Images are made and prepared before the clock starts, the same for both. Beside the ratio it checks that no stage was
 computed twice over all rows, says how much of the time was not spent in stages (processes, imports, segmentation,
-scores), and takes the time of one run whose stages are all kept, which is what every further row costs at least.
+scores), compares the study's stages with those of them that the one run needs too, all timed in the study, which other
+load on the machine cannot bend as easily, and takes the time of one run whose stages are all kept, which is what every
+further row costs at least.
 
     python benchmarks/ablation.py                           the phantom with the demo preset (half an hour on two cores)
     python benchmarks/ablation.py --train 6 --test 3 -- --set unet.steps=20
@@ -64,6 +66,7 @@ def main() -> None:
     sizes = [f"{part}={size}" for part in ("train", "test") if (size := getattr(given, part)) is not None]
     options = [*(word for size in sizes for word in ("--dataset-option", size)), *given.rest, "--device", "cpu"]
     seconds: dict[str, float] = {}
+    needed: set[object] = set()
     with tempfile.TemporaryDirectory() as place:
         for name, words in (("run", []), ("ablate", ["--study", given.study])):
             cache, runs = Path(place, name, "cache"), Path(place, name, "runs")
@@ -72,6 +75,8 @@ def main() -> None:
             lines = stage_lines(runs)
             computed = [line for line in lines if not line["cached"]]
             twice = [key for key, n in Counter((one["stage"], one["digest"]) for one in computed).items() if n > 1]
+            needed = needed or {line["digest"] for line in lines}
+            own = sum(float(str(line["seconds"])) for line in computed if line["digest"] in needed)
             rows = len(list(runs.glob("*/*/run.json")))
             inside = sum(float(str(line["seconds"])) for line in computed)
             print(
@@ -80,6 +85,7 @@ def main() -> None:
                 "outside of stages",
                 flush=True,
             )
+        print(f"stages of the study: {inside / own:.2f} times those among them that the one run needs")
         shutil.rmtree(Path(place, "run", "runs"))
         os.environ["UBENCH_CACHE"] = str(Path(place, "run", "cache"))
         kept = timed(["run", given.method, *options], Path(place, "run", "runs"))

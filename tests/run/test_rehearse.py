@@ -39,6 +39,12 @@ def weights(self, training, context):
 def healthy(self, training, context):
     context.run(one, cohort=context.healthy)
 
+def tables(self, training, context):
+    context.table("seen", [{"a": 1}])
+    context.note("seen", {"a": 1})
+    context.progress(1, 2)
+    context.run(one, cohort=training)
+
 def masks(self, training, context):
     context.predicted_mask("elsewhere", training.case_ids[0])
 
@@ -137,6 +143,11 @@ def test_images_are_not_opened_whatever_the_method_catches(rehearse):
     assert (stages(found), found.beyond) == ([], "it opens images before a stage")
 
 
+def test_notes_and_tables_go_nowhere(toy, rehearse):
+    assert stages(rehearse("tables")) == [("one", False)]
+    assert not (toy.folder / "runs").exists()
+
+
 def test_masks_of_other_runs_are_not_read(rehearse):
     assert rehearse("masks").beyond == "it reads masks of elsewhere"
 
@@ -186,6 +197,7 @@ def test_what_runs_sealed_is_rehearsed_sealed(toy, rehearse):
         ("fails", "it reads a result that is not there yet"),
         ("weights", "it needs the weights sam-vit-b, which are not here yet or are a file of yours"),
         ("healthy", None),
+        ("tables", None),
         ("masks", "it asks for a predicted mask"),
     ],
 )

@@ -71,6 +71,8 @@ class Understudy:
             return _listing(self._cohorts["healthy"]), ()
         if asked == "weights":
             return self._weights(str(question["name"])), ()
+        if asked == "table":
+            return {}, ()
         reasons = {"volume": "it opens images before a stage", "label": "it reads labels"}
         self._refuse(reasons.get(asked, f"it asks for a {asked}"))
         raise RunError("a rehearsal hands nothing over")
