@@ -13,10 +13,8 @@ from . import captions
 Rule: TypeAlias = Literal["top-k", "class-softmax", "k-sigma"]
 
 
-class SamOptions(sam_options.SamOptions):
-    """SAM, by default the published ViT-H. A slice is encoded when it is asked and once in all, so that `batch` and
-    `keep_embeddings` do nothing here.
-    """
+class SamOptions(sam_options.SamModelOptions):
+    """SAM, by default the published ViT-H; a slice is encoded when it is asked, once in all."""
 
     model: SamModel = "vit_h"
     weights: str = "sam-vit-h"
@@ -130,7 +128,7 @@ class SalipOptions(MethodOptions):
     """All options. `spacing_mm`: isotropic working grid, None for the image's own.
 
     The defaults are for FLAIR: slices may be free of tumour, so the rule of choice can abstain, and settings of
-    everything mode were fixed without labels. The preset 'paper' has the published rule.
+    everything mode were fixed without labels. The published rule of choice is `choice.rule=top-k`.
     """
 
     spacing_mm: float | None = Field(default=None, gt=0)

@@ -4,9 +4,9 @@ from typing import Any
 
 from unseg_bench.plugins.studies import Study
 
-PAPER: dict[str, Any] = {"choice": {"rule": "top-k"}}
-"""The published rule: the best crop of every slice is accepted. SAM is the published ViT-H, CLIP the ViT-B/32 of the
-authors' script for brains; the settings of everything mode are fixed, not searched for by labels."""
+PAPER: dict[str, Any] = {}
+"""SAM is the published ViT-H, CLIP the ViT-B/32 of the authors' script for brains; the settings of everything mode are
+fixed, not searched for by labels, and a slice without a tumour's crop stays empty, which no published task needed."""
 
 REFERENCE_CODE: dict[str, Any] = {
     "pictures": {"clip_quantile": 1.0, "long_side_px": None},
@@ -21,7 +21,8 @@ REFERENCE_CODE: dict[str, Any] = {
     "choice": {"rule": "top-k"},
     "search": {"by": "labels"},
 }
-"""The authors' script for brain volumes: slices as they are, no filter of masks, settings searched for by labels."""
+"""The authors' script for brain volumes: slices as they are, no filter of masks, the best crop of every slice, settings
+searched for by labels."""
 
 DEMO: dict[str, Any] = {
     "spacing_mm": 2.0,
