@@ -19,7 +19,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _SCORES_IN_CACHE = 1 << 20
-"""Scores computed at once on a CPU: 4 MiB."""
+"""Scores computed at once by one thread of a CPU: 4 MiB."""
+
+_MORE_FOR_THREADS = 4
+"""Times as many by several threads: each waits for the others after every block, long if neighbours hold a core."""
 
 _ROWS_IN_CACHE = 1024
 """Tokens that pass the MLP at once on a CPU: 12 MiB for ViT-B."""
@@ -100,8 +103,9 @@ def _in_blocks(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_column: Tenso
     at a time, so that their scores stay in the cache.
     """
     heads, tokens, _ = q.shape
-    some = min(heads, max(1, _SCORES_IN_CACHE // tokens**2))
-    rows = min(tokens, max(1, _SCORES_IN_CACHE // tokens))
+    at_once = _SCORES_IN_CACHE * (_MORE_FOR_THREADS if torch.get_num_threads() > 1 else 1)
+    some = min(heads, max(1, at_once // tokens**2))
+    rows = min(tokens, max(1, at_once // tokens))
     memory = torch.empty(some * rows * tokens)
     result = torch.empty_like(q)
     keys = k.transpose(1, 2)
