@@ -86,6 +86,7 @@ class _Masks:
 
     @property
     def parts(self) -> tuple[Tensor, ...]:
+        """What belongs to each mask, to be chosen together."""
         return self.masks, self.boxes, self.iou, self.stability, self.points
 
 
