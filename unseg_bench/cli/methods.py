@@ -1,5 +1,6 @@
 """`ubench methods`: which there are, and what each can be told."""
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -13,6 +14,9 @@ from unseg_bench.cli.text import AsJson, new_table, print_json, say, stdout
 if TYPE_CHECKING:
     from unseg_bench.plugins.manager import Plugins
     from unseg_bench.plugins.method import Method
+
+WIDTH = 80
+"""Of the lines that a preset is told in."""
 
 
 @app.command(
@@ -83,7 +87,8 @@ def _print_preset(method: "type[Method]", preset: str) -> None:
     differing = [(option, value) for option, value in chosen if defaults[option] != value]
     say(f"\npreset {preset}{'' if differing else ': the defaults'}")
     for option, value in differing:
-        say(f"  {option} = {value}")
+        for line in wrap(f"{option} = {value}", WIDTH - 2, subsequent_indent="    ", break_on_hyphens=False):
+            say(f"  {line}")
 
 
 def _facts(plugins: "Plugins", method: "type[Method]") -> dict[str, Any]:
