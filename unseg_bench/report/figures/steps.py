@@ -32,6 +32,8 @@ HEAT_MAP = "viridis"
 """Perceptually uniform, and as steady in grey."""
 _PANEL_MM, _GAP_MM, _SIDE_MM, _BAR_MM, _TICKS_MM, _MARGIN_MM = 80.0, 2.0, 2.0, 3.0, 8.0, 4.0
 _TITLE_LINE_MM, _LEGEND_MM = 3.8, 5.0
+_NAMES_A_PANEL = 2
+"""So many names of the legend fit below one panel, one beside the other."""
 _MASK, _BOX = COLOURS[5], COLOURS[4]
 _POINTS = {True: ("o", COLOURS[7], "foreground point"), False: ("X", "white", "background point")}
 """Whether foreground -> marker, colour, name: told apart by shape too."""
@@ -97,9 +99,11 @@ class _Texts:
         self._title = wrapped(step.title, width_mm, NORMAL + 1)
         self._lines = [wrapped(text, width_mm) for text in (step.footer, step.note) if text]
         self._handles = _legend(step)
+        self._columns = _NAMES_A_PANEL if step.heat is None else 2 * _NAMES_A_PANEL
         self.above_mm = _TITLE_LINE_MM * len(self._title.splitlines()) + 1.5
         self._legend_bottom_mm = 1 + LINE_MM * sum(len(text.splitlines()) for text in self._lines)
-        self.below_mm = self._legend_bottom_mm + (_LEGEND_MM if self._handles else 1.0)
+        legend_mm = _LEGEND_MM * -(-len(self._handles) // self._columns)
+        self.below_mm = self._legend_bottom_mm + (legend_mm or 1.0)
 
     def write(self, sheet: _Sheet) -> None:
         """Put all of it on the sheet."""
@@ -114,7 +118,7 @@ class _Texts:
                 handles=self._handles,
                 loc="lower left",
                 bbox_to_anchor=place,
-                ncols=len(self._handles),
+                ncols=self._columns,
                 frameon=False,
                 borderpad=0.2,
                 borderaxespad=0,
