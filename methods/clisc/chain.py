@@ -117,8 +117,9 @@ class Chain:
         self, cohort: Cohort, targets: Artifact, kept: Artifact | None, held_out: Cohort | str, masks: TrueMasks | None
     ) -> Artifact:
         """A U-Net trained on the targets of all cases, or of those that were kept."""
+        train = self_training.train_first if kept is None else self_training.train_next
         return self._run(
-            self_training.train_round, self._options.unet, extras={"mask_of": None if masks is None else masks.of},
+            train, self._options.unet, extras={"mask_of": None if masks is None else masks.of},
             cohort=cohort, targets=targets, kept=kept or "", held_out=held_out,
             masks="" if masks is None else masks.digest,
         )  # fmt: skip

@@ -23,8 +23,7 @@ WEIGHTS = "unet.safetensors"
 _KEPT = "kept.json"
 
 
-@stage("unet")
-def train_round(
+def _train_round(
     work: Work, options: UNetOptions, *, cohort: Cohort, targets: Artifact, kept: Artifact | str,
     held_out: Cohort | str, masks: str, mask_of: Callable[[str], Mask],
 ) -> None:  # fmt: skip
@@ -41,6 +40,13 @@ def train_round(
     write_json(
         work.folder / "training.json", {"cases": len(cases), "kept_step": log.kept_step, "final_loss": log.final_loss}
     )
+
+
+train_first = stage("unet")(_train_round)
+"""Round 1."""
+
+train_next = stage("unet-after-s3f")(_train_round)
+"""Every later round: from scratch, so its first weights are drawn anew; a stage's seed goes by its name."""
 
 
 @stage("unet-predictions", seeded=False)

@@ -27,7 +27,7 @@ def test_the_five_stages_in_order(warm, names) -> None:
         "sam-embeddings",
         "sam-masks",
         "s3f",
-        "unet",
+        "unet-after-s3f",
     ]
 
 
@@ -67,7 +67,7 @@ def test_nothing_is_read_of_labels_and_the_validation_part_changes_nothing(warm,
 def test_another_beta_runs_only_what_comes_after(warm, names) -> None:
     stage, _, _ = warm
     _, second = stage.fit(s3f={"beta": 60.0})
-    assert names(second) == ["s3f", "unet"]
+    assert names(second) == ["s3f", "unet-after-s3f"]
     kept = self_training.read_filter(stage.result(second, "s3f")).kept
     assert 1 <= len(kept) <= 2
 
@@ -76,7 +76,7 @@ def test_rounds_go_on_from_the_round_before(warm, names) -> None:
     stage, _, _ = warm
     assert names(stage.fit(rounds=1)[1]) == []
     method, third = stage.fit(rounds=3)
-    assert names(third) == ["unet-predictions", "sam-embeddings", "sam-masks", "s3f", "unet"]
+    assert names(third) == ["unet-predictions", "sam-embeddings", "sam-masks", "s3f", "unet-after-s3f"]
     rows: list[dict[str, Any]] = []
     third.table = lambda name, table: rows.extend(table)
     method.fit(tiny_cohort("train", stage.cases), tiny_cohort("valid", []), third)
@@ -100,7 +100,7 @@ def test_a_slice_is_encoded_once_whatever_is_asked_of_it(fresh, names) -> None:
 def test_embeddings_that_are_not_kept_change_no_mask(warm, names) -> None:
     stage, _, run = warm
     _, second = stage.fit(sam={"keep_embeddings": False})
-    assert names(second) == ["sam-masks", "unet", "unet-predictions", "sam-masks", "s3f", "unet"]
+    assert names(second) == ["sam-masks", "unet", "unet-predictions", "sam-masks", "s3f", "unet-after-s3f"]
     kept, anew = stage.result(run, "sam-masks"), stage.result(second, "sam-masks")
     for case in stage.cases:
         assert np.array_equal(kept.array(case.volume.case_id), anew.array(case.volume.case_id))
