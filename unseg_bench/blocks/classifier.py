@@ -26,10 +26,7 @@ def build_classifier(
     'resnet50': `weights` as `resnet.resnet50` takes them, None draws random ones. 'small-resnet' has `width` channels
     first and no pretrained weights. What is drawn comes from torch's global generator: see `training.seeded_torch`.
     """
-    if name == "resnet50":
-        network = resnet50(weights, classes, offline=offline)[0]
-    else:
-        network = SmallResNet(width, classes)
+    network = resnet50(weights, classes, offline=offline)[0] if name == "resnet50" else SmallResNet(width, classes)
     if head == "mlp":
         features = network.fc.in_features
         network.set_submodule(

@@ -23,7 +23,7 @@ def layer_cam(
     the gradient of the given logit there; the channels are summed, and the map is upsampled to the picture. `network`
     should be in evaluation mode, so that the pictures of a batch do not touch each other.
     Source: Jiang et al., "LayerCAM", 2021, eqs. 6-8. With 'channel-mean' a channel has one weight, the mean of its
-    gradient (CLISC, eq. 2; Grad-CAM, Selvaraju et al., 2017). Raises RunError when the layer's output is no feature map.
+    gradient (CLISC, eq. 2; Grad-CAM, Selvaraju et al., 2017). Raises RunError when the layer's output is no map.
     """
     kept: list[Tensor] = []
 
