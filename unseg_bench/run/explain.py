@@ -50,11 +50,11 @@ def explain_case(
             f"{run.path}: the code of '{plan.written}' or its data are no longer those of this run (or its folder was "
             "renamed); `ubench run ...` makes a new run, --recompute takes the method as it is now"
         )
-    with _aside(plan, run, reporter, recompute=recompute) as (quiet, store, context):
+    with _aside(plan, run, reporter, recompute=recompute) as (quiet, store, context, desk):
         volume = store.prepare(case_id, quiet.dataset.image(case_id)).volume()
         method = plan.loaded(quiet.options)
         with deterministic(quiet.settings.deterministic):
-            found = _ask(quiet, method, volume, store, context, reporter)
+            found = _ask(quiet, method, volume, store, context, desk, reporter)
     return None if found is None else _checked(found, volume, quiet.method.name)
 
 
@@ -78,8 +78,8 @@ def _plan(run: RunFolder, plugins: Plugins, data: Path | None) -> RunPlan:
 @contextmanager
 def _aside(
     plan: RunPlan, run: RunFolder, reporter: Reporter, *, recompute: bool
-) -> Generator[tuple[RunPlan, PreparedStore, RunContext]]:
-    """Give the plan, a store and a context whose record, ledger and log are in a folder that goes away."""
+) -> Generator[tuple[RunPlan, PreparedStore, RunContext, KeptStages]]:
+    """Give the plan, a store, a context whose record, ledger and log are in a folder that goes away, and its stages."""
     store = PreparedStore(cache_dir() / "prepared")
     with TemporaryDirectory(prefix="ubench-show-") as folder:
         aside = replace(plan, folder=RunFolder(Path(folder) / run.path.name))
@@ -88,18 +88,19 @@ def _aside(
         def healthy() -> Cohort:
             return build_cohort("healthy", plan.dataset.healthy(), plan.dataset, store, reporter.step)
 
+        desk = KeptStages(_stages_of(plan, run), aside.folder, ledger, reporter, recompute=recompute)
         context = RunContext(
             folder=aside.folder,
             seed=plan.seed,
             device=plan.settings.device,
             offline=plan.settings.offline,
-            desk=KeptStages(_stages_of(plan, run), aside.folder, ledger, reporter, recompute=recompute),
+            desk=desk,
             labels=LabelDoor(plan.dataset, plan.split, plan.method.supervision, store, ledger.add),
             masks=MaskSources(aside, store, ledger),
             healthy=healthy,
             reporter=reporter,
         )
-        yield aside, store, context
+        yield aside, store, context, desk
 
 
 def _stages_of(plan: RunPlan, run: RunFolder) -> StageCache:
@@ -114,15 +115,22 @@ def _stages_of(plan: RunPlan, run: RunFolder) -> StageCache:
 
 
 def _ask(
-    plan: RunPlan, method: Method, volume: Volume, store: PreparedStore, context: RunContext, reporter: Reporter
+    plan: RunPlan,
+    method: Method,
+    volume: Volume,
+    store: PreparedStore,
+    context: RunContext,
+    desk: KeptStages,
+    reporter: Reporter,
 ) -> Explanation | None:
-    """Fit, from finished stages, and explain; raises RunError for whatever is no UbenchError."""
+    """Fit, from finished stages, and explain, where the case's own may be made; RunError for what is no UbenchError."""
     training, validation = (
         build_cohort(part, plan.learned_from(part), plan.dataset, store, reporter.step) for part in ("train", "valid")
     )
     try:
         if plan.method.learns:
             method.fit(training, validation, context)
+        desk.allow_more()
         return method.explain(volume, context)
     except UbenchError:
         raise

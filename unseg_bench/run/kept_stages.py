@@ -16,8 +16,8 @@ from unseg_bench.run.stages import Attempt, StageCache
 class KeptStages(StageDesk):
     """The stages in `kept`, where the run left them, else those of unsealed runs.
 
-    What is in neither is refused; with `recompute` it is made, among those of unsealed runs: what this process makes
-    must never pass for the work of a sealed one.
+    What is in neither is refused; with `recompute`, or after `allow_more`, it is made, among those of unsealed runs:
+    what this process makes must never pass for the work of a sealed one.
     """
 
     def __init__(
@@ -26,6 +26,10 @@ class KeptStages(StageDesk):
         self._unsealed = StageCache(cache_dir() / "stages")
         super().__init__(self._unsealed, folder, ledger, reporter)
         self._kept, self._recompute = kept, recompute
+
+    def allow_more(self) -> None:
+        """From now on make what is missing: what was learned is there, and one case costs little."""
+        self._recompute = True
 
     @contextmanager
     def attempt(self, stage: str, key: Mapping[str, Any], device: Callable[[], str]) -> Generator[Attempt]:
