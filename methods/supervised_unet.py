@@ -1,11 +1,11 @@
 """The upper bound: the same 3D U-Net that CLISC ends with, trained on the reference masks of the training cases."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from unseg_bench.blocks.references import digest_of_masks
 from unseg_bench.blocks.unet_options import (
     CHECK_UNET,
     DEMO_INFERENCE,
@@ -107,20 +107,10 @@ class SupervisedUnet(Method):
 
 def _masks_of(cohort: Cohort, context: Context, purpose: str) -> Artifact:
     """Return the masks of a cohort, as `collect_masks` wrote them."""
-    digest = _digest_of_masks(cohort, context.labels, purpose)
+    digest = digest_of_masks(cohort, context.labels, purpose)
     return context.run(
         collect_masks, cohort=cohort, masks=digest, extras={"labels": context.labels, "purpose": purpose}
     )
-
-
-def _digest_of_masks(cohort: Cohort, labels: Labels, purpose: str) -> str:
-    """Return the SHA-256 over all masks of the cohort: a corrected reference makes the training stale."""
-    digest = hashlib.sha256()
-    for case_id in cohort.case_ids:
-        mask = labels.mask(case_id, purpose)
-        digest.update(f"{case_id} {mask.shape} ".encode())
-        digest.update(np.packbits(mask).tobytes())
-    return digest.hexdigest()
 
 
 @hookimpl

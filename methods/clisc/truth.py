@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench.blocks.references import digest_of_masks
 from unseg_bench.blocks.resample import mask_to_shape
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.supervision import Supervision
@@ -74,12 +75,8 @@ def slices_at(slices: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
 
 def true_masks(cohort: Cohort, working: Cohort, labels: Labels, purpose: str) -> TrueMasks:
     """Give the masks of `cohort` on the grid of `working`; each is read once here, for the digest."""
-    digest = hashlib.sha256()
-    for case_id in cohort.case_ids:
-        mask = labels.mask(case_id, purpose)
-        digest.update(f"{case_id} {mask.shape} ".encode() + np.packbits(mask).tobytes())
 
     def of(case_id: str) -> Mask:
         return mask_to_shape(labels.mask(case_id, purpose), working[case_id].shape)
 
-    return TrueMasks(digest.hexdigest(), of)
+    return TrueMasks(digest_of_masks(cohort, labels, purpose), of)
