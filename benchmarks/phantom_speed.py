@@ -9,7 +9,7 @@ import argparse
 import time
 from statistics import median
 
-from unseg_bench_datasets.phantom.generator import generate_phantom, tumour_volumes_ml
+from unseg_bench.blocks.phantom.generator import generate_phantom, tumour_volumes_ml
 
 
 def measure(spacing_mm: float, count: int) -> tuple[float, float]:

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from segment_anything import SamAutomaticMaskGenerator, SamPredictor, sam_model_registry
-from unseg_bench_datasets.phantom.generator import generate_phantom
 
+from unseg_bench.blocks.phantom.generator import generate_phantom
 from unseg_bench.blocks.prompts import Prompt, prompt_of
 from unseg_bench.blocks.sam import SamEmbedding, SamSegmenter, has_bfloat16
 from unseg_bench.blocks.sam_everything import everything

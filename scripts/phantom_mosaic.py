@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
-from unseg_bench_datasets.phantom.generator import generate_phantom, tumour_volumes_ml
+
+from unseg_bench.blocks.phantom.generator import generate_phantom, tumour_volumes_ml
 
 HEIGHTS = (0.2, 0.32, 0.44, 0.55, 0.66, 0.78, 0.88)
 TILE = (164, 200)

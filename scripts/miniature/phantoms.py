@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from unseg_bench_datasets.phantom.generator import generate_phantom
+
+from unseg_bench.blocks.phantom.generator import generate_phantom
 
 from .fields import to_square
 

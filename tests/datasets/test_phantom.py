@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 from unseg_bench_datasets import phantom
 from unseg_bench_datasets.phantom import PhantomDataset, PhantomOptions, ubench_datasets
-from unseg_bench_datasets.phantom.generator import Phantom
 
+from unseg_bench.blocks.phantom.generator import Phantom
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.errors import DataError
 
@@ -32,7 +32,7 @@ def asked(monkeypatch):
         affine = np.diag([-spacing_mm, -spacing_mm, spacing_mm, 1.0])
         return Phantom(image, reference, affine, (spacing_mm,) * 3, tumour_ml or 0.0, "plain")
 
-    monkeypatch.setattr("unseg_bench_datasets.phantom.generator.generate_phantom", quick)
+    monkeypatch.setattr("unseg_bench.blocks.phantom.generator.generate_phantom", quick)
     return calls
 
 

@@ -230,9 +230,9 @@ def test_phantoms_cannot_be_made_again_with_the_data_sets_own_code(method_file, 
     from unseg_bench.run.plan import plan_runs
     from unseg_bench.run.settings import make_settings
 
-    source = "from unseg_bench_datasets.phantom.generator import generate_phantom\n" + PLAIN
+    source = "from unseg_bench.blocks.phantom.generator import generate_phantom\n" + PLAIN
     settings = make_settings({"methods": [str(method_file(source))], "dataset_options": {"test": 1, "train": 0}})
-    with pytest.raises(PluginError, match=r"unseg_bench_datasets|Permission denied"):
+    with pytest.raises(PluginError, match=r"blocks.phantom|Permission denied"):
         plan_runs(settings, load_plugins(), tmp_path / "runs")
 
 

@@ -30,6 +30,8 @@ class Dataset(ABC):
     """False when figures on this data set say nothing about real methods on real patients."""
     default_preset: ClassVar[str] = "paper"
     """The preset that methods use on this data set when the user names none."""
+    makers: ClassVar[tuple[str, ...]] = ()
+    """Modules with which this data set's references could be made again; a sealed method cannot read them."""
     Options: ClassVar[type[DatasetOptions]] = DatasetOptions
 
     def __init__(self, options: DatasetOptions) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.run.sealed.landlock import DEVICE, LIST, READ, Right, Rule
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
@@ -89,10 +90,13 @@ def own_package(module_name: str) -> tuple[str, Path]:
     raise ModuleNotFoundError(module_name)
 
 
-def module_files(module_name: str) -> Path:
-    """Return the file of one module, or its folder where it is a package."""
-    module = sys.modules[module_name]
-    file = Path(str(module.__file__)).resolve()
+def dataset_files(dataset: type[Dataset]) -> list[Path]:
+    """Return the files (folders, of packages) of a data set's own module and of those that make its references."""
+    return [_module_files(name) for name in (dataset.__module__, *dataset.makers)]
+
+
+def _module_files(module_name: str) -> Path:
+    file = Path(str(importlib.import_module(module_name).__file__)).resolve()
     return file.parent if file.name == "__init__.py" else file
 
 

@@ -59,7 +59,7 @@ def inspect_file(
         return None
     where = where_of_file(path)
     room = Room(where["module"])
-    rules = [*policy.interpreter_rules([path.resolve()], [policy.module_files(dataset.__module__)]), *room.rules]
+    rules = [*policy.interpreter_rules([path.resolve()], policy.dataset_files(dataset)), *room.rules]
     cards: dict[str, MethodCard] = {}
     try:
         with Cell(room, rules, socket_probes(), where, _no_answer, lambda _: None) as cell:
@@ -87,7 +87,7 @@ def rules_of(plan: "RunPlan", room: Room) -> list[landlock.Rule]:
 
     The data set's own code is left out, so that it cannot make or find references for the method.
     """
-    rules = policy.interpreter_rules([own_files(plan)], [policy.module_files(type(plan.dataset).__module__)])
+    rules = policy.interpreter_rules([own_files(plan)], policy.dataset_files(type(plan.dataset)))
     if plan.settings.device != "cpu":
         rules += policy.gpu_rules()
     rules += room.rules

@@ -36,7 +36,7 @@ class Understudy:
         self.asked: list[tuple[Mapping[str, Any], bool]] = []
         self.refused: str | None = None
         try:
-            hidden = [policy.module_files(type(plan.dataset).__module__)]
+            hidden = policy.dataset_files(type(plan.dataset))
             rules = [*policy.interpreter_rules([own_files(plan)], hidden), *self._room.rules]
             protected = [*data_folders(plan.dataset), plan.folder.path.parent, cache_dir()]
             if policy.find_hole(rules, protected) is not None:

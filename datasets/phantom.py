@@ -14,7 +14,10 @@ from unseg_bench.plugins.hookspecs import hookimpl
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .generator import Phantom
+    from unseg_bench.blocks.phantom.generator import Phantom
+
+
+_GENERATOR = "unseg_bench.blocks.phantom"
 
 
 class PhantomOptions(DatasetOptions):
@@ -35,6 +38,7 @@ class PhantomDataset(Dataset):
     title: ClassVar[str] = "Phantom FLAIR volumes made from the MNI152 templates (embedded, for trying things out)"
     evidence: ClassVar[bool] = False
     default_preset: ClassVar[str] = "demo"
+    makers: ClassVar[tuple[str, ...]] = (_GENERATOR,)
     Options: ClassVar[type[DatasetOptions]] = PhantomOptions
 
     def __init__(self, options: PhantomOptions) -> None:
@@ -85,7 +89,7 @@ class PhantomDataset(Dataset):
         return self._folder
 
     def _generate(self, case_id: str) -> Phantom:
-        from .generator import generate_phantom, tumour_volumes_ml
+        from unseg_bench.blocks.phantom.generator import generate_phantom, tumour_volumes_ml
 
         options, split = self._chosen, self._split
         index = self._index(case_id)
@@ -115,9 +119,11 @@ class PhantomDataset(Dataset):
 def _generator_version() -> str:
     """Digest of the generator's source files: phantoms made by other code are other data."""
     import hashlib
+    from importlib import import_module
     from pathlib import Path
 
-    sources = sorted(path for path in Path(__file__).parent.glob("*.py") if path.name != "__init__.py")
+    package = import_module(_GENERATOR)
+    sources = sorted(Path(str(package.__file__)).parent.glob("*.py"))
     return hashlib.sha256(b"\0".join(path.name.encode() + b"\0" + path.read_bytes() for path in sources)).hexdigest()
 
 

@@ -8,14 +8,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 from scipy import ndimage
-from unseg_bench_datasets.phantom.generator import (
+
+from unseg_bench.blocks.phantom.generator import (
     TUMOUR_KINDS,
     Phantom,
     generate_phantom,
     kind_of_case,
     tumour_volumes_ml,
 )
-
 from unseg_bench.errors import SettingsError
 
 COARSE_MM = 4.0
@@ -45,7 +45,7 @@ def test_same_bits_whatever_was_made_before(cohort: list[Phantom]) -> None:
 def test_same_bits_in_another_process_with_more_threads() -> None:
     here = digest(generate_phantom(cohort_seed=4, case_index=1, tumour_ml=20.0, spacing_mm=COARSE_MM))
     code = (
-        "import hashlib; from unseg_bench_datasets.phantom.generator import generate_phantom as g;"
+        "import hashlib; from unseg_bench.blocks.phantom.generator import generate_phantom as g;"
         f"p = g(cohort_seed=4, case_index=1, tumour_ml=20.0, spacing_mm={COARSE_MM});"
         "print(hashlib.sha256(p.image.tobytes() + p.reference.tobytes()).hexdigest())"
     )
@@ -171,7 +171,7 @@ def test_impossible_phantoms_are_refused(options: dict[str, object], named: str)
 
 def test_importing_the_generator_loads_nothing_heavy() -> None:
     code = (
-        "import sys, unseg_bench_datasets.phantom.generator;"
+        "import sys, unseg_bench.blocks.phantom.generator;"
         "print([m for m in ('torch', 'scipy', 'nilearn', 'numba', 'nibabel') if m in sys.modules])"
     )
     command = [sys.executable, "-c", code]
