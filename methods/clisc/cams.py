@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from unseg_bench.blocks.components import keep_components, opening
-from unseg_bench.blocks.layer_cam import layer_cam, otsu_level
+from unseg_bench.blocks.layer_cam import layer_cam
+from unseg_bench.blocks.otsu import otsu
 from unseg_bench.blocks.slices import eight_bit, resize, to_pictures
 from unseg_bench.data.atomic import write_json
 from unseg_bench.data.cohort import Cohort
@@ -114,7 +115,8 @@ def _maps(
 
 def _level_of(volume: Volume, cam: NDArray[np.float32], options: RegionOptions, level: Artifact | str) -> float:
     if options.rule == "otsu":
-        return otsu_level(cam[volume.brain & cam.any(axis=(0, 1))])
+        found = cam[volume.brain & cam.any(axis=(0, 1))]
+        return otsu(found, span=(0.0, 1.0)) if len(found) else 1.0
     if isinstance(level, str):
         return options.level
     return float(json.loads(level.path(_LEVEL).read_text(encoding="utf-8"))["level"])

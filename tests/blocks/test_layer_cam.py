@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from unseg_bench.blocks.layer_cam import CamFormula, layer_cam, otsu_level
+from unseg_bench.blocks.layer_cam import CamFormula, layer_cam
 from unseg_bench.errors import RunError
 
 
@@ -71,19 +71,3 @@ def test_a_map_that_is_flat_is_all_zero() -> None:
     torch.nn.init.zeros_(network[0].weight)
     torch.nn.init.constant_(network[0].bias, 3.0)
     assert not layer_cam(network, torch.rand(2, 1, 8, 8), "0")[0].any()
-
-
-def test_otsu_is_the_best_split_of_all() -> None:
-    rng = np.random.default_rng(0)
-    values = np.clip(np.concatenate([rng.normal(0.2, 0.05, 900), rng.normal(0.7, 0.1, 300)]), 0, 1)
-
-    def within_variance(level: float) -> float:
-        low, high = values[values <= level], values[values > level]
-        return low.var() * len(low) + high.var() * len(high)
-
-    best = min(np.linspace(0.05, 0.95, 500), key=within_variance)
-    assert within_variance(otsu_level(values)) <= within_variance(best) * 1.01
-
-
-def test_otsu_of_nothing_keeps_nothing() -> None:
-    assert otsu_level(np.zeros(0)) == 1.0

@@ -2,9 +2,7 @@
 
 from typing import Literal, TypeAlias
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -53,22 +51,3 @@ def min_max(maps: Tensor) -> Tensor:
     low = maps.amin(dim=(1, 2), keepdim=True)
     span = maps.amax(dim=(1, 2), keepdim=True) - low
     return torch.where(span > 0, (maps - low) / span.clamp(min=torch.finfo(maps.dtype).tiny), torch.zeros_like(maps))
-
-
-def otsu_level(values: NDArray[np.floating]) -> float:
-    """The threshold that separates values in 0 ... 1 into two classes of greatest between-class variance.
-
-    256 bins; the level is the upper edge of the lower class. Source: Otsu, 1979. Without values it is 1.
-    """
-    counts, edges = np.histogram(values, bins=256, range=(0.0, 1.0))
-    total = counts.sum()
-    if total == 0:
-        return 1.0
-    centres = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts)[:-1]
-    sum_below = np.cumsum(counts * centres)[:-1]
-    above = total - below
-    with np.errstate(divide="ignore", invalid="ignore"):
-        difference = sum_below / below - (np.dot(counts, centres) - sum_below) / above
-        between = np.where((below > 0) & (above > 0), below * above * difference**2, -1.0)
-    return float(edges[1 + int(np.argmax(between))])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.volume import Mask
+from unseg_bench.data.volume import Image, Mask, Volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +158,22 @@ class Context(Protocol):
         """Write `tables/<name>.csv` into the run's folder, replacing it: one line a row, the names of the first on top.
 
         `name`: letters, digits, '-' and '_'. Raises ValueError for another name, and where rows differ in their names.
+        """
+        ...
+
+    def keep_map(self, volume: Volume, scores: Image) -> None:
+        """Hand over what a case's mask was cut from, (X, Y, Z) float, higher where tumour is likelier.
+
+        Called inside `segment`, at most once a case. Written as `maps/<case>.nii.gz` if the run was asked to keep maps
+        (`--keep-maps`), else forgotten. Raises ValueError for another shape or values that are not finite.
+        """
+        ...
+
+    def alternative(self, volume: Volume, name: str, mask: Mask) -> None:
+        """Hand over another answer for a case, e.g. at another threshold; scored beside the run's own.
+
+        Called inside `segment`. Written as `alternatives/<name>/<case>.nii.gz`. `name`: letters, digits, '-', '_' and
+        '.', not starting with '.'. Raises ValueError for other names or shapes.
         """
         ...
 
