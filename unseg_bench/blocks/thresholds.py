@@ -108,7 +108,7 @@ def find_thresholds(
         levels["best-dice"] = float(json.loads(best.path(_BEST).read_text(encoding="utf-8"))["threshold"])
     chosen = {"quantile": f"q{options.quantile:g}"}.get(options.rule, options.rule)
     shares = {name: float(np.mean(values > value)) for name, value in levels.items()}
-    rows = [
+    rows: list[dict[str, str | float | bool | None]] = [
         {"name": name, "value": value, "chosen": name == chosen, "labels": name == "best-dice", "normal_share": share}
         for (name, value), share in zip(levels.items(), shares.values(), strict=True)
     ]
