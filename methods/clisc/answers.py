@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unseg_bench.blocks.clip_labels import labelled_slices
 from unseg_bench.blocks.prompts import FOREGROUND, Prompt
 from unseg_bench.blocks.unet3d import Network
 from unseg_bench.blocks.unet_options import UNetOptions
@@ -19,7 +20,6 @@ from .chain import Chain, Localised
 from .options import CliscOptions
 from .pseudo_labels import prompts_of
 from .self_training import WEIGHTS, dice, read_filter
-from .slice_labels import labelled_slices
 from .training import Locator, Trained
 
 

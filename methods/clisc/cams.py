@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from unseg_bench.blocks.clip_labels import labelled_slices
 from unseg_bench.blocks.components import keep_components, opening
 from unseg_bench.blocks.layer_cam import layer_cam
 from unseg_bench.blocks.otsu import otsu
@@ -19,7 +20,6 @@ from unseg_bench.plugins.context import Artifact, Work, stage
 
 from .classifier import load_classifier, network_input
 from .options import CamOptions, RegionOptions
-from .slice_labels import labelled_slices
 from .truth import TrueSlices
 
 LEVELS = tuple(round(0.05 * step, 2) for step in range(1, 17))

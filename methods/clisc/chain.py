@@ -9,7 +9,7 @@ from unseg_bench.blocks.sam_slices import keep_embeddings
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.plugins.context import Artifact, Context
 
-from . import cams, classifier, pseudo_labels, self_training, slice_labels
+from . import cams, classifier, pseudo_labels, self_training
 from .options import CliscOptions, FilterOptions, PredictOptions, PromptOptions, RetrainOptions, SamStageOptions
 from .pretrained import Models
 from .truth import TrueMasks, TrueSlices
@@ -42,15 +42,7 @@ class Chain:
 
     def label(self, cohort: Cohort, *, required: bool = False) -> Artifact:
         """CLIP's labels of all slices; `required`: both kinds must occur."""
-        o = self._options
-        probabilities = self._run(
-            slice_labels.score_slices, o.clip, extras={"scorer": self._models.clip},
-            cohort=cohort, weights=self._models.digests.clip,
-        )  # fmt: skip
-        return self._run(
-            slice_labels.label_slices, o.labels, extras={"required": required},
-            cohort=cohort, probabilities=probabilities,
-        )  # fmt: skip
+        return self._models.clip.label(cohort, self._options.labels, self._run, required=required)
 
     def train_classifier(self, learned: Learned) -> Artifact:
         """The first classifier, on slices as they are."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unseg_bench.blocks.classifier import build_classifier, network_input
+from unseg_bench.blocks.clip_labels import labelled_slices
 from unseg_bench.blocks.training import (
     Batch,
     Validation,
@@ -27,7 +28,6 @@ from unseg_bench.plugins.context import Artifact, Work, stage
 
 from .amda import Amda
 from .options import ClassifierOptions, RetrainOptions
-from .slice_labels import labelled_slices
 from .slice_set import LabelsOf, SliceSet, gather_slices
 from .truth import TrueSlices
 

@@ -4,44 +4,14 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
+from unseg_bench.blocks.clip_labels import ClipOptions, LabelOptions
 from unseg_bench.blocks.prompts import PointRule, PromptKind
 from unseg_bench.blocks.sam_options import SamOptions
 from unseg_bench.blocks.slices import Scaling
 from unseg_bench.blocks.unet_options import UNetInference, UNetOptions
 from unseg_bench.plugins.method import MethodOptions
 
-PAPER_NORMAL = (
-    "an image of brain tissue showing typical signal intensity without any regions of abnormal intensity or "
-    "suspicious mass"
-)
-PAPER_TUMOUR = (
-    "an image of brain tissue showing a tumor with uneven hyperintensity and irregular borders distinct from "
-    "surroundings"
-)
-
 Answer: TypeAlias = Literal["unet", "raw-cam", "amda-cam", "sam"]
-
-
-class ClipOptions(MethodOptions):
-    """Probability of a tumour, a slice. Several captions of a class are averaged; the defaults are the paper's two."""
-
-    model: str = "ViT-B-32"
-    pretrained: str = "openai"
-    normal_captions: tuple[str, ...] = Field(default=(PAPER_NORMAL,), min_length=1)
-    tumour_captions: tuple[str, ...] = Field(default=(PAPER_TUMOUR,), min_length=1)
-    scaling: Scaling = "slice"
-    min_brain_share: float = Field(default=0.0, ge=0, lt=1)
-    """Slices with less than this share of the largest slice's brain area are left out everywhere."""
-
-
-class LabelOptions(MethodOptions):
-    """From probability to label: 'argmax' (paper), or 'confident' (authors' code): unsure slices are left out, the
-    others follow the majority of their neighbours.
-    """
-
-    rule: Literal["argmax", "confident"] = "argmax"
-    confidence: float = Field(default=0.6, ge=0.5, lt=1)
-    """Of the rule 'confident': the larger probability must reach it."""
 
 
 class ClassifierOptions(MethodOptions):

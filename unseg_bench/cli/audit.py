@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 WIDTH = 12
 DATASET = "phantom"
-COHORT = {"train": 3, "valid": 1, "test": 2, "healthy": 1}
+COHORT = {"train": 3, "valid": 1, "test": 2, "healthy": 2}
 """The small cohort that a method is put to the test with."""
 SYSTEM = ("/etc/", "/proc/", "/sys/", "/dev/")
 PRESET = "check"

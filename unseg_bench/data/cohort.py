@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from typing import Self
 
 from unseg_bench.data.volume import Volume
 
@@ -33,3 +34,17 @@ class Cohort:
 
     def __repr__(self) -> str:
         return f"Cohort({self.name!r}, {len(self)} cases)"
+
+    def part(self, case_ids: Sequence[str]) -> Self:
+        """Return these of its cases as a cohort of the same name, in this one's order and loaded as here.
+
+        The digest follows from this cohort's and the ids: all cases have this one's. Raises KeyError for a stranger.
+        """
+        if strangers := sorted(set(case_ids) - set(self.case_ids)):
+            raise KeyError(f"{strangers[0]} is not in the cohort '{self.name}'")
+        chosen = [case_id for case_id in self.case_ids if case_id in set(case_ids)]
+        # Not from the images' digests: whoever knows the cohort's digest alone, as a rehearsal does, knows the part's.
+        part = type(self)(self.name, [(case_id, self.digest) for case_id in chosen], self._load)
+        if len(part) == len(self):
+            part.digest = self.digest
+        return part

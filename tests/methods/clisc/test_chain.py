@@ -64,6 +64,12 @@ def test_nothing_is_read_of_labels_and_the_validation_part_changes_nothing(warm,
         stage.held_out = held_out
 
 
+@pytest.mark.parametrize("rule", ["argmax", "confident"])
+def test_the_rule_is_a_stage_of_its_own(warm, names, rule: str) -> None:
+    _, run = warm[0].fit(answer="raw-cam", labels={"rule": rule})
+    assert "clip-probabilities" not in names(run)
+
+
 def test_another_beta_runs_only_what_comes_after(warm, names) -> None:
     stage, _, _ = warm
     _, second = stage.fit(s3f={"beta": 60.0})

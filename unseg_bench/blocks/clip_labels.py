@@ -1,26 +1,95 @@
-"""Stage 1: CLIP says of every axial slice whether it shows a tumour."""
+"""CLIP says of every axial slice whether it shows a tumour: CLISC's stage 1, and a way to find normal slices.
+
+The options stand here too; torch is loaded when a slice is scored.
+"""
 
 from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from unseg_bench.blocks.clip import ClipScorer
-from unseg_bench.blocks.slices import brain_slices, eight_bit
+from unseg_bench.blocks.slices import Scaling, brain_slices, eight_bit
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Artifact, Work, stage
+from unseg_bench.plugins.context import Artifact, Context, Work, stage
+from unseg_bench.plugins.method import MethodOptions
 
-from .options import ClipOptions, LabelOptions
+if TYPE_CHECKING:
+    from unseg_bench.blocks.clip import ClipScorer
 
+PAPER_NORMAL = (
+    "an image of brain tissue showing typical signal intensity without any regions of abnormal intensity or "
+    "suspicious mass"
+)
+PAPER_TUMOUR = (
+    "an image of brain tissue showing a tumor with uneven hyperintensity and irregular borders distinct from "
+    "surroundings"
+)
 LEFT_OUT, NORMAL, TUMOUR = -1, 0, 1
 NEIGHBOURS, REACH, ENOUGH = 5, 6, 8
 """The authors' vote: so many labelled slices on either side, at most so far away, and more than so many of them."""
 
 
+class ClipOptions(MethodOptions):
+    """Probability of a tumour, a slice. Several captions of a class are averaged; the defaults are the paper's two."""
+
+    model: str = "ViT-B-32"
+    pretrained: str = "openai"
+    normal_captions: tuple[str, ...] = Field(default=(PAPER_NORMAL,), min_length=1)
+    tumour_captions: tuple[str, ...] = Field(default=(PAPER_TUMOUR,), min_length=1)
+    scaling: Scaling = "slice"
+    min_brain_share: float = Field(default=0.0, ge=0, lt=1)
+    """Slices with less than this share of the largest slice's brain area are left out everywhere."""
+
+
+class LabelOptions(MethodOptions):
+    """From probability to label: 'argmax' (paper), or 'confident' (authors' code): unsure slices are left out, the
+    others follow the majority of their neighbours.
+    """
+
+    rule: Literal["argmax", "confident"] = "argmax"
+    confidence: float = Field(default=0.6, ge=0.5, lt=1)
+    """Of the rule 'confident': the larger probability must reach it."""
+
+
+class ClipModel:
+    """CLIP by its options: its weights are found at once, the model is loaded when a slice is first scored.
+
+    Made once a run, before any stage, since their keys have the digest of the weights.
+    """
+
+    def __init__(self, options: ClipOptions, context: Context) -> None:
+        """Find (or download) the weights and write their digest into the run; raises WeightsError."""
+        from unseg_bench.blocks.clip import clip_weights
+
+        file = clip_weights(options.model, options.pretrained, offline=context.offline)
+        context.record_weights(file.name, file.sha256)
+        self.digest = file.sha256
+        self._options, self._context = options, context
+
+    def label(
+        self, cohort: Cohort, labels: LabelOptions, run: Callable[..., Artifact], *, required: bool = False
+    ) -> Artifact:
+        """Label every slice (see `label_slices`); `required`: both kinds must occur. `run`: a context's."""
+        probabilities = run(
+            score_slices, self._options, extras={"scorer": lambda: self._scorer}, cohort=cohort, weights=self.digest
+        )
+        return run(label_slices, labels, extras={"required": required}, cohort=cohort, probabilities=probabilities)
+
+    @cached_property
+    def _scorer(self) -> "ClipScorer":
+        from unseg_bench.blocks.clip import ClipScorer
+
+        o, context = self._options, self._context
+        return ClipScorer(o.model, o.pretrained, device=context.device, offline=context.offline)
+
+
 @stage("clip-probabilities", seeded=False)
 def score_slices(
-    work: Work, options: ClipOptions, *, cohort: Cohort, weights: str, scorer: Callable[[], ClipScorer]
+    work: Work, options: ClipOptions, *, cohort: Cohort, weights: str, scorer: "Callable[[], ClipScorer]"
 ) -> None:
     """Write `<case>.npy`: the probability of a tumour per axial slice, (Z,) float32, NaN where too little brain is.
 

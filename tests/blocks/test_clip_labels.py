@@ -1,6 +1,7 @@
 import numpy as np
-import pytest
-from unseg_bench_methods.clisc.slice_labels import argmax_labels, confident_labels, labelled_slices
+
+from unseg_bench.blocks.clip_labels import argmax_labels, confident_labels, labelled_slices
+from unseg_bench.plugins.context import Artifact
 
 
 def probabilities(*values: float) -> np.ndarray:
@@ -43,13 +44,8 @@ def test_the_vote_is_of_labels_before_the_vote() -> None:
     assert set(np.flatnonzero(found == -1)) == set(range(60)) - set(kept)
 
 
-def test_labelled_slices_are_those_with_a_label(fresh) -> None:
-    slices, tumour = labelled_slices(fresh.given({"a": np.array([-1, 0, 1, -1, 1], np.int8)}), "a")
+def test_labelled_slices_are_those_with_a_label(tmp_path) -> None:
+    np.save(tmp_path / "a.npy", np.array([-1, 0, 1, -1, 1], np.int8))
+    slices, tumour = labelled_slices(Artifact("slice-labels", tmp_path, "digest"), "a")
     assert slices.tolist() == [1, 2, 4]
     assert tumour.tolist() == [False, True, True]
-
-
-@pytest.mark.parametrize("rule", ["argmax", "confident"])
-def test_the_rule_is_a_stage_of_its_own(warm, names, rule: str) -> None:
-    _, run = warm[0].fit(answer="raw-cam", labels={"rule": rule})
-    assert "clip-probabilities" not in names(run)
