@@ -39,6 +39,10 @@ def weights(self, training, context):
 def healthy(self, training, context):
     context.run(one, cohort=context.healthy)
 
+def parts(self, training, context):
+    for case_id in training.case_ids:
+        context.run(one, cohort=training.part([case_id]))
+
 def tables(self, training, context):
     context.table("seen", [{"a": 1}])
     context.note("seen", {"a": 1})
@@ -205,3 +209,21 @@ def test_a_sealed_rehearsal_hands_nothing_over(rehearse, name, beyond):
     found = rehearse(name, sealed="required")
     assert (found.beyond, found.error) == (beyond, None)
     assert [name for name, _ in stages(found)] == ([] if name == "masks" else ["one"])
+
+
+@pytest.mark.parametrize(
+    "sealed",
+    [
+        "off",
+        pytest.param(
+            "required",
+            marks=pytest.mark.skipif(kernel_obstacle() is not None, reason="nothing can be sealed here"),
+        ),
+    ],
+)
+def test_parts_of_a_cohort_are_known_by_the_digests_that_the_run_gave_them(toy, rehearse, tmp_path, sealed):
+    assert [cached for _, cached in stages(rehearse("parts", sealed=sealed))] == [False, False, False]
+    folder = toy.run(methods=[str(tmp_path / "parts.py")], sealed=sealed)
+    found = rehearse("parts", sealed=sealed)
+    assert [(stage.name, stage.digest) for stage in found.stages] == logged(folder)
+    assert all(stage.cached for stage in found.stages)

@@ -92,6 +92,7 @@ class ToyOptions(MethodOptions):
     shift: float = 0.0
     fail_on: str = ""
     read_masks: bool = False
+    hands_over: bool = False
 
 
 @stage("gather", seeded=False)
@@ -130,6 +131,10 @@ class Toy(Method):
         tick(f"segment {volume.case_id}")
         if volume.case_id == self.options.fail_on:
             raise ValueError("no luck with this one")
+        if self.options.hands_over:
+            context.keep_map(volume, volume.image)
+            context.alternative(volume, "brain", volume.brain)
+            tick(f"handed over {volume.case_id}")
         return (volume.image > self.level + self.options.shift) & volume.brain
 
 

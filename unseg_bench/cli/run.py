@@ -24,6 +24,7 @@ from unseg_bench.cli.run_options import (
     Device,
     DryRun,
     Force,
+    KeepMaps,
     Limit,
     Methods,
     Offline,
@@ -71,6 +72,7 @@ def run(
     offline: Offline = None,
     sealed: Sealed = None,
     deterministic: Deterministic = None,
+    keep_maps: KeepMaps = None,
     runs: RunsFolder = Path("runs"),
     force: Force = False,
     strict: Strict = False,
@@ -107,6 +109,7 @@ def run(
         offline=offline,
         sealed=sealed,
         deterministic=deterministic,
+        keep_maps=keep_maps,
     )
     plans, plugins = plan_all(settings, runs)
     if dry_run:

@@ -71,6 +71,14 @@ Sealed = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
+KeepMaps = Annotated[
+    bool | None,
+    typer.Option(
+        "--keep-maps",
+        help="Keep the maps that masks are cut from, where the method hands them over.",
+        rich_help_panel=MACHINE,
+    ),
+]
 Force = Annotated[
     bool, typer.Option("--force", help="Do everything again, also what is done.", rich_help_panel=MACHINE)
 ]

@@ -155,7 +155,7 @@ def _predict_and_score(
 ) -> "list[CaseScore] | None":
     from unseg_bench.score.run import score_run
 
-    if plan.folder.state == "complete" and made is None:
+    if plan.folder.state == "complete" and plan.is_done and made is None:
         reporter.run_begins(plan.title)
         reporter.message("complete already; --force does it again")
         return score_run(plan.folder, plugins, reporter)

@@ -90,12 +90,17 @@ def write_mask(path: Path, mask: Mask, like: NiftiGrid) -> None:
     """
     if mask.dtype != np.bool_ or mask.shape != like.shape:
         raise ValueError(f"a bool mask of shape {like.shape} is needed, not {mask.dtype} {mask.shape}")
-    header = like.header.copy()
-    header.set_data_dtype(np.uint8)
-    for name in ("cal_min", "cal_max", "vox_offset"):
-        header[name] = 0
-    header.set_intent("none")
-    _write(path, np.asfortranarray(mask).view(np.uint8), like.affine, header, level=6)
+    _write_like(path, np.asfortranarray(mask).view(np.uint8), like, level=6)
+
+
+def write_map(path: Path, values: Image, like: NiftiGrid) -> None:
+    """Write a map (X, Y, Z in file order) as float32 with the affine, codes and units of `like`, whole or not at all.
+
+    Raises ValueError when it is not float32 or has another shape.
+    """
+    if values.dtype != np.float32 or values.shape != like.shape:
+        raise ValueError(f"a float32 map of shape {like.shape} is needed, not {values.dtype} {values.shape}")
+    _write_like(path, np.asfortranarray(values), like, level=1)
 
 
 def write_image(path: Path, data: NDArray[Any], affine: NDArray[np.float64]) -> None:
@@ -288,6 +293,15 @@ def _grid(path: Path, header: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:  
     x, y, z = shape
     sx, sy, sz = (float(value) for value in spacing)
     return path, (x, y, z), affine, (sx, sy, sz), header
+
+
+def _write_like(path: Path, data: NDArray[Any], like: NiftiGrid, level: int) -> None:
+    header = like.header.copy()
+    header.set_data_dtype(data.dtype)
+    for name in ("cal_min", "cal_max", "vox_offset"):
+        header[name] = 0
+    header.set_intent("none")
+    _write(path, data, like.affine, header, level)
 
 
 def _write(path: Path, data: NDArray[Any], affine: NDArray[np.float64], header: Any, level: int) -> None:  # noqa: ANN401

@@ -54,10 +54,10 @@ class Placement:
         """View an array in file order on the prepared grid."""
         return self.reorient(array)[tuple(slice(a, b) for a, b in zip(self.start, self.stop, strict=True))]
 
-    def restore(self, array: NDArray[Scalar]) -> NDArray[Scalar]:
-        """Put an array on the prepared grid back into file order, zero outside the brain's box."""
+    def restore(self, array: NDArray[Scalar], outside: float = 0) -> NDArray[Scalar]:
+        """Put an array on the prepared grid back into file order, with the value `outside` outside the brain's box."""
         self._check(array.shape, self.shape)
-        whole = np.zeros(self.file_shape, dtype=array.dtype)
+        whole = np.full(self.file_shape, outside, dtype=array.dtype)
         self.take(whole)[...] = array
         return whole
 

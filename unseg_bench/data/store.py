@@ -16,7 +16,7 @@ import numpy as np
 
 from unseg_bench.data.atomic import make_folder, room_on_disk, sync_folder
 from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.nifti import NiftiGrid, grid_from_header, header_bytes, read_image, write_mask
+from unseg_bench.data.nifti import NiftiGrid, grid_from_header, header_bytes, read_image, write_map, write_mask
 from unseg_bench.data.prepare import PREPARATION_VERSION, Placement, prepare
 from unseg_bench.data.volume import Volume
 from unseg_bench.errors import DataError
@@ -65,6 +65,13 @@ class PreparedCase:
         Raises ValueError when the mask is not bool or not of the prepared volume's shape.
         """
         write_mask(path, self.placement.restore(mask), self.grid)
+
+    def write_map(self, path: Path, scores: Image) -> None:
+        """Write a map on the prepared grid as float32 NIfTI on the image file's own grid, whole or not at all.
+
+        Outside the brain's box it has its lowest value. Raises ValueError when it is not of the prepared shape.
+        """
+        write_map(path, self.placement.restore(scores, outside=float(scores.min())), self.grid)
 
     def _open(self, name: str) -> NDArray[Any]:
         try:

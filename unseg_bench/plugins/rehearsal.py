@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.labels import MASK_PARTS, SLICE_LABEL_PARTS
 from unseg_bench.data.splits import PARTS
 from unseg_bench.data.supervision import Supervision
-from unseg_bench.data.volume import Mask, Volume
+from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.errors import DataError, LabelAccessError, RunError
 from unseg_bench.plugins.context import Artifact, Input, Stage
+from unseg_bench.plugins.handover import checked_alternative, checked_map, outside_segment
 from unseg_bench.plugins.method import Method, MethodOptions
 from unseg_bench.plugins.tables import Rows, table_text
 
@@ -149,7 +151,7 @@ class RehearsalContext:
         self.finished: list[str] = []
         self.ticks = 0
         self._predictions = predictions or {}
-        self._inside_stage = False
+        self._inside_stage = self._inside_fit = False
         self._store, self._interrupt_at = store, interrupt_at
 
     def predicted_mask(self, source: str, case_id: str) -> Mask:
@@ -194,11 +196,34 @@ class RehearsalContext:
         """Check that the table could be written; raises ValueError otherwise."""
         table_text(name, rows)
 
+    def keep_map(self, volume: Volume, scores: Image) -> None:
+        """Check that the map could be kept; raises ValueError otherwise, RunError inside `fit`."""
+        self._refuse_inside_fit("keep_map")
+        checked_map(volume.shape, scores)
+
+    def alternative(self, volume: Volume, name: str, mask: Mask) -> None:
+        """Check that the mask could be written; raises ValueError otherwise, RunError inside `fit`."""
+        self._refuse_inside_fit(f"alternative {name!r}")
+        checked_alternative(volume.shape, name, mask)
+
+    @contextmanager
+    def fitting(self) -> Generator[None]:
+        """Mark the time of `fit`, where nothing may be handed over."""
+        self._inside_fit = True
+        try:
+            yield
+        finally:
+            self._inside_fit = False
+
     def progress(self, done: int, total: int, note: str = "") -> None:
         """Count, and raise Interruption when the time has come."""
         self.ticks += 1
         if self.ticks == self._interrupt_at:
             raise Interruption
+
+    def _refuse_inside_fit(self, what: str) -> None:
+        if self._inside_fit:
+            raise outside_segment(what)
 
     def _work(self, final: Path, digest: str) -> RehearsalWork:
         """Make an empty result folder; the scratch folder of an interrupted attempt is kept."""
@@ -223,7 +248,7 @@ class Rehearsal:
 class Theatre:
     """A method, its options, tiny cohorts and a folder for stages: rehearses fit and segment as often as is asked.
 
-    Three training cases, one for validation, one healthy; of the two test cases one has an odd, anisotropic grid.
+    Three training cases, one for validation, three healthy; of the two test cases one has an odd, anisotropic grid.
     """
 
     def __init__(self, method: type[Method], options: MethodOptions, folder: Path, seed: int = 7) -> None:
@@ -233,7 +258,7 @@ class Theatre:
         self._parts: dict[str, list[TinyCase]] = {
             "train": [tiny_case(f"train-{number}", number) for number in (1, 2, 3)],
             "valid": [tiny_case("valid-4", 4)],
-            "healthy": [tiny_case("healthy-5", 5, tumour=False)],
+            "healthy": [tiny_case(f"healthy-{number}", number, tumour=False) for number in (5, 8, 9)],
             "test": [tiny_case("test-6", 6), odd],
             "no brain": [TinyCase(empty_volume(), empty_volume().empty_mask())],
         }
@@ -263,7 +288,8 @@ class Theatre:
         )
         rehearsal = Rehearsal(context, fitted)
         try:
-            fitted.fit(self._cohort("train"), self._cohort("valid"), context)
+            with context.fitting():
+                fitted.fit(self._cohort("train"), self._cohort("valid"), context)
             for volume in self.test_volumes:
                 rehearsal.predictions[volume.case_id] = fitted.segment(volume, context)
         except Interruption:

@@ -100,8 +100,12 @@ def _predictions(data: Path, folder: Path, run_once: RunOnce) -> RunFolder:
 
 
 def _masks(run: RunFolder) -> dict[str, bytes]:
-    files = (run.path / "predictions").glob("*.nii.gz")
-    return {file.name.removesuffix(".nii.gz"): file.read_bytes() for file in files}
+    """Return the bytes of each case's prediction and of its alternatives, which are answers too."""
+    cases = [file.name.removesuffix(".nii.gz") for file in (run.path / "predictions").glob("*.nii.gz")]
+    files = {
+        case: [run.prediction(case), *(run.alternative(name, case) for name in run.alternatives)] for case in cases
+    }
+    return {case: b"".join(file.read_bytes() for file in own if file.is_file()) for case, own in files.items()}
 
 
 def _differing(first: dict[str, bytes], second: dict[str, bytes]) -> Sequence[str]:

@@ -7,12 +7,13 @@ from pydantic import BaseModel
 
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.labels import LabelDoor
-from unseg_bench.data.volume import Mask
+from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.plugins.context import Artifact, Input, Stage
 from unseg_bench.plugins.tables import Rows
 from unseg_bench.run.desk import StageDesk, record_weights
 from unseg_bench.run.device import pick_device
 from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.handover import Forgotten, Handover
 from unseg_bench.run.mask_sources import MaskSources
 from unseg_bench.run.progress import Reporter
 from unseg_bench.run.stages import Call, StageWork, call_function, stage_seed
@@ -32,6 +33,7 @@ class RunContext:
         desk: StageDesk,
         labels: LabelDoor,
         masks: MaskSources,
+        handover: Handover | Forgotten,
         healthy: Callable[[], Cohort],
         reporter: Reporter,
     ) -> None:
@@ -41,6 +43,7 @@ class RunContext:
         self.labels = labels
         self._folder, self._desk, self._reporter = folder, desk, reporter
         self._device_asked, self._healthy, self._masks = device, healthy, masks
+        self._handover = handover
 
     @property
     def device(self) -> str:
@@ -79,6 +82,14 @@ class RunContext:
     def table(self, name: str, rows: Rows) -> None:
         """Write `tables/<name>.csv` into the run's folder; raises ValueError for other names or uneven rows."""
         write_table(self._folder, name, rows)
+
+    def keep_map(self, volume: Volume, scores: Image) -> None:
+        """Write `maps/<case>.nii.gz` if the run keeps maps; see the protocol. Raises RunError outside of `segment`."""
+        self._handover.keep_map(volume.case_id, scores)
+
+    def alternative(self, volume: Volume, name: str, mask: Mask) -> None:
+        """Write `alternatives/<name>/<case>.nii.gz`; see the protocol. Raises RunError outside of `segment`."""
+        self._handover.alternative(volume.case_id, name, mask)
 
     def progress(self, done: int, total: int, note: str = "") -> None:
         """Report that `done` of `total` steps are finished."""

@@ -21,6 +21,7 @@ from unseg_bench.plugins.method import Method
 from unseg_bench.run.context import RunContext
 from unseg_bench.run.determinism import deterministic, explain_failure
 from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.handover import Forgotten
 from unseg_bench.run.kept_stages import KeptStages
 from unseg_bench.run.ledger import Ledger
 from unseg_bench.run.mask_sources import MaskSources
@@ -97,6 +98,7 @@ def _aside(
             desk=desk,
             labels=LabelDoor(plan.dataset, plan.split, plan.method.supervision, store, ledger.add),
             masks=MaskSources(aside, store, ledger),
+            handover=Forgotten(),
             healthy=healthy,
             reporter=reporter,
         )

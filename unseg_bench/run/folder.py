@@ -1,4 +1,7 @@
-"""The run folder: run.json, predictions/, scores.csv, log.jsonl. It is the single truth about a run."""
+"""The run folder: run.json, predictions/, scores.csv, log.jsonl. It is the single truth about a run.
+
+Beside them: tables/, alternatives/, and maps/ where the run was to keep them.
+"""
 
 import json
 import os
@@ -12,6 +15,7 @@ from typing import Any, BinaryIO, cast
 from unseg_bench.data.atomic import make_folder, room_on_disk, write_json
 from unseg_bench.data.paths import check_case_id
 from unseg_bench.errors import DataError, UbenchError
+from unseg_bench.plugins.handover import check_alternative_name
 
 FORMAT = 1
 SCORED = frozenset({"complete", "partial"})
@@ -64,6 +68,31 @@ class RunFolder:
     def prediction(self, case_id: str) -> Path:
         """Path of one case's predicted mask."""
         return self.path / "predictions" / f"{check_case_id(case_id)}.nii.gz"
+
+    def map_file(self, case_id: str) -> Path:
+        """Path of the map that a case's mask was cut from."""
+        return self.path / "maps" / f"{check_case_id(case_id)}.nii.gz"
+
+    def alternative(self, name: str, case_id: str) -> Path:
+        """Path of another answer for a case; raises ValueError for a name that cannot be a folder's."""
+        return self.path / "alternatives" / check_alternative_name(name) / f"{check_case_id(case_id)}.nii.gz"
+
+    @property
+    def alternatives(self) -> list[str]:
+        """Names of the alternatives that there are, of all cases or some."""
+        return sorted(folder.name for folder in (self.path / "alternatives").glob("[!.]*") if folder.is_dir())
+
+    @property
+    def without_map(self) -> frozenset[str]:
+        """The cases for which the method handed over no map although maps were to be kept."""
+        return frozenset(self.record.get("without_map", []))
+
+    def forget_case(self, case_id: str) -> None:
+        """Remove a case's prediction, and then what was handed over beside it."""
+        self.prediction(case_id).unlink(missing_ok=True)
+        self.map_file(case_id).unlink(missing_ok=True)
+        for name in self.alternatives:
+            self.alternative(name, case_id).unlink(missing_ok=True)
 
     def update(self, values: Mapping[str, Any]) -> None:
         """Change entries of run.json; the file is replaced whole."""

@@ -165,7 +165,7 @@ def forget_outdated(plan: "RunPlan") -> bool:
     )
     if outdated:
         for case_id in plan.case_ids:
-            plan.folder.prediction(case_id).unlink(missing_ok=True)
+            plan.folder.forget_case(case_id)
         plan.folder.update({"state": "started", "mask_sources": {}})
     return outdated
 

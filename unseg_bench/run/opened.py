@@ -39,7 +39,9 @@ class Opened:
         own = [*map(Path, {sys.prefix, sys.base_prefix}), *(cache_dir() / part for part in ("stages", "prepared"))]
         ignored = tuple(str(path.resolve()) + os.sep for path in (*own, *map(Path, _SYSTEM)))
         listed = sorted({path for path in map(os.path.realpath, list(self.paths)) if not path.startswith(ignored)})
-        given = (*plan.used_case_ids, *plan.dataset.healthy())
+        # Healthy cases only where the method asked for them: a data set may make a file when it is asked where it is.
+        asked = "healthy" in plan.folder.record.get("images", {})
+        given = (*plan.used_case_ids, *(plan.dataset.healthy() if asked else ()))
         images = {str(path.resolve()) for path in image_files(plan.dataset, given)}
         masks = {str(path.resolve()) for path in reference_files(plan.dataset, plan.used_case_ids)}
         folders = tuple(str(folder) + os.sep for folder in data_folders(plan.dataset))

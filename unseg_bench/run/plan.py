@@ -39,6 +39,20 @@ class RunPlan:
         """The cases to segment."""
         return self.split.part(self.settings.part)[: self.settings.limit]
 
+    def is_segmented(self, case_id: str) -> bool:
+        """Whether a case's prediction is there, and its map too where maps are to be kept and it had one."""
+        return self.folder.prediction(case_id).is_file() and self._has_its_map(case_id)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether an earlier call segmented every case, and kept its map where maps are to be kept."""
+        done = self.folder.state in {"predicted", "complete"} and not self.folder.failed_cases
+        return done and all(self._has_its_map(case_id) for case_id in self.case_ids)
+
+    def _has_its_map(self, case_id: str) -> bool:
+        kept = not self.settings.keep_maps or self.folder.map_file(case_id).is_file()
+        return kept or case_id in self.folder.without_map
+
     @property
     def used_case_ids(self) -> tuple[str, ...]:
         """The cases to segment and, where the method learns, those to learn from."""
@@ -100,7 +114,7 @@ def plan_variants(variants: Mapping[str, RunSettings], plugins: Plugins, runs_fo
 
 def describe(plan: RunPlan) -> dict[str, Any]:
     """Say what a run would do, without doing it (for `--dry-run`)."""
-    done = sum(plan.folder.prediction(case_id).is_file() for case_id in plan.case_ids)
+    done = sum(plan.is_segmented(case_id) for case_id in plan.case_ids)
     return {
         "run": str(plan.folder.path),
         "state": plan.folder.state,

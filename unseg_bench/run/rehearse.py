@@ -11,9 +11,10 @@ from pydantic import BaseModel
 
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.paths import cache_dir
-from unseg_bench.data.volume import Mask, Volume
+from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.errors import WeightsError
 from unseg_bench.plugins.context import Artifact, Input, Stage
+from unseg_bench.plugins.handover import outside_segment
 from unseg_bench.run.determinism import deterministic
 from unseg_bench.run.digests import digest_of
 from unseg_bench.run.folder import find_runs
@@ -25,7 +26,6 @@ from unseg_bench.run.sealed.understudy import Understudy
 from unseg_bench.run.sealed.wire import Thrown
 from unseg_bench.run.stages import Call, StageCache
 
-_DONE = frozenset({"predicted", "complete"})
 _NOBODY = Cohort("", [], lambda case_id: _stop("")).digest
 
 
@@ -55,7 +55,7 @@ class Rehearsal:
     @property
     def to_segment(self) -> int:
         """How many cases have no prediction yet."""
-        return sum(not self.plan.folder.prediction(case_id).is_file() for case_id in self.plan.case_ids)
+        return sum(not self.plan.is_segmented(case_id) for case_id in self.plan.case_ids)
 
 
 def rehearse_all(plans: Sequence[RunPlan]) -> list[Rehearsal]:
@@ -74,8 +74,7 @@ def rehearse_all(plans: Sequence[RunPlan]) -> list[Rehearsal]:
 def _rehearse(
     plan: RunPlan, known: Mapping[str, str], understudies: dict[str, Understudy | None], stack: ExitStack
 ) -> Rehearsal:
-    folder = plan.folder
-    if not plan.method.learns or (folder.state in _DONE and not folder.failed_cases):
+    if not plan.method.learns or plan.is_done:
         return Rehearsal(plan)
     if obstacle(plan.method.supervision, plan.settings.sealed) is None:
         name = f"{owner_of(plan)} {plan.method.name}"
@@ -223,6 +222,14 @@ class _Context:
 
     def table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write nothing."""
+
+    def keep_map(self, volume: Volume, scores: Image) -> None:
+        """Raise RunError: a rehearsal never segments."""
+        raise outside_segment("keep_map")
+
+    def alternative(self, volume: Volume, name: str, mask: Mask) -> None:
+        """Raise RunError: a rehearsal never segments."""
+        raise outside_segment(f"alternative {name!r}")
 
     def progress(self, done: int, total: int, note: str = "") -> None:
         """Show nothing."""

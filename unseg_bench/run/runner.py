@@ -19,6 +19,7 @@ from unseg_bench.run.desk import StageDesk
 from unseg_bench.run.determinism import deterministic
 from unseg_bench.run.failures import Failures
 from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.handover import Handover
 from unseg_bench.run.ledger import Ledger
 from unseg_bench.run.locks import hold
 from unseg_bench.run.mask_sources import MaskSources, forget_outdated
@@ -46,7 +47,7 @@ def execute(
     with hold(plan.folder.path / "run.lock", reporter.message):
         if forget_outdated(plan):
             reporter.message(f"{plan.title}: masks that it was given have changed, so all cases are segmented again")
-        if plan.folder.state in {"predicted", "complete"} and not plan.folder.failed_cases and not force:
+        if plan.is_done and not force:
             _insist(plan)
             return plan.folder
         reporter.run_begins(plan.title)
@@ -59,6 +60,8 @@ def execute(
             plan.folder.update({"state": "failed", "error": str(error)})
             raise
         plan.folder.update({"state": "predicted", "ended": utc_now()})
+        if plan.settings.keep_maps and not (plan.folder.path / "maps").is_dir():
+            reporter.message(f"{plan.title}: the method hands over no maps, so none are kept")
     return plan.folder
 
 
@@ -77,20 +80,27 @@ def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, strict: bool, refresh
     _forget_another_models_predictions(plan, digests)
     plan.folder.update({"images": digests})
     inner = Hushable(reporter)
-    with _performer(plan, images, store, inner, refresh=refresh) as performer:
+    handover = Handover(plan.folder, keep_maps=plan.settings.keep_maps)
+    with _performer(plan, images, store, handover, inner, refresh=refresh) as performer:
         add_seal(plan.folder, performer.evidence(), anew=force)
         try:
             if plan.method.learns:
                 performer.fit()
             with inner.hushed():
-                _segment_all(plan, performer, images.test, store, reporter, failures, again=force)
+                _segment_all(plan, performer, images.test, store, handover, reporter, failures, again=force)
         finally:
             add_seal(plan.folder, performer.evidence())
 
 
 @contextmanager
 def _performer(
-    plan: RunPlan, images: Images, store: PreparedStore, reporter: Reporter, *, refresh: set[Path] | None
+    plan: RunPlan,
+    images: Images,
+    store: PreparedStore,
+    handover: Handover,
+    reporter: Reporter,
+    *,
+    refresh: set[Path] | None,
 ) -> Generator[Performer]:
     """Give a sealed process where the method declares no supervision and the kernel can; else this process."""
     ledger = Ledger(plan.folder)
@@ -105,7 +115,7 @@ def _performer(
     reason = obstacle(plan.method.supervision, plan.settings.sealed)
     if reason is None:
         try:
-            sealed = Sealed(plan, images, store, ledger, labels, masks, healthy, reporter, refresh=refresh)
+            sealed = Sealed(plan, images, store, ledger, labels, masks, handover, healthy, reporter, refresh=refresh)
         except NotSealed as error:
             reason = str(error)
         else:
@@ -123,6 +133,7 @@ def _performer(
         desk=StageDesk(StageCache(cache_dir() / "stages"), plan.folder, ledger, reporter, refresh=refresh),
         labels=labels,
         masks=masks,
+        handover=handover,
         healthy=healthy,
         reporter=reporter,
     )
@@ -142,6 +153,7 @@ def _segment_all(
     performer: Performer,
     test: Cohort,
     store: PreparedStore,
+    handover: Handover,
     reporter: Reporter,
     failures: Failures,
     *,
@@ -150,16 +162,16 @@ def _segment_all(
     reporter.stage_begins("segment")
     started = time.monotonic()
     for index, case_id in enumerate(test.case_ids):
-        if again or not plan.folder.prediction(case_id).is_file():
+        if again or not plan.is_segmented(case_id):
+            prepared = store.prepare(case_id, plan.dataset.image(case_id))
             try:
-                mask = performer.segment(case_id)
+                with handover.case(prepared):
+                    mask = performer.segment(case_id)
             except ProcessLost:
                 raise
             except Exception as error:  # noqa: BLE001 - a method may raise anything; the other cases go on
-                plan.folder.prediction(case_id).unlink(missing_ok=True)
                 failures.add(case_id, error)
             else:
-                prepared = store.prepare(case_id, plan.dataset.image(case_id))
                 prepared.write_prediction(plan.folder.prediction(case_id), mask)
                 plan.folder.log("case", {"case": case_id, "voxels": int(np.count_nonzero(mask))})
         reporter.step(index + 1, len(test), case_id)
@@ -172,7 +184,7 @@ def _forget_another_models_predictions(plan: RunPlan, digests: Mapping[str, str]
     before: dict[str, str] = plan.folder.record.get("images", {})
     if any(before.get(part, digests[part]) != digests[part] for part in ("train", "valid")):
         for case_id in plan.case_ids:
-            plan.folder.prediction(case_id).unlink(missing_ok=True)
+            plan.folder.forget_case(case_id)
 
 
 def _begin(plan: RunPlan) -> None:

@@ -37,6 +37,8 @@ class RunSettings(BaseModel):
     limit: int | None = Field(default=None, ge=1)
     offline: bool = False
     deterministic: bool = False
+    keep_maps: bool = False
+    """Whether the maps that masks are cut from are written into the run's folder."""
     sealed: Literal["auto", "required", "off"] = "auto"
     """Whether methods that declare no supervision work in a sealed process: where the kernel can, always, never."""
 

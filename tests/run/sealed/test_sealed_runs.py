@@ -211,6 +211,44 @@ def test_a_fork_is_told_that_it_cannot_ask(bench):
     assert all(note.startswith("in a sealed run only the method's own process") for note in notes)
 
 
+def test_a_part_of_a_cohort_is_the_same_inside_and_outside(bench):
+    bench.method(
+        "@stage('means')\n"
+        "def means(work, *, cohort):\n"
+        "    np.save(work.folder / 'means.npy', [volume.image.sum() for volume in cohort])\n"
+        "class Mine(Method):\n"
+        "    name = 'mine'\n"
+        "    def fit(self, training, validation, context):\n"
+        "        for part in (training.part(training.case_ids[1:]), context.healthy.part(context.healthy.case_ids)):\n"
+        "            found = context.run(means, cohort=part).array('means').tolist()\n"
+        "            context.note('note', {'value': [part.name, list(part.case_ids), part.digest, found]})\n"
+        "    def segment(self, volume, context):\n"
+        "        return volume.empty_mask()\n"
+    )
+    inside, outside = (bench.notes(bench.run(sealed=how, force=True)) for how in ("required", "off"))
+    assert inside == outside
+    assert [(name, len(cases), len(found)) for name, cases, _, found in inside] == [("train", 1, 1), ("healthy", 1, 1)]
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_healthy_cases_are_looked_up_only_for_a_method_that_asks(bench, monkeypatch, asks):
+    bench.method(
+        "class Mine(Method):\n"
+        "    name = 'mine'\n"
+        "    def fit(self, training, validation, context):\n"
+        f"        {'context.healthy' if asks else 'pass'}\n"
+        "    def segment(self, volume, context):\n"
+        "        return volume.empty_mask()\n"
+    )
+    asked, image = [], type(bench.plan().dataset).image
+    monkeypatch.setattr(type(bench.plan().dataset), "image", lambda own, case: asked.append(case) or image(own, case))
+    for how in ("off", "required"):
+        asked.clear()
+        done = bench.run(sealed=how, force=True)
+        assert ("well-4" in asked) == asks
+        assert done.record["seal"].get("opened_data_files", 0) == 0
+
+
 def test_threads_may_ask(bench):
     bench.method(
         "from concurrent.futures import ThreadPoolExecutor\n"

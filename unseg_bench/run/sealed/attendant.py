@@ -14,12 +14,13 @@ from unseg_bench.errors import DataError, RunError, WeightsError
 from unseg_bench.plugins.context import Artifact
 from unseg_bench.run.desk import StageDesk, record_weights
 from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.handover import Handover
 from unseg_bench.run.mask_sources import MaskSources
 from unseg_bench.run.progress import Reporter
 from unseg_bench.run.sealed.cell import Answer, descriptors, open_array
 from unseg_bench.run.sealed.channel import Message
 from unseg_bench.run.sealed.room import Room
-from unseg_bench.run.sealed.wire import revive_error
+from unseg_bench.run.sealed.wire import revive_error, unpack_map, unpack_mask
 from unseg_bench.run.stages import Attempt
 from unseg_bench.run.tables import write_table
 
@@ -41,6 +42,7 @@ class Attendant:
         desk: StageDesk,
         labels: LabelDoor,
         masks: MaskSources,
+        handover: Handover,
         sources: frozenset[str],
         prepared: Callable[[str], PreparedCase],
         healthy: Callable[[], Cohort],
@@ -51,6 +53,7 @@ class Attendant:
         self._room, self._folder, self._desk, self._labels = room, folder, desk, labels
         self._prepared, self._healthy, self._named, self._protected = prepared, healthy, named, protected
         self._masks, self._sources, self._reporter = masks, sources, reporter
+        self._handover = handover
         self._cohorts: dict[str, Cohort] = {}
         self._open: list[tuple[AbstractContextManager[Attempt], Attempt]] = []
         self.volumes: dict[str, int] = {}
@@ -70,7 +73,7 @@ class Attendant:
         return facts, descriptors(*case.arrays)
 
     def ask(self, question: Message) -> Answer:
-        """Answer a question; raises what is to be raised inside."""
+        """Answer a question, whose bytes are its 'payload'; raises what is to be raised inside."""
         answers: dict[str, Callable[[Message], Answer]] = {
             "volume": self._volume,
             "healthy": lambda _: (self.admit(self._healthy()), ()),
@@ -81,6 +84,8 @@ class Attendant:
             "label": self._label,
             "predicted mask": self._predicted_mask,
             "table": self._table,
+            "map": self._map,
+            "alternative": self._alternative,
         }
         return answers[question["ask"]](question)
 
@@ -111,6 +116,15 @@ class Attendant:
 
     def _table(self, question: Message) -> Answer:
         write_table(self._folder, str(question["name"]), question["rows"])
+        return {}, ()
+
+    def _map(self, question: Message) -> Answer:
+        self._handover.keep_map(str(question["case"]), unpack_map(question["payload"], question["shape"]))
+        return {}, ()
+
+    def _alternative(self, question: Message) -> Answer:
+        mask = unpack_mask(question["payload"], question["shape"])
+        self._handover.alternative(str(question["case"]), str(question["name"]), mask)
         return {}, ()
 
     def _predicted_mask(self, question: Message) -> Answer:

@@ -42,6 +42,8 @@ class ProcessLost(RunError):  # noqa: N818 - said of the process
 class Cell:
     """A sealed process. `ask` answers its questions, `tell` hears its words; both run in the calling thread.
 
+    A question's bytes are its 'payload'.
+
     Use it as a context manager: on leaving, the process and all that it started in its session are killed.
     """
 
@@ -85,7 +87,7 @@ class Cell:
                 if "tell" in message:
                     self._tell(message)
                 elif "ask" in message:
-                    self._answer(message)
+                    self._answer({**message, "payload": payload})
                 elif "raised" in message:
                     raise revive_error(message["raised"])
                 else:

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.volume import Mask, Volume
+from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Artifact, Input, Stage
+from unseg_bench.plugins.handover import checked_alternative, checked_map
 from unseg_bench.plugins.tables import Rows, plain_rows, table_text
 from unseg_bench.run.device import pick_device
 from unseg_bench.run.sealed.channel import Channel, Message
-from unseg_bench.run.sealed.wire import describe_error, revive_error
+from unseg_bench.run.sealed.wire import describe_error, pack_mask, revive_error
 from unseg_bench.run.stages import Call, StageWork, call_function, stage_seed
 
 OpenVolume = Callable[[dict[str, Any], list[int]], Volume]
@@ -40,6 +41,10 @@ class Line:
         """Return the runner's answer; raises what the runner raised, RunError in a fork of this process."""
         return self._ask(what, values)[0]
 
+    def hand(self, what: str, payload: bytes, **values: Any) -> None:  # noqa: ANN401
+        """Give bytes to the runner and wait until it has taken them; raises what the runner raised."""
+        self._ask(what, values, payload)
+
     def array(self, what: str, **values: Any) -> NDArray[Any]:  # noqa: ANN401
         """Return the array that the runner hands over as an open file; raises what the runner raised."""
         _, (file,) = self._ask(what, values)
@@ -58,14 +63,14 @@ class Line:
         cohort.digest = str(listing.get("digest", cohort.digest))
         return cohort
 
-    def _ask(self, what: str, values: Mapping[str, Any]) -> tuple[Message, list[int]]:
+    def _ask(self, what: str, values: Mapping[str, Any], payload: bytes = b"") -> tuple[Message, list[int]]:
         if os.getpid() != self._process:
             raise RunError(
                 "in a sealed run only the method's own process can ask for volumes and stages: open them before a "
                 "fork, or use threads (or run with --sealed off)"
             )
         with self._asking:
-            self._channel.send({"ask": what, **values})
+            self._channel.send({"ask": what, **values}, payload)
             answer, _, files = self._channel.receive(take_files=True)
         if "raised" in answer:
             raise revive_error(answer["raised"])
@@ -143,6 +148,17 @@ class SealedContext:
         """Have the runner write `tables/<name>.csv`; raises ValueError for other names or uneven rows."""
         table_text(name, rows)
         self._line.ask("table", name=name, rows=plain_rows(rows))
+
+    def keep_map(self, volume: Volume, scores: Image) -> None:
+        """Have the runner write `maps/<case>.nii.gz` if the run keeps maps; raises ValueError as the protocol says."""
+        values = checked_map(volume.shape, scores)
+        self._line.hand("map", values.tobytes(), case=volume.case_id, shape=list(values.shape))
+
+    def alternative(self, volume: Volume, name: str, mask: Mask) -> None:
+        """Have the runner write `alternatives/<name>/<case>.nii.gz`; raises ValueError as the protocol says."""
+        checked = checked_alternative(volume.shape, name, mask)
+        bits = pack_mask(checked)
+        self._line.hand("alternative", bits, case=volume.case_id, name=name, shape=list(checked.shape))
 
     def progress(self, done: int, total: int, note: str = "") -> None:
         """Report that `done` of `total` steps are finished."""

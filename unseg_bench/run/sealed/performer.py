@@ -5,8 +5,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from unseg_bench.data.atomic import write_json
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.labels import LabelDoor
@@ -14,6 +12,7 @@ from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.store import PreparedCase, PreparedStore
 from unseg_bench.data.volume import Mask
 from unseg_bench.run.desk import StageDesk
+from unseg_bench.run.handover import Handover
 from unseg_bench.run.ledger import Ledger
 from unseg_bench.run.mask_sources import MaskSources, named_sources
 from unseg_bench.run.performers import Images, fit_failed, wrong_mask
@@ -32,7 +31,7 @@ from unseg_bench.run.sealed.sealing import (
     probes_of,
     rules_of,
 )
-from unseg_bench.run.sealed.wire import Thrown
+from unseg_bench.run.sealed.wire import Thrown, unpack_mask
 
 if TYPE_CHECKING:
     from unseg_bench.run.plan import RunPlan
@@ -51,6 +50,7 @@ class Sealed:
         ledger: Ledger,
         labels: LabelDoor,
         masks: MaskSources,
+        handover: Handover,
         healthy: Callable[[], Cohort],
         reporter: Reporter,
         *,
@@ -66,6 +66,7 @@ class Sealed:
                 desk=StageDesk(self._room.stages(), plan.folder, ledger, reporter, refresh=refresh),
                 labels=labels,
                 masks=masks,
+                handover=handover,
                 sources=named_sources(plan.method.flat),
                 prepared=self._prepared,
                 healthy=healthy,
@@ -109,9 +110,9 @@ class Sealed:
         name = self._plan.method.name
         if "wrong" in answer:
             raise wrong_mask(name, shape, str(answer["wrong"]))
-        if tuple(answer["shape"]) != shape or len(bits) != -(-int(np.prod(shape)) // 8):
+        if tuple(answer["shape"]) != shape:
             raise wrong_mask(name, shape, f"bool of shape {tuple(answer['shape'])}")
-        return np.unpackbits(np.frombuffer(bits, np.uint8), count=int(np.prod(shape))).reshape(shape).view(np.bool_)
+        return unpack_mask(bits, shape)
 
     def evidence(self) -> dict[str, Any]:
         """What was enforced and what was handed over, for run.json."""

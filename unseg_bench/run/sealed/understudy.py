@@ -10,6 +10,7 @@ from unseg_bench.blocks.weights import known_weights, resolve, resolve_entry
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.errors import RunError, WeightsError
+from unseg_bench.plugins.handover import outside_segment
 from unseg_bench.run.data_files import data_folders
 from unseg_bench.run.digests import digest_of
 from unseg_bench.run.sealed import policy
@@ -73,6 +74,8 @@ class Understudy:
             return self._weights(str(question["name"])), ()
         if asked == "table":
             return {}, ()
+        if asked in {"map", "alternative"}:
+            raise outside_segment(asked)
         reasons = {"volume": "it opens images before a stage", "label": "it reads labels"}
         self._refuse(reasons.get(asked, f"it asks for a {asked}"))
         raise RunError("a rehearsal hands nothing over")

@@ -15,7 +15,7 @@ from unseg_bench.run.performers import unlike_mask
 from unseg_bench.run.sealed.channel import Channel, Message
 from unseg_bench.run.sealed.inside import Line, SealedContext, use_handed_weights
 from unseg_bench.run.sealed.inspection import inspect_class, load_method
-from unseg_bench.run.sealed.wire import describe_error
+from unseg_bench.run.sealed.wire import describe_error, pack_mask
 
 
 class Worker:
@@ -61,7 +61,7 @@ class Worker:
         mask = self._opened().segment(volume, self._context)
         if (found := unlike_mask(mask, None)) is not None:
             return {"wrong": found}, b""
-        return {"shape": list(mask.shape)}, np.packbits(mask).tobytes()
+        return {"shape": list(mask.shape)}, pack_mask(mask)
 
     def _opened(self) -> Method:
         assert self._method is not None  # noqa: S101 - the runner opens the method first

@@ -1,0 +1,47 @@
+"""What a method hands over beside its masks, maps and alternatives: the checks that every context makes."""
+
+import re
+
+import numpy as np
+
+from unseg_bench.data.volume import Image, Mask
+from unseg_bench.errors import RunError
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
+
+
+def checked_map(shape: tuple[int, ...], scores: object) -> Image:
+    """Return a map as float32; raises ValueError where it is no array of real numbers of this shape, or not finite."""
+    if not isinstance(scores, np.ndarray) or scores.shape != shape or scores.dtype.kind not in "fiub":
+        raise ValueError(f"keep_map: a float array of shape {shape} is needed, not {_described(scores)}")
+    with np.errstate(over="ignore"):
+        values = scores.astype(np.float32)
+    if not np.isfinite(values).all():
+        raise ValueError("keep_map: the map has values that are not finite (NaN, or too large for float32)")
+    return values
+
+
+def checked_alternative(shape: tuple[int, ...], name: str, mask: object) -> Mask:
+    """Return the mask; raises ValueError for a name that cannot be a folder's, no bool array, or another shape."""
+    check_alternative_name(name)
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != shape:
+        raise ValueError(f"alternative {name!r}: a bool array of shape {shape} is needed, not {_described(mask)}")
+    return mask
+
+
+def check_alternative_name(name: str) -> str:
+    """Return the name if it can be a folder's; raises ValueError otherwise."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"alternative {name!r}: a name is 1 to 64 letters, digits, '-', '_' and '.', and does not start with '.'"
+        )
+    return name
+
+
+def outside_segment(what: str) -> RunError:
+    """Return the error of a `what` that is handed over at another time than while its case is segmented."""
+    return RunError(f"{what}: maps and alternatives are handed over inside `segment`, for the case that it is given")
+
+
+def _described(value: object) -> str:
+    return f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
