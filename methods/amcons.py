@@ -1,0 +1,60 @@
+"""AMCons: Silva-Rodriguez, Naranjo, Dolz, "Constrained unsupervised anomaly segmentation", Medical Image Analysis 80,
+2022; rebuilt from its code (jusiro/constrained_anomaly_segmentation).
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from unseg_bench.blocks.constrained_vae_method import ConstrainedVaeMethod
+from unseg_bench.blocks.constrained_vae_options import ConstrainedVaeOptions
+from unseg_bench.plugins.hookspecs import hookimpl
+from unseg_bench.plugins.method import Method
+from unseg_bench.plugins.studies import Study
+
+REFERENCE_CODE: dict[str, Any] = {
+    "normals": {"source": "slice-labels"},
+    "slices": {"middle": 10, "jpeg": True, "histogram": "reference-cut-at-test"},
+    "thresholds": {"rule": "best-dice"},
+}
+"""What the authors' repository does beside: normal slices of tumour patients by their masks, lossy pictures matched to
+one slice, the threshold with the best Dice (there on the very slices that are scored, here on the validation part).
+It also leaves cases with little tumour out of its scores (`filter_volumes`); a case of the test part is always scored
+here, so that cannot be had.
+"""
+
+DEMO: dict[str, Any] = {
+    "normals": {"source": "healthy"},
+    "slices": {"size": 64, "erosion_px": 2},
+    "network": {"width": 8, "latent": 16},
+    "training": {"epochs": 8, "batch": 8, "learning_rate": 1e-3},
+}
+"""Small enough for two CPU cores; weights, map and constraint are the published ones."""
+
+CHECK: dict[str, Any] = {**DEMO, "network": {"width": 4, "latent": 4}, "training": {"epochs": 3, "batch": 8}}
+
+
+class Amcons(ConstrainedVaeMethod):
+    """A VAE of normal slices whose activations shall be spread evenly over the brain (entropy); where they are not, on
+    a slice that was never learned from, is the lesion.
+    """
+
+    name = "amcons"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {},
+        "reference-code": REFERENCE_CODE,
+        "demo": DEMO,
+        "check": CHECK,
+    }
+    studies: ClassVar[Mapping[str, Study]] = {
+        "constraint": Study(
+            "What the constraint adds",
+            {"AMCons": {}, "no constraint": {"loss": {"constraint_weight": 0.0}}},
+        ),
+    }
+    Options = ConstrainedVaeOptions
+
+
+@hookimpl
+def ubench_methods() -> list[type[Method]]:
+    """Register AMCons."""
+    return [Amcons]

@@ -1,0 +1,136 @@
+"""GradCAMCons: Silva-Rodriguez, Naranjo, Dolz, "Looking at the whole picture: constrained unsupervised anomaly
+segmentation", BMVC 2021; rebuilt from its code (cvblab/anomaly_localization_vae_gcams).
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from unseg_bench.blocks import constrained_vae_options
+from unseg_bench.blocks.constrained_vae_method import ConstrainedVaeMethod
+from unseg_bench.blocks.constrained_vae_options import Layout, MapKind
+from unseg_bench.plugins.hookspecs import hookimpl
+from unseg_bench.plugins.method import Method
+from unseg_bench.plugins.studies import Study
+
+
+class NetworkOptions(constrained_vae_options.NetworkOptions):
+    """The VAE, by default that of 2021."""
+
+    layout: Layout = "2021"
+
+
+class LossOptions(constrained_vae_options.LossOptions):
+    """The 2021 code's losses: means, and the size of the map by the log-barrier."""
+
+    scale: Literal["summed", "mean"] = "mean"
+    kl_weight: float = Field(default=1.0, ge=0)
+    constraint: Literal["entropy", "size"] = "size"
+    constraint_weight: float = Field(default=10.0, ge=0)
+    warm_up_steps: int | None = Field(default=400, ge=0)
+
+
+class TrainingOptions(constrained_vae_options.TrainingOptions):
+    """The 2021 code's training."""
+
+    batch: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=1e-5, gt=0)
+
+
+class InferenceOptions(constrained_vae_options.InferenceOptions):
+    """From network to map; by default in units of the normal slices' range."""
+
+    scale: Literal["raw", "normals", "slice", "slice-2022"] = "normals"
+
+
+class GradcamconsOptions(constrained_vae_options.ConstrainedVaeOptions):
+    """All options; the defaults are those of the 2021 code, but for what reads labels."""
+
+    map: MapKind = "grad-cam"
+    network: NetworkOptions = NetworkOptions()  # pyright: ignore[reportIncompatibleVariableOverride]
+    loss: LossOptions = LossOptions()  # pyright: ignore[reportIncompatibleVariableOverride]
+    training: TrainingOptions = TrainingOptions()  # pyright: ignore[reportIncompatibleVariableOverride]
+    inference: InferenceOptions = InferenceOptions()  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
+REFERENCE_CODE: dict[str, Any] = {
+    "normals": {"source": "slice-labels"},
+    "slices": {"middle": 10, "jpeg": True, "histogram": "reference"},
+    "inference": {"scale": "slice"},
+    "thresholds": {"rule": "best-dice"},
+}
+"""What the 2021 repository does beside: normal slices of tumour patients by their masks, lossy pictures matched to one
+slice, each slice's map in its own range, the threshold with the best Dice (there on the very slices that are scored,
+here on the validation part).
+"""
+
+REFERENCE_CODE_2022: dict[str, Any] = {
+    "map": "activation",
+    "normals": {"source": "slice-labels"},
+    "slices": {"middle": 10, "jpeg": True, "histogram": "reference-cut-at-test"},
+    "network": {"layout": "2022"},
+    "loss": {
+        "scale": "summed",
+        "constraint_weight": 1000.0,
+        "share": 0.01,
+        "barrier": 10.0,
+        "warm_up_steps": None,
+        "warm_up_epochs": 50,
+    },
+    "training": {"batch": 8},
+    "inference": {"scale": "slice-2022"},
+    "thresholds": {"rule": "best-dice"},
+}
+"""What jusiro/constrained_anomaly_segmentation, the authors' later repository, runs under this method's name: the plain
+map of activations and losses of another scale. At a share of 0.01 and a steepness of 10 the barrier is a line. It also
+leaves cases with little tumour out of its scores (`filter_volumes`); a case of the test part is always scored here.
+"""
+
+DEMO: dict[str, Any] = {
+    "normals": {"source": "healthy"},
+    "slices": {"size": 64, "erosion_px": 2},
+    "network": {"width": 8, "latent": 16},
+    "loss": {"warm_up_steps": 60},
+    "training": {"epochs": 8, "batch": 8, "learning_rate": 1e-3},
+}
+"""Small enough for two CPU cores; losses, map and constraint are the 2021 code's, the warm-up is shorter."""
+
+CHECK: dict[str, Any] = {
+    **DEMO,
+    "network": {"width": 4, "latent": 4},
+    "loss": {"warm_up_steps": 2},
+    "training": {"epochs": 3, "batch": 8, "learning_rate": 1e-3},
+}
+
+
+class Gradcamcons(ConstrainedVaeMethod):
+    """A VAE of normal slices whose Grad-CAM shall cover the whole picture (log-barrier); where it is high, on a slice
+    that was never learned from, is the lesion.
+    """
+
+    name = "gradcamcons"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {},
+        "reference-code": REFERENCE_CODE,
+        "reference-code-2022": REFERENCE_CODE_2022,
+        "demo": DEMO,
+        "check": CHECK,
+    }
+    studies: ClassVar[Mapping[str, Study]] = {
+        "map": Study(
+            "What the gradient's weights and the constraint add",
+            {
+                "GradCAMCons": {},
+                "plain map": {"map": "activation"},
+                "no constraint": {"loss": {"constraint_weight": 0.0}},
+            },
+        ),
+    }
+    Options = GradcamconsOptions
+
+
+@hookimpl
+def ubench_methods() -> list[type[Method]]:
+    """Register GradCAMCons."""
+    return [Gradcamcons]

@@ -1,0 +1,89 @@
+"""What AMCons and GradCAMCons do alike: learn a VAE from normal slices, cut its map; they differ in their options."""
+
+from unseg_bench.blocks.constrained_vae_options import ConstrainedVaeOptions, FitOptions, MapOptions
+from unseg_bench.blocks.normals import Normals, find_normals, normals_supervision
+from unseg_bench.blocks.references import digest_of_masks
+from unseg_bench.blocks.thresholds import find_thresholds
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.supervision import Supervision
+from unseg_bench.data.volume import Mask, Volume
+from unseg_bench.plugins.context import Artifact, Context
+from unseg_bench.plugins.explain import Explanation, Step
+from unseg_bench.plugins.method import Method
+
+CHOOSE = "choose the threshold by Dice"
+
+
+class ConstrainedVaeMethod(Method):
+    """A VAE of axial slices that learns from normal ones, with a constraint that evens out an inner map of theirs; on a
+    slice with a lesion that map is uneven, and what is high in it is the lesion.
+    """
+
+    Options = ConstrainedVaeOptions
+    options: ConstrainedVaeOptions
+
+    @property
+    def supervision(self) -> Supervision:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """None; slice labels where they say what is normal, validation masks where they choose the threshold."""
+        o = self.options
+        return normals_supervision(o.normals.source, reads_validation_masks=o.thresholds.reads_masks)
+
+    def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
+        """Find normal slices, train on some cases' and find thresholds with the others'.
+
+        The validation part is looked at only where its masks choose the threshold.
+        """
+        import json
+
+        from unseg_bench.blocks.constrained_vae_maps import Maps, collect_normals
+        from unseg_bench.blocks.constrained_vae_training import train_vae
+
+        o = self.options
+        normals: Normals = find_normals(training, o.normals, context)
+        fitting = FitOptions(map=o.map, slices=o.slices, network=o.network, loss=o.loss, training=o.training)
+        vae = context.run(train_vae, fitting, cohort=normals.train, normal=normals.slices)
+        context.note("constrained-vae", json.loads(vae.path("training.json").read_text(encoding="utf-8")))
+        values = context.run(collect_normals, self._mapping, cohort=normals.held_out, normal=normals.slices, vae=vae)
+        best = self._best_threshold(validation, vae, context) if o.thresholds.reads_masks else None
+        self._thresholds = find_thresholds(o.thresholds, context, values, best)
+        self._maps = Maps(self._mapping, vae, context.device)
+
+    def segment(self, volume: Volume, context: Context) -> Mask:
+        """Cut the map at the threshold; slices with little brain, and cases that look normal, stay empty."""
+        mask = self._thresholds.apply(volume, self._maps.map_of(volume), context)
+        context.note(self.name, {"case": volume.case_id, "voxels": int(mask.sum())})
+        return mask
+
+    def explain(self, volume: Volume, context: Context) -> Explanation:
+        """Show slices as the network sees them, what it makes of them, the map and the mask."""
+        import numpy as np
+
+        views = self._maps.views_of(volume)
+        low, high = self._maps.low, self._maps.high
+        if self.options.inference.scale != "raw":
+            low, high = 0.0, 1.0
+        heat = np.clip((views.scores - low) / (high - low), 0.0, 1.0) * volume.brain
+        steps = [
+            Step("slices as the network sees them", heat=views.slices),
+            Step("reconstruction", heat=views.reconstruction, note="of the latent mean"),
+            Step("map", heat=heat, note="1: the highest of the normal slices"),
+            Step("mask", mask=self._thresholds.apply(volume, views.scores, context)),
+        ]
+        return Explanation(volume, steps)
+
+    @property
+    def _mapping(self) -> MapOptions:
+        o = self.options
+        return MapOptions(map=o.map, slices=o.slices, network=o.network, inference=o.inference)
+
+    def _best_threshold(self, validation: Cohort, vae: Artifact, context: Context) -> Artifact:
+        from unseg_bench.blocks.constrained_vae_maps import collect_best
+
+        def mask_of(case_id: str) -> Mask:
+            return context.labels.mask(case_id, CHOOSE)
+
+        digest = digest_of_masks(validation, context.labels, CHOOSE)
+        return context.run(
+            collect_best, self._mapping, cohort=validation, vae=vae, masks=digest,
+            extras={"mask_of": mask_of},
+        )  # fmt: skip
