@@ -154,7 +154,8 @@ def fit_network(
     background threads, one or a few steps ahead. Torch's global generator is seeded anew at each step, so dropout is a
     function of the step too. Hence a training that was killed goes on from its last checkpoint (`work.scratch /
     name.pt`) and ends with the same weights, bit for bit on a CPU. Parameters that `requires_grad=False` freezes stay
-    as they are.
+    as they are. `learning_rate_of` sets the rate of each group of the optimiser, times the group's own 'rate_factor' if
+    it has one.
     The weights that are left are the last ones, or those that `validation` scored best (`TrainingLog.kept_step`).
 
     Raises RunError naming `name` and the step when the loss is not finite.
@@ -293,7 +294,7 @@ def _cpu_has_bfloat16() -> bool:
 
 def _set_learning_rate(optimizer: Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("rate_factor", 1.0)
 
 
 class _Checkpoint:

@@ -1,0 +1,110 @@
+"""3D IF: Naval Marimont, Tarroni, "Implicit field learning for unsupervised anomaly detection in medical images",
+MICCAI 2021; rebuilt from its code (built on DeepSDF) and its notebook.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from unseg_bench.blocks.normals import find_normals, normals_supervision
+from unseg_bench.blocks.references import digest_of_masks
+from unseg_bench.blocks.thresholds import find_thresholds
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.supervision import Supervision
+from unseg_bench.data.volume import Mask, Volume
+from unseg_bench.plugins.context import Artifact, Context
+from unseg_bench.plugins.explain import Explanation
+from unseg_bench.plugins.method import Method
+from unseg_bench.plugins.studies import Study
+
+from .options import ImplicitFieldOptions
+from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE, STUDIES
+
+if TYPE_CHECKING:
+    from .maps import Mapper
+
+_PURPOSE = "choose the threshold"
+
+
+class ImplicitField(Method):
+    """A network says what class a healthy brain has at each place; a scan is unlike it where it says something else."""
+
+    name = "implicit-field"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": PAPER,
+        "reference-code": REFERENCE_CODE,
+        "demo": DEMO,
+        "check": CHECK,
+    }
+    studies: ClassVar[Mapping[str, Study]] = STUDIES
+    Options = ImplicitFieldOptions
+    options: ImplicitFieldOptions
+
+    @property
+    def supervision(self) -> Supervision:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """None; slice labels or masks of the validation part where an option asks for them."""
+        o = self.options
+        return normals_supervision(o.normals.source, reads_validation_masks=o.thresholds.reads_masks)
+
+    def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
+        """Find classes, train on normals, and find thresholds with other normals."""
+        from .classes import find_classes
+        from .maps import map_normals
+        from .training import train_field
+
+        o = self.options
+        normals = find_normals(training, o.normals, context)
+        slices = normals.slices if o.normals.source in {"clip", "slice-labels"} else ""
+        classes = context.run(find_classes, o.scan, cohort=normals.train, slices=slices)
+        self._field = context.run(train_field, o.learning, cohort=normals.train, slices=slices, classes=classes)
+        values = context.run(map_normals, o.mapping, cohort=normals.held_out, slices=normals.slices, field=self._field)
+        self._thresholds = find_thresholds(o.thresholds, context, values, self._best_dice(validation, context))
+        self._cases: Cohort | None = None
+        self._mapper: Mapper | None = None
+
+    def segment(self, volume: Volume, context: Context) -> Mask:
+        """Return where the map lies above the threshold; the network never saw the case."""
+        mapper = self._load(context)
+        mask = self._thresholds.apply(volume, mapper.map_of(volume), context)
+        if volume.brain.any():
+            fitted = mapper.fitted(volume)
+            facts = {"first_ce": fitted.first, "fitted_ce": fitted.last, "code_norm": float(fitted.code.norm())}
+            context.note("implicit-field", {"case": volume.case_id, **facts, "voxels": int(mask.sum())})
+        return mask
+
+    def explain(self, volume: Volume, context: Context) -> Explanation | None:
+        """Show the classes, those that the field expects, and how the difference becomes the mask."""
+        from .explanation import explain_field
+
+        if not volume.brain.any():
+            return None
+        mapper = self._load(context)
+        answer = self._thresholds.apply(volume, mapper.map_of(volume), context)
+        return explain_field(volume, mapper.views(volume), answer)
+
+    def _load(self, context: Context) -> "Mapper":
+        """Return the network, loaded once, when the first case is segmented: what only plans a run needs none."""
+        if self._mapper is None:
+            from .maps import Mapper
+
+            self._mapper = Mapper(self._field, self.options.mapping, context.device, self._cases)
+        return self._mapper
+
+    def _best_dice(self, validation: Cohort, context: Context) -> Artifact | None:
+        if not self.options.thresholds.reads_masks:
+            return None
+        from .maps import map_labelled
+
+        labels = context.labels
+        digest = digest_of_masks(validation, labels, _PURPOSE)
+
+        def mask_of(case_id: str) -> Mask:
+            return labels.mask(case_id, _PURPOSE)
+
+        return context.run(
+            map_labelled,
+            self.options.mapping,
+            extras={"mask_of": mask_of},
+            cohort=validation,
+            field=self._field,
+            masks=digest,
+        )
