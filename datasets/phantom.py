@@ -26,7 +26,7 @@ class PhantomOptions(DatasetOptions):
     train: int = Field(36, ge=0, le=2000, description="Number of training cases.")
     valid: int = Field(4, ge=0, le=2000, description="Number of validation cases.")
     test: int = Field(20, ge=1, le=2000, description="Number of test cases.")
-    healthy: int = Field(4, ge=0, le=2000, description="Number of cases without tumour, outside the split.")
+    healthy: int = Field(12, ge=0, le=2000, description="Number of cases without tumour, outside the split.")
     seed: int = Field(2025, ge=0, le=2**32 - 1, description="Another seed gives other patients.")
     spacing_mm: float = Field(2.0, ge=0.8, le=4.0, description="Voxel size in mm, the same along each axis.")
 
@@ -85,7 +85,10 @@ class PhantomDataset(Dataset):
         if self._folder is None:
             from unseg_bench.data.paths import cache_dir
 
-            self._folder = cache_dir() / "phantom" / _key(self.identity())
+            # How many healthy cases there are changes no file: they are numbered after the patients.
+            options = self._chosen.model_dump(exclude={"healthy"})
+            key = _key({**self.identity(), "options": options})
+            self._folder = cache_dir() / "phantom" / key
         return self._folder
 
     def _generate(self, case_id: str) -> Phantom:

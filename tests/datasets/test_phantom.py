@@ -91,6 +91,16 @@ def test_other_options_or_other_code_mean_other_files(asked, monkeypatch):
     assert opened().image("phantom-0001").path.parent not in folders
 
 
+def test_how_many_healthy_cases_there_are_changes_no_patient_and_no_file(asked):
+    assert PhantomOptions().healthy == 12
+    few, many = opened(healthy=1), opened(healthy=3)
+    assert few.image("phantom-0002").path == many.image("phantom-0002").path
+    assert few.image("phantom-healthy-0001").path == many.image("phantom-healthy-0001").path
+    assert [call["index"] for call in asked] == [1, 6]
+    assert many.image("phantom-healthy-0003").path.is_file()
+    assert few.identity() != many.identity()
+
+
 def test_identity_has_no_path_and_an_unknown_case_is_refused():
     assert str(cache_dir()) not in repr(opened().identity())
     assert opened().identity() == opened().identity()

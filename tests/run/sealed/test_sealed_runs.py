@@ -215,7 +215,7 @@ def test_a_part_of_a_cohort_is_the_same_inside_and_outside(bench):
     bench.method(
         "@stage('means')\n"
         "def means(work, *, cohort):\n"
-        "    np.save(work.folder / 'means.npy', [volume.image.sum() for volume in cohort])\n"
+        "    np.save(work.folder / 'means.npy', [np.abs(volume.image).sum() for volume in cohort])\n"
         "class Mine(Method):\n"
         "    name = 'mine'\n"
         "    def fit(self, training, validation, context):\n"
@@ -225,7 +225,7 @@ def test_a_part_of_a_cohort_is_the_same_inside_and_outside(bench):
         "    def segment(self, volume, context):\n"
         "        return volume.empty_mask()\n"
     )
-    inside, outside = (bench.notes(bench.run(sealed=how, force=True)) for how in ("required", "off"))
+    inside, outside = (bench.notes(bench.run(sealed=how, force=True))[-2:] for how in ("required", "off"))
     assert inside == outside
     assert [(name, len(cases), len(found)) for name, cases, _, found in inside] == [("train", 1, 1), ("healthy", 1, 1)]
 
@@ -245,7 +245,7 @@ def test_healthy_cases_are_looked_up_only_for_a_method_that_asks(bench, monkeypa
     for how in ("off", "required"):
         asked.clear()
         done = bench.run(sealed=how, force=True)
-        assert ("well-4" in asked) == asks
+        assert ("4" in asked) == asks
         assert done.record["seal"].get("opened_data_files", 0) == 0
 
 
