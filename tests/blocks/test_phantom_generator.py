@@ -12,6 +12,7 @@ from scipy import ndimage
 from unseg_bench.blocks.phantom.generator import (
     TUMOUR_KINDS,
     Phantom,
+    generate_pair,
     generate_phantom,
     kind_of_case,
     tumour_volumes_ml,
@@ -152,6 +153,22 @@ def test_one_and_two_millimetres_show_the_same_head() -> None:
     assert overlap > 0.85
     inner = ndimage.binary_erosion(coarse.image > 0, iterations=2)
     assert np.corrcoef(halved(fine.image)[inner], coarse.image[inner])[0, 1] > 0.85
+
+
+@pytest.mark.parametrize("kind", TUMOUR_KINDS)
+def test_pair_differs_by_the_tumour_alone(kind: str) -> None:
+    asked = {"cohort_seed": 7, "case_index": 4, "tumour_ml": 25.0, "spacing_mm": COARSE_MM, "kind": kind}
+    ill, well = generate_pair(**asked)
+    assert digest(ill) == digest(generate_phantom(**asked))
+    assert (ill.kind, well.kind) == (kind, "healthy")
+    assert (well.tumour_ml, well.reference.any()) == (0.0, np.False_)
+    np.testing.assert_array_equal(ill.image > 0, well.image > 0)
+    away_mm = ndimage.distance_transform_edt(~ill.reference) * COARSE_MM
+    np.testing.assert_array_equal(ill.image[away_mm > 16], well.image[away_mm > 16])
+    inner = ndimage.binary_erosion(ill.reference)
+    assert (ill.image[inner] != well.image[inner]).all()
+    healthy = generate_phantom(cohort_seed=7, case_index=4, tumour_ml=None, spacing_mm=COARSE_MM)
+    assert digest(well) != digest(healthy), "the pair's head is pushed aside by the tumour"
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,30 @@ def generate_phantom(
     from .threads import one_thread
 
     with one_thread():
-        return _generate(cohort_seed, case_index, tumour_ml, spacing_mm, kind)
+        scene = _build(cohort_seed, case_index, tumour_ml, spacing_mm, kind)
+        return _draw(scene, scene.tumour)
+
+
+def generate_pair(
+    *,
+    cohort_seed: int,
+    case_index: int,
+    tumour_ml: float,
+    spacing_mm: float = 2.0,
+    kind: str | None = None,
+) -> tuple[Phantom, Phantom]:
+    """Make a phantom with its tumour, the bits of `generate_phantom`, and the same scan without the tumour.
+
+    The second has the first's head, pushed aside by the tumour that is not there, its contrast, distractors, scanner
+    and noise; its reference is empty and its kind 'healthy'. Beyond the tumour's blurred edge both are equal. Raises
+    SettingsError as `generate_phantom` does.
+    """
+    _check(tumour_ml, spacing_mm, kind)
+    from .threads import one_thread
+
+    with one_thread():
+        scene = _build(cohort_seed, case_index, tumour_ml, spacing_mm, kind)
+        return _draw(scene, scene.tumour), _draw(scene, None)
 
 
 def _check(tumour_ml: float | None, spacing_mm: float, kind: str | None) -> None:
@@ -100,9 +123,21 @@ def _grids(spacing_mm: float) -> tuple[tuple[int, int, int], Grid, tuple[slice, 
     return (shape[0], shape[1], shape[2]), Grid(x, y, z), (box[0], box[1], box[2])
 
 
-def _generate(
-    cohort_seed: int, case_index: int, tumour_ml: float | None, spacing_mm: float, kind: str | None
-) -> Phantom:
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """What lies in front of the scanner, on the grid of the head box, and the streams that decide the rest."""
+
+    rng: Callable[[Stream], np.random.Generator]
+    shape: tuple[int, int, int]
+    grid: Grid
+    box: tuple[slice, slice, slice]
+    tissue: Tissue
+    tumour: Tumour | None
+    kind: str
+    spacing_mm: float
+
+
+def _build(cohort_seed: int, case_index: int, tumour_ml: float | None, spacing_mm: float, kind: str | None) -> _Scene:
     from .anatomy import Head
     from .tumour import choose_seat, grow
 
@@ -111,24 +146,27 @@ def _generate(
 
     shape, grid, box = _grids(spacing_mm)
     head = Head(rng(Stream.ANATOMY))
-    reference = np.zeros(shape, np.bool_)
     if tumour_ml is None:
-        kind, tissue, tumour = "healthy", head.tissue(grid), None
-    else:
-        kind = kind or kind_of_case(cohort_seed, case_index)
-        effect = choose_seat(rng(Stream.SEAT), head, tumour_ml)
-        tissue = head.tissue(grid, effect)
-        tumour = grow(rng(Stream.TUMOUR), grid, tissue, effect, tumour_ml)
-        reference[box][tumour.window] = tumour.reference
-    image = np.zeros(shape, np.float32)
-    image[box] = _render(rng, grid, tissue, tumour, kind)
+        return _Scene(rng, shape, grid, box, head.tissue(grid), None, "healthy", spacing_mm)
+    effect = choose_seat(rng(Stream.SEAT), head, tumour_ml)
+    tissue = head.tissue(grid, effect)
+    tumour = grow(rng(Stream.TUMOUR), grid, tissue, effect, tumour_ml)
+    return _Scene(rng, shape, grid, box, tissue, tumour, kind or kind_of_case(cohort_seed, case_index), spacing_mm)
+
+
+def _draw(scene: _Scene, tumour: Tumour | None) -> Phantom:
+    """Scan the scene with this tumour, or without one."""
+    reference, image = np.zeros(scene.shape, np.bool_), np.zeros(scene.shape, np.float32)
+    if tumour is not None:
+        reference[scene.box][tumour.window] = tumour.reference
+    image[scene.box] = _render(scene.rng, scene.grid, scene.tissue, tumour, scene.kind)
     return Phantom(
         image=image,
         reference=reference,
-        affine=_lps_affine(shape, spacing_mm),
-        spacing_mm=(spacing_mm, spacing_mm, spacing_mm),
-        tumour_ml=float(reference.sum()) * spacing_mm**3 / 1000,
-        kind=kind,
+        affine=_lps_affine(scene.shape, scene.spacing_mm),
+        spacing_mm=(scene.spacing_mm, scene.spacing_mm, scene.spacing_mm),
+        tumour_ml=float(reference.sum()) * scene.spacing_mm**3 / 1000,
+        kind="healthy" if tumour is None else scene.kind,
     )
 
 
