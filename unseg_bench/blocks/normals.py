@@ -82,7 +82,7 @@ class Normals:
         return volume.brain & self.of(volume.case_id)
 
 
-def normals_supervision(source: NormalSource, *, reads_validation_masks: bool) -> Supervision:
+def normals_supervision(source: NormalSource, reads_validation_masks: bool) -> Supervision:
     """Return what a method must declare that finds its normals so, and may read the validation masks."""
     if source == "slice-labels":
         return Supervision.SLICE_LABELS_AND_VALIDATION_MASKS if reads_validation_masks else Supervision.SLICE_LABELS
