@@ -1,0 +1,132 @@
+"""Sim2Real's `fit`: from images to the network of each stage."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from unseg_bench.blocks.normals import find_normals
+from unseg_bench.blocks.references import digest_of_masks
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.errors import RunError
+from unseg_bench.plugins.context import Artifact, Context, Labels, Work, stage
+
+from .options import Sim2RealOptions
+from .stage_one import StageOneOptions, learn_to_restore
+from .stage_two import LabellingOptions, StageTwoOptions, adapt, change, label_cases, read_verified
+from .volumes import stretched
+
+Row: TypeAlias = Mapping[str, str | float | bool | None]
+
+CHOOSE = "choose stage I's weights by Dice"
+
+
+@dataclass(frozen=True, slots=True)
+class Simulations:
+    """What simulated samples are made of, as stages take it: '' for what is not needed."""
+
+    normals: Artifact | str = ""
+    held_out: Artifact | str = ""
+    donors: Artifact | str = ""
+    pairs: Artifact | str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The networks, stage I's first, then one for each round; and the table of what each round learned from."""
+
+    networks: Sequence[Artifact]
+    rows: Sequence[Row]
+
+
+@stage("sim2real-reference-masks", seeded=False)
+def collect_masks(work: Work, *, cohort: Cohort, masks: str, labels: Labels) -> None:
+    """Write the mask of every case as `<case>.npy`; `masks` is their digest."""
+    for case_id in cohort.case_ids:
+        np.save(work.folder / f"{case_id}.npy", labels.mask(case_id, CHOOSE), allow_pickle=False)
+
+
+def train(options: Sim2RealOptions, training: Cohort, validation: Cohort, context: Context) -> Trained:
+    """Run stage I, and stage II for as many rounds as are asked for or change anything."""
+    brains = stretched(training, options.grid, context.run)
+    simulations = _simulations(options, training, brains, context)
+    first = _stage_one(options, simulations, validation, context)
+    return _stage_two(options, simulations, brains, first, context)
+
+
+def _simulations(options: Sim2RealOptions, training: Cohort, brains: Artifact, context: Context) -> Simulations:
+    """Normal brains and, from the training part alone, donors; or phantoms instead of both."""
+    simulation = options.simulation
+    if simulation.simulator == "phantom":
+        from .phantom_pairs import PairOptions, make_pairs, require_phantoms
+
+        require_phantoms()
+        asked = PairOptions(count=simulation.phantoms, spacing_mm=simulation.phantom_spacing_mm, size=options.grid.size)
+        return Simulations(pairs=context.run(make_pairs, asked))
+    normals = find_normals(training, options.normals, context)
+    known, held_out = (
+        stretched(cohort, options.grid, context.run, normals.slices) for cohort in (normals.train, normals.held_out)
+    )
+    return Simulations(known, held_out, brains)
+
+
+def _stage_one(options: Sim2RealOptions, simulations: Simulations, validation: Cohort, context: Context) -> Artifact:
+    chosen_by, masks = "", ""
+    if options.training.keep != "last":
+        if not len(validation):
+            raise RunError(
+                f"training.keep={options.training.keep}: the data set has no validation case; give it a validation "
+                "part, or set training.keep=last"
+            )
+        chosen_by = stretched(validation, options.grid, context.run)
+    if options.training.keep == "best-validation-dice":
+        digest = digest_of_masks(validation, context.labels, CHOOSE)
+        masks = context.run(collect_masks, cohort=validation, masks=digest, extras={"labels": context.labels})
+    asked = StageOneOptions(network=options.network, simulation=options.simulation, training=options.training)
+    return context.run(
+        learn_to_restore, asked, normals=simulations.normals, held_out=simulations.held_out, donors=simulations.donors,
+        pairs=simulations.pairs, validation=chosen_by, masks=masks,
+    )  # fmt: skip
+
+
+def _stage_two(
+    options: Sim2RealOptions, simulations: Simulations, brains: Artifact, first: Artifact, context: Context
+) -> Trained:
+    networks, rows = [first], list[Row]()
+    reading = LabellingOptions(
+        network=options.network, scale=options.training.scale, mirror=options.answer.mirror,
+        keep_share=options.adaptation.keep_share,
+    )  # fmt: skip
+    before: Artifact | None = None
+    for number in range(1, max(1, options.adaptation.rounds) + 1):
+        labels = context.run(label_cases, reading, brains=brains, network=networks[-1])
+        changed = None if before is None else change(before, labels)
+        rows += _rows(number, labels, options.adaptation.share, changed)
+        if number > options.adaptation.rounds or (changed is not None and changed < options.adaptation.stop):
+            break
+        asked = StageTwoOptions(
+            network=options.network, simulation=options.simulation, training=options.training,
+            adaptation=options.adaptation, number=number,
+        )  # fmt: skip
+        networks.append(
+            context.run(
+                adapt, asked, network=networks[-1], brains=brains, labels=labels, normals=simulations.normals,
+                donors=simulations.donors, pairs=simulations.pairs,
+            )
+        )  # fmt: skip
+        before = labels
+    return Trained(networks, rows)
+
+
+def _rows(number: int, labels: Artifact, share: float, changed: float | None) -> list[Row]:
+    """What a round sees of each case: error of recomposition, the pseudo-label's voxels, whether it teaches."""
+    found = read_verified(labels)
+    kept = found.kept(share)
+    return [
+        {
+            "round": number, "case": case_id, "error": error, "voxels": found.voxels[case_id], "kept": case_id in kept,
+            "change": changed,
+        }
+        for case_id, error in found.errors.items()
+    ]  # fmt: skip

@@ -1,0 +1,82 @@
+"""Sim2Real: Zhang, Xie, Huang et al., "Self-supervised tumor segmentation with Sim2Real adaptation", IEEE JBHI 2023;
+stage I rebuilt from its code, stage II from its figure, since no more of it is public.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.supervision import Supervision
+from unseg_bench.data.volume import Mask, Volume
+from unseg_bench.plugins.context import Context
+from unseg_bench.plugins.explain import Explanation
+from unseg_bench.plugins.method import Method
+from unseg_bench.plugins.studies import Study
+
+from .options import Sim2RealOptions
+from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE, STUDIES
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Sim2Real(Method):
+    """A 3D U-Net learns to take simulated tumours off normal brains, then teaches itself on unlabelled real ones."""
+
+    name = "sim2real"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": PAPER, "reference-code": REFERENCE_CODE, "demo": DEMO, "check": CHECK,
+    }  # fmt: skip
+    studies: ClassVar[Mapping[str, Study]] = STUDIES
+    Options = Sim2RealOptions
+    options: Sim2RealOptions
+
+    @property
+    def supervision(self) -> Supervision:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """None, unless normal slices come from true labels, or stage I's weights are chosen by references."""
+        from unseg_bench.blocks.normals import normals_supervision
+
+        o = self.options
+        source = "all" if o.simulation.simulator == "phantom" else o.normals.source
+        return normals_supervision(source, reads_validation_masks=o.training.keep == "best-validation-dice")
+
+    def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
+        """Run both stages on the training part; validation images are looked at only where they choose the weights."""
+        from .chain import train
+        from .network import read_network
+        from .stage_one import WEIGHTS
+
+        trained = train(self.options, training, validation, context)
+        context.table("verification", trained.rows)
+        self._networks: list[nn.Module] = [
+            read_network(one.path(WEIGHTS), self.options.network, context.device) for one in trained.networks
+        ]
+
+    def segment(self, volume: Volume, context: Context) -> Mask:
+        """Return the last network's answer; stage I's, and that of the other output, are scored beside it."""
+        from .apart import answers, take_apart
+        from .volumes import back, stretch
+
+        if not volume.brain.any():
+            return volume.empty_mask()
+        o = self.options
+        one = stretch(volume, o.grid.size)
+        outputs = [take_apart(network, one, mirror=o.answer.mirror) for network in self._ends]
+        found = answers(outputs[-1], volume, o.answer)
+        context.keep_map(volume, back(outputs[-1].probability, volume, o.answer.back))
+        if len(outputs) > 1:
+            context.alternative(volume, "stage-1", answers(outputs[0], volume, o.answer)[o.answer.output])
+        for name in found.keys() - {o.answer.output}:
+            context.alternative(volume, name, found[name])
+        return found[o.answer.output]
+
+    def explain(self, volume: Volume, context: Context) -> Explanation:
+        """Show what each stage's network takes the image apart into."""
+        from .explanation import explain_stages
+
+        return explain_stages(self.options, self._networks, volume)
+
+    @property
+    def _ends(self) -> "list[nn.Module]":
+        """Stage I's network and, where there was a stage II, the last one."""
+        return [*self._networks[:1], *self._networks[1:][-1:]]

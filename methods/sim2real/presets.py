@@ -1,0 +1,65 @@
+"""Sim2Real's presets and studies; apart from the options, so that editing a preset leaves cached stages valid."""
+
+from typing import Any
+
+from unseg_bench.plugins.studies import Study
+
+PAPER: dict[str, Any] = {}
+"""128^3, base 32, the published simulator and loss; layers on one scale, since stage II ranks cases by their sum."""
+
+REFERENCE_CODE: dict[str, Any] = {
+    "simulation": {"mixing": {"outside": "zero"}, "whole_numbers": True},
+    "network": {"norm": "batch"},
+    "training": {
+        "scale": "separate",
+        "learning_rate": 1e-2,
+        "schedule": "constant",
+        "keep": "best-validation-dice",
+    },
+    "adaptation": {"rounds": 0},
+    "answer": {"output": "tumour-layer"},
+}
+"""What the authors' repository does: layers in scales of their own (`dataload.py`), int16 images, batch statistics
+(`unet3d.py`), rate 1e-2 and the best epoch by true Dice (`train.py`; there on the test cases), the tumour layer as the
+answer (`evaluate.py`), no stage II."""
+
+DEMO: dict[str, Any] = {
+    "grid": {"size": (48, 64, 48)},
+    "normals": {"source": "healthy"},
+    "network": {"kind": "half-grid", "base": 6},
+    "training": {"steps": 120, "learning_rate": 5e-3, "schedule": "one-cycle"},
+    "adaptation": {"steps": 20, "learning_rate": 5e-4},
+    "answer": {"back": "linear"},
+}
+
+CHECK: dict[str, Any] = {
+    **DEMO,
+    "grid": {"size": (16, 16, 16)},
+    "network": {"kind": "unet3d", "base": 2},
+    "training": {**DEMO["training"], "steps": 25, "learning_rate": 2e-2},
+    "adaptation": {**DEMO["adaptation"], "steps": 4, "rounds": 1},
+}
+
+STUDIES: dict[str, Study] = {
+    "stages": Study(
+        "What adaptation adds",
+        {
+            "stage I": {"adaptation": {"rounds": 0}},
+            "one round": {"adaptation": {"rounds": 1}},
+            "two rounds": {"adaptation": {"rounds": 2}},
+        },
+    ),
+    "scale": Study(
+        "Layers on one scale or each on its own",
+        {"shared": {"training": {"scale": "shared"}}, "separate": {"training": {"scale": "separate"}}},
+    ),
+    "texture": Study(
+        "What makes a simulated tumour's texture (the authors' figure)",
+        {
+            "all": {},
+            "no blur": {"simulation": {"mixing": {"blur_mm": (0.0, 0.0)}}},
+            "no deformation": {"simulation": {"mixing": {"elastic_mm": 0.0}}},
+            "no rescaling": {"simulation": {"mixing": {"brightness": None}}},
+        },
+    ),
+}

@@ -1,0 +1,149 @@
+"""Stage I: a network learns to take simulated tumours off their brains."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unseg_bench.blocks.resample import mask_to_shape
+from unseg_bench.blocks.training import (
+    Batch,
+    Validation,
+    fit_network,
+    one_cycle,
+    polynomial_decay,
+    save_network,
+    step_generator,
+    use_threads,
+)
+from unseg_bench.data.atomic import write_json
+from unseg_bench.errors import RunError
+from unseg_bench.plugins.context import Artifact, Work, stage
+from unseg_bench.plugins.method import MethodOptions
+
+from .apart import take_apart
+from .batches import SimulatedBatches
+from .layers import on_shared_scale, recomposition_error
+from .network import Targets, build_network, restoration_loss
+from .options import NetworkOptions, Scale, SimulationOptions, TrainingOptions
+from .samples import Source, source_of
+from .volumes import Brain, Brains
+
+WEIGHTS, FACTS = "network.safetensors", "training.json"
+_PROBES = 8
+
+
+class StageOneOptions(MethodOptions):
+    """What stage I reads."""
+
+    network: NetworkOptions
+    simulation: SimulationOptions
+    training: TrainingOptions
+
+
+@stage("sim2real-stage-1")
+def learn_to_restore(
+    work: Work, options: StageOneOptions, *, normals: Artifact | str, held_out: Artifact | str,
+    donors: Artifact | str, pairs: Artifact | str, validation: Artifact | str, masks: Artifact | str,
+) -> None:  # fmt: skip
+    """Write `network.safetensors` and `training.json`: the losses' end, what was kept, Dice on held-out simulations.
+
+    `normals`, `held_out`, `donors`, `validation`: stretched brains; `masks`: references of the validation cases;
+    `pairs`: of phantoms, instead of normals and donors. What is not needed is ''. Raises RunError when the loss is not
+    finite, and when the network finds nothing in any held-out simulation.
+    """
+    use_threads()
+    training = options.training
+    network = build_network(options.network, work.seed)
+    source = source_of(options.simulation, normals, donors, pairs, held_out=False)
+    log = fit_network(
+        network,
+        batch_for=SimulatedBatches(source, training.batch, work.seed, training.scale),
+        loss_of=_loss,
+        optimizer_of=adam(training.learning_rate, training.weight_decay),
+        steps=training.steps,
+        learning_rate_of=_schedule(training),
+        work=work,
+        name="restorer",
+        precision=training.precision,
+        validation=_validation(training, validation, masks),
+    )
+    unseen = source_of(options.simulation, held_out, donors, pairs, held_out=True)
+    dice = simulated_dice(network, unseen, work.seed, training.steps)
+    if not any(dice):
+        raise RunError(
+            f"stage 'sim2real-stage-1': after {training.steps} steps the network finds none of {_PROBES} simulated "
+            "tumours; train it longer (training.steps), or faster (training.learning_rate)"
+        )
+    save_network(work.folder / WEIGHTS, network)
+    facts = {
+        "final_loss": log.final_loss, "kept_step": log.kept_step, "scores": log.scores,
+        "simulated_dice": float(np.mean(dice)),
+    }  # fmt: skip
+    write_json(work.folder / FACTS, facts)
+
+
+def adam(learning_rate: float, weight_decay: float) -> Callable[[Iterator[nn.Parameter]], torch.optim.Optimizer]:
+    """Return the authors' optimiser."""
+    return lambda parameters: torch.optim.Adam(parameters, learning_rate, weight_decay=weight_decay)
+
+
+def simulated_dice(network: nn.Module, source: Source, seed: int, step: int) -> list[float]:
+    """Dice of the network's mask in simulations drawn from (seed, step): of its own task, so without a label."""
+    rng = step_generator(seed, step)
+    found: list[float] = []
+    for _ in range(_PROBES):
+        sample = source.draw(rng)
+        one = Brain(sample.mixed, sample.brain, (1.0, 1.0, 1.0), sample.counted)
+        mask = (take_apart(network, one, mirror=False).probability > 0.5) & sample.counted
+        found.append(dice(mask, sample.mask))
+    return found
+
+
+def dice(one: np.ndarray, other: np.ndarray) -> float:
+    """Dice of two masks; 1 where both are empty."""
+    total = int(np.count_nonzero(one)) + int(np.count_nonzero(other))
+    return 2.0 * int(np.count_nonzero(one & other)) / total if total else 1.0
+
+
+def mean_error(network: nn.Module, brains: Brains, scale: Scale) -> float:
+    """Mean recomposition error of unlabelled cases, on the shared scale."""
+    errors: list[float] = []
+    for number in range(len(brains)):
+        one = brains[number]
+        layers = on_shared_scale(take_apart(network, one, mirror=False), one.image, one.brain, scale)
+        errors.append(recomposition_error(layers, one.image, one.brain))
+    return float(np.mean(errors))
+
+
+def _loss(network: nn.Module, batch: Batch) -> Tensor:
+    images, layers, mask, counted = batch
+    return restoration_loss(network(images), Targets(layers, mask, counted))
+
+
+def _schedule(training: TrainingOptions) -> Callable[[int], float] | None:
+    if training.schedule == "constant":
+        return None
+    make = polynomial_decay if training.schedule == "polynomial" else one_cycle
+    return make(training.learning_rate, training.steps)
+
+
+def _validation(training: TrainingOptions, validation: Artifact | str, masks: Artifact | str) -> Validation | None:
+    """Score by the recomposition of unlabelled cases (lower is better), or by Dice with references."""
+    if not isinstance(validation, Artifact):
+        return None
+    brains = Brains(validation)
+    if not isinstance(masks, Artifact):
+        return Validation(lambda network: -mean_error(network, brains, training.scale), training.validate_every)
+
+    def score(network: nn.Module) -> float:
+        return float(np.mean([_reference_dice(network, brains.of(case), masks, case) for case in brains.case_ids]))
+
+    return Validation(score, training.validate_every)
+
+
+def _reference_dice(network: nn.Module, one: Brain, masks: Artifact, case_id: str) -> float:
+    x, y, z = one.image.shape
+    reference = mask_to_shape(np.array(masks.array(case_id)), (x, y, z))
+    return dice((take_apart(network, one, mirror=False).probability > 0.5) & one.brain, reference)
