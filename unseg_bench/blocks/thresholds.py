@@ -100,13 +100,18 @@ def find_thresholds(
 ) -> Thresholds:
     """Return the thresholds of a run and write them into its table 'thresholds'.
 
-    `normal_values`: what `collect_normal_values` wrote; `best`: what `collect_best_dice` wrote, for 'best-dice'.
+    `normal_values`: what `collect_normal_values` wrote; `best`: what `collect_best_dice` wrote. Raises ValueError for
+    the rule 'best-dice' without it.
     """
+    if options.reads_masks and best is None:
+        raise ValueError("the rule 'best-dice' needs what collect_best_dice wrote")
     values = normal_values.array(_VALUES)
-    levels = {f"q{quantile:g}": float(np.quantile(values, quantile)) for quantile in options.quantiles}
+    # In double precision: that of the values is too coarse for the place of a quantile among many millions.
+    found = np.quantile(values, np.array(options.quantiles, dtype=np.float64))
+    levels = {f"q{quantile}": float(level) for quantile, level in zip(options.quantiles, found, strict=True)}
     if best is not None:
         levels["best-dice"] = float(json.loads(best.path(_BEST).read_text(encoding="utf-8"))["threshold"])
-    chosen = {"quantile": f"q{options.quantile:g}"}.get(options.rule, options.rule)
+    chosen = f"q{options.quantile}" if options.rule == "quantile" else options.rule
     shares = {name: float(np.mean(values > value)) for name, value in levels.items()}
     rows: list[dict[str, str | float | bool | None]] = [
         {"name": name, "value": value, "chosen": name == chosen, "labels": name == "best-dice", "normal_share": share}
@@ -121,12 +126,12 @@ def find_thresholds(
 def collect_normal_values(work: Work, cohort: Cohort, map_of: MapOf, places_of: PlacesOf) -> None:
     """Write `values.npy`: the map over the places of every held-out normal case, (N,) float32.
 
-    Raises RunError when there is no such place.
+    Raises RunError when there is no such place, or a value there that is not finite.
     """
     found: list[NDArray[np.float32]] = []
     for done, volume in enumerate(cohort):
         work.progress(done, len(cohort), volume.case_id)
-        found.append(map_of(volume)[places_of(volume)])
+        found.append(_finite(map_of(volume)[places_of(volume)], volume))
     values = np.concatenate([np.zeros(0, np.float32), *found])
     if not len(values):
         raise RunError("no voxel of a held-out normal case is left to find a threshold with; see normals.held_out")
@@ -136,7 +141,8 @@ def collect_normal_values(work: Work, cohort: Cohort, map_of: MapOf, places_of: 
 def collect_best_dice(work: Work, cohort: Cohort, map_of: MapOf, mask_of: Callable[[str], Mask]) -> None:
     """Write the threshold with the best Dice over all brain voxels of a labelled cohort together, and that Dice.
 
-    `mask_of`: the door to a case's reference. Raises RunError when the cohort has no tumour.
+    `mask_of`: the door to a case's reference. Raises RunError when the cohort has no tumour, or a map a value that is
+    not finite.
     """
     scores: list[NDArray[np.float32]] = []
     labels: list[NDArray[np.bool_]] = []
@@ -144,7 +150,7 @@ def collect_best_dice(work: Work, cohort: Cohort, map_of: MapOf, mask_of: Callab
     for done, volume in enumerate(cohort):
         work.progress(done, len(cohort), volume.case_id)
         mask = mask_of(volume.case_id)
-        scores.append(map_of(volume)[volume.brain])
+        scores.append(_finite(map_of(volume)[volume.brain], volume))
         labels.append(mask[volume.brain])
         outside += int(np.count_nonzero(mask & ~volume.brain))
     if not any(label.any() for label in labels):
@@ -167,3 +173,12 @@ def best_dice(scores: NDArray[np.float32], labels: NDArray[np.bool_], missed: in
     best = int(ends[np.argmax(dice[ends])])
     below = ranked[best + 1] if best + 1 < len(ranked) else np.nextafter(ranked[best], np.float32(-np.inf))
     return float(below), float(dice[best])
+
+
+def _finite(scores: NDArray[np.float32], volume: Volume) -> NDArray[np.float32]:
+    if not np.isfinite(scores).all():
+        raise RunError(
+            f"the anomaly map of case {volume.case_id} has values that are not finite, so it has no threshold; "
+            "did the training diverge? Try a lower learning rate"
+        )
+    return scores
