@@ -115,10 +115,15 @@ def test_a_case_that_fails_leaves_nothing_behind(toy, handover, case):
     volume = case.volume()
     handover._folder.prediction("case-4").parent.mkdir(parents=True)
     handover._folder.prediction("case-4").write_bytes(b"of an earlier call")
-    with pytest.raises(OSError, match="late"), handover.case(case):
-        handover.keep_map("case-4", volume.image)
-        handover.alternative("case-4", "q0.95", volume.brain)
-        raise OSError("late")
+
+    def segment():
+        with handover.case(case):
+            handover.keep_map("case-4", volume.image)
+            handover.alternative("case-4", "q0.95", volume.brain)
+            raise OSError("late")
+
+    with pytest.raises(OSError, match="late"):
+        segment()
     assert [path for path in handover._folder.path.rglob("*") if path.is_file()] == []
 
 

@@ -17,6 +17,7 @@ def test_record_tells_what_was_run(toy):
         "shift": 0.5,
         "fail_on": "",
         "read_masks": False,
+        "hands_over": False,
     }
     assert record["label_reads"] == []
     assert set(record["images"]) == {"train", "valid", "test"}

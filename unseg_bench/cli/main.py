@@ -24,6 +24,7 @@ MODULES = (
     "report",
     "runs",
     "show",
+    "thresholds",
     "audit",
     "cases",
     "new_method",

@@ -14,7 +14,7 @@ from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.describe import value_text
 from unseg_bench.cli.one_run import RunSelector, find_run, scores_or_warning
 from unseg_bench.cli.show_case import refuse_without_case, show_case
-from unseg_bench.cli.show_tables import print_first_rows, print_table, tables_as_json
+from unseg_bench.cli.show_tables import alternatives_text, print_first_rows, print_table, tables_as_json
 from unseg_bench.cli.text import AsJson, RunsFolder, count_text, path_text, print_json, say, seconds_text
 from unseg_bench.errors import SettingsError
 
@@ -99,8 +99,8 @@ def show(
         return
     scores = scores_or_warning(run)
     if as_json:
-        tables = tables_as_json(run)
-        print_json({"run": str(run.path), **run.record, "scores": [asdict(score) for score in scores], **tables})
+        more = {"alternatives": run.alternatives, **tables_as_json(run)}
+        print_json({"run": str(run.path), **run.record, "scores": [asdict(score) for score in scores], **more})
         return
     record = run.record
     _print_head(run, record, scores)
@@ -132,6 +132,7 @@ def _print_head(run: "RunFolder", record: Mapping[str, Any], scores: "Sequence[C
     _line("data", f"{record['dataset']}, split {record['split']}, {record['part']}: {cases}")
     _line("DSC %", dsc)
     _line("HD95 mm", hd95)
+    _line("beside it", alternatives_text(run))
 
 
 def _print_label_reads(record: Mapping[str, Any]) -> None:

@@ -34,6 +34,18 @@ def tables_as_json(run: "RunFolder") -> dict[str, Any]:
     return {"tables": described}
 
 
+def alternatives_text(run: "RunFolder") -> str:
+    """Return one line on the run's alternative answers, '' where it has none."""
+    from statistics import fmean
+
+    from unseg_bench.score.alternatives import read_alternatives
+
+    scores = read_alternatives(run)
+    means = {name: f" {100 * fmean(score.dsc for score in own):.2f}" for name, own in scores.items() if own}
+    named = ", ".join(f"{name}{means.get(name, '')}" for name in run.alternatives)
+    return f"{named} (DSC % of other answers, never compared)" if named else ""
+
+
 def print_first_rows(run: "RunFolder") -> None:
     """Print the beginning of each of the run's tables."""
     from unseg_bench.run.tables import read_tables

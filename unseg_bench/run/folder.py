@@ -61,6 +61,11 @@ class RunFolder:
         return self.path / "scores.csv"
 
     @property
+    def alternative_scores(self) -> Path:
+        """Path of scores-alternatives.csv; there only where the method handed over alternatives."""
+        return self.path / "scores-alternatives.csv"
+
+    @property
     def log_file(self) -> Path:
         """Path of log.jsonl."""
         return self.path / "log.jsonl"

@@ -17,6 +17,7 @@ from unseg_bench.run.folder import SCORED, RunFolder
 from unseg_bench.run.locks import hold
 from unseg_bench.run.progress import Reporter
 from unseg_bench.run.settings import make_dataset
+from unseg_bench.score.alternatives import score_alternatives
 from unseg_bench.score.record import SCORING_RULES, CaseScore
 from unseg_bench.score.run_scores import ReferenceOf, score_predictions
 from unseg_bench.score.table import has_all_columns, read_scores, write_scores
@@ -55,6 +56,7 @@ def _score(
     failed = {case_id: reason for case_id, reason in run.failed_cases.items() if case_id not in cases}
     failed |= {case_id: f"{type(error).__name__}: {error}" for case_id, error in unscored.items()}
     absent = [case_id for case_id in record.get("missing_cases", []) if case_id not in record["cases"]]
+    score_alternatives(run, [score.case for score in scores], _references(run, plugins), reporter)
     write_scores(run.scores, scores)
     run.update(
         {

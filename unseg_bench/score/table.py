@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -13,17 +13,20 @@ from unseg_bench.score.record import CaseScore, Flag
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(CaseScore))
 """Header of scores.csv, in order."""
+NAME_COLUMN = "alternative"
+"""Before them in a table of several answers."""
 _NUMBERS = tuple(name for name in COLUMNS if name not in {"case", "flags"})
 
 
 def write_scores(path: Path, scores: Iterable[CaseScore]) -> None:
     """Write scores to a CSV file that appears whole or not at all; numbers read back are the same to the last bit."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for score in scores:
-        writer.writerow([score.case, *(repr(float(getattr(score, name))) for name in _NUMBERS), " ".join(score.flags)])
-    write_text(path, text.getvalue())
+    write_text(path, _csv_text([COLUMNS, *map(_cells, scores)]))
+
+
+def write_named_scores(path: Path, scores: Mapping[str, Sequence[CaseScore]]) -> None:
+    """Write scores of several answers to one CSV file, whole or not at all: each answer's name before its scores."""
+    rows = [[name, *_cells(score)] for name, own in scores.items() for score in own]
+    write_text(path, _csv_text([(NAME_COLUMN, *COLUMNS), *rows]))
 
 
 def has_all_columns(path: Path) -> bool:
@@ -37,6 +40,33 @@ def has_all_columns(path: Path) -> bool:
 
 def read_scores(path: Path) -> list[CaseScore]:
     """Read what `write_scores` wrote. Raises: ScoreError naming the file, the line and the cell at fault."""
+    scores = [_parse(row, path, line) for line, row in enumerate(_read_rows(path, COLUMNS), start=2)]
+    _refuse_twice([score.case for score in scores], path)
+    return scores
+
+
+def read_named_scores(path: Path) -> dict[str, list[CaseScore]]:
+    """Read what `write_named_scores` wrote, by name. Raises: ScoreError naming the file, the line and the cell."""
+    scores: dict[str, list[CaseScore]] = {}
+    for line, row in enumerate(_read_rows(path, (NAME_COLUMN, *COLUMNS)), start=2):
+        scores.setdefault(row[0] if row else "", []).append(_parse(row[1:], path, line))
+    for own in scores.values():
+        _refuse_twice([score.case for score in own], path)
+    return scores
+
+
+def _cells(score: CaseScore) -> list[str]:
+    return [score.case, *(repr(float(getattr(score, name))) for name in _NUMBERS), " ".join(score.flags)]
+
+
+def _csv_text(rows: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _read_rows(path: Path, columns: tuple[str, ...]) -> list[list[str]]:
+    """Return the rows below the header, which must have these columns."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))
@@ -44,17 +74,18 @@ def read_scores(path: Path) -> list[CaseScore]:
         raise ScoreError(f"{path} does not exist: this run has not been scored yet") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ScoreError(f"{path} cannot be read as a table of scores ({error}); score the run again") from error
-    if not rows or tuple(rows[0]) != COLUMNS:
+    if not rows or tuple(rows[0]) != columns:
         raise ScoreError(
-            f"{path} does not begin with the columns {','.join(COLUMNS)}; score the run again "
+            f"{path} does not begin with the columns {','.join(columns)}; score the run again "
             "(the same `ubench run` command does, and computes nothing else)"
         )
-    scores = [_parse(row, path, line) for line, row in enumerate(rows[1:], start=2)]
-    cases = [score.case for score in scores]
+    return rows[1:]
+
+
+def _refuse_twice(cases: list[str], path: Path) -> None:
     if len(set(cases)) != len(cases):
         twice = next(case for case in cases if cases.count(case) > 1)
         raise ScoreError(f"{path} has two rows for case {twice}; score the run again")
-    return scores
 
 
 def _parse(row: list[str], path: Path, line: int) -> CaseScore:

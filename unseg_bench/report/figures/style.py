@@ -140,8 +140,13 @@ def wrapped(text: str, width_mm: float, size: float = SMALL) -> str:
 
 
 def add_footer(figure: Figure, comparison: Comparison, *notes: str) -> None:
+    """Write the notes on a comparison below the figure (see `add_notes`)."""
+    add_notes(figure, *notes, evidence=comparison.evidence)
+
+
+def add_notes(figure: Figure, *notes: str, evidence: bool) -> None:
     """Write the notes below the figure, which grows by their lines, with the warning that a phantom is no evidence."""
-    sentences = [*(note for note in notes if note), *([] if comparison.evidence else ["phantom: no evidence"])]
+    sentences = [*(note for note in notes if note), *([] if evidence else ["phantom: no evidence"])]
     width_mm, body_mm = size_mm(figure)
     text = wrapped("; ".join(sentences), width_mm - 4)
     foot_mm = len(text.splitlines()) * LINE_MM + 2.0
