@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from unseg_bench.errors import ScoreError
 from unseg_bench.score.record import CaseScore, Flag
-from unseg_bench.score.table import COLUMNS, read_scores, write_scores
+from unseg_bench.score.table import COLUMNS, read_named_scores, read_scores, write_named_scores, write_scores
 
 NUMBERS = [0.1 + 0.2, 1 / 3, 0.0, 373.12866413, 5e-324, 1.0, 0.25, 2 / 3, 1e9, 17.3]
 
@@ -61,3 +61,16 @@ def test_a_damaged_table_is_named(tmp_path, change, message):
 def test_a_run_that_was_not_scored(tmp_path):
     with pytest.raises(ScoreError, match="not been scored"):
         read_scores(tmp_path / "scores.csv")
+
+
+def test_scores_of_several_answers_by_name(tmp_path):
+    path = tmp_path / "scores-alternatives.csv"
+    scores = [CaseScore(f"c{n}", 1.0, 0.1 + 0.2, 0.5, 3.0, 4.0, 3.5, 0.5, 0.5, 0.5, 90.0) for n in range(2)]
+    write_named_scores(path, {"q0.95": scores, "q0.99": scores[:1]})
+    assert read_named_scores(path) == {"q0.95": scores, "q0.99": scores[:1]}
+    assert path.read_text().splitlines()[1].startswith("q0.95,c0,1.0,0.30000000000000004,")
+    with pytest.raises(ScoreError, match="does not begin with the columns case,"):
+        read_scores(path)
+    write_named_scores(path, {"q0.95": scores * 2})
+    with pytest.raises(ScoreError, match="two rows for case c0"):
+        read_named_scores(path)

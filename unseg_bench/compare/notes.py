@@ -6,12 +6,13 @@ from unseg_bench.compare.inputs import RunScores, some_names
 from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.compare.values import Scored, tumour_volumes_ml
+from unseg_bench.score.record import Flag
 
 
 def comparison_notes(
     runs: Sequence[RunScores], scored: Scored, table: ScoreTable, settings: CompareSettings
 ) -> tuple[str, ...]:
-    """Sentences on cases without a tumour, missing cases and empty masks."""
+    """Sentences on cases without a tumour, missing cases, runs that found nothing and empty masks."""
     notes: list[str] = []
     healthy = sum(volume == 0.0 for volume in table.tumour_ml.values())
     if healthy:
@@ -19,6 +20,7 @@ def comparison_notes(
     everything = tumour_volumes_ml(scored).keys()
     lacking = {run.name: everything - {score.case for score in run.scores} for run in runs}
     notes += _missing(lacking, len(everything), len(table.cases), settings.missing)
+    notes += _nothing_found(runs)
     notes += _empty(table, settings.empty)
     return tuple(notes)
 
@@ -31,6 +33,12 @@ def _missing(lacking: dict[str, set[str]], known: int, compared: int, rule: str)
     if rule == "common":
         return [f"{known - compared} of {known} cases are left out, since not every run has them: {'; '.join(words)}"]
     return [f"a missing case counts as DSC 0 and an HD95 of its grid's diagonal: {'; '.join(words)}"]
+
+
+def _nothing_found(runs: Sequence[RunScores]) -> list[str]:
+    """Which runs have no voxel of tumour in any prediction."""
+    names = [run.name for run in runs if all(Flag.EMPTY_PREDICTION in score.flags for score in run.scores)]
+    return [f"found nothing, every prediction is empty: {', '.join(names)}"] if names else []
 
 
 def _empty(table: ScoreTable, policy: str) -> list[str]:

@@ -17,6 +17,7 @@ from unseg_bench.errors import RunError, UbenchError
 from unseg_bench.run.context import RunContext
 from unseg_bench.run.desk import StageDesk
 from unseg_bench.run.determinism import deterministic
+from unseg_bench.run.empty import finds_nothing
 from unseg_bench.run.failures import Failures
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.handover import Handover
@@ -59,7 +60,8 @@ def execute(
         except UbenchError as error:
             plan.folder.update({"state": "failed", "error": str(error)})
             raise
-        plan.folder.update({"state": "predicted", "ended": utc_now()})
+        empty = finds_nothing(plan.folder, plan.case_ids)
+        plan.folder.update({"state": "predicted", "ended": utc_now(), "all_empty": empty})
         if plan.settings.keep_maps and not (plan.folder.path / "maps").is_dir():
             reporter.message(f"{plan.title}: the method hands over no maps, so none are kept")
     return plan.folder

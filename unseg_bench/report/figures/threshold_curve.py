@@ -21,12 +21,12 @@ from unseg_bench.score.thresholds import RunThresholds, ThresholdRow
 ORACLE = "maximum of the curve (oracle: chosen with the references)"
 
 
-def draw_thresholds(found: RunThresholds, width_mm: float = DOUBLE_MM) -> Figure:
+def draw_thresholds(found: RunThresholds) -> Figure:
     """Draw the curve and its quartiles over cases; marks of label-free thresholds are filled, the others hollow."""
     curve = found.curve
     assert curve is not None  # noqa: S101 - without one there is nothing to draw
     with house_style():
-        figure = new_figure(width_mm, 78.0)
+        figure = new_figure(DOUBLE_MM, 78.0)
         axes = figure.subplots()
         axes.grid(axis="y")
         axes.fill_between(
