@@ -114,7 +114,7 @@ def test_statistics_are_in_the_files_that_it_names(folder):
 
 
 def test_every_option_is_one_of_the_commands_in_the_guide():
-    names = {command.split()[1] for command in COMMANDS}
+    names = {*(command.split()[1] for command in COMMANDS), *re.findall(r"`ubench (\w+)", GUIDE)}
     commands = typer.main.get_command(app).commands
     known = {option for name in names for param in commands[name].params for option in param.opts}
     wanted = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", GUIDE))

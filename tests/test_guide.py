@@ -48,8 +48,8 @@ def ubench(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
 
 
-def test_the_guide_has_six_methods_and_every_python_block_has_a_file_name():
-    assert METHODS == ["bright.py", "smooth.py", "mixture.py", "tuned.py", "maybe.py", "told.py"]
+def test_the_guide_has_seven_methods_and_every_python_block_has_a_file_name():
+    assert METHODS == ["bright.py", "smooth.py", "mixture.py", "tuned.py", "maybe.py", "told.py", "outlier.py"]
     assert GUIDE.read_text().count("```python") == len(BLOCKS)
 
 
@@ -91,7 +91,7 @@ def test_check_run_and_compare_from_the_command_line(files, cohort):
     assert ran.returncode == 0, ran.stdout + ran.stderr
     table = ubench("compare", "--by-size")
     assert table.returncode == 0, table.stdout + table.stderr
-    for name in ("bright", "smooth", "mixture", "tuned", "maybe", "told", "threshold"):
+    for name in ("bright", "smooth", "mixture", "tuned", "maybe", "told", "outlier", "threshold"):
         assert name in table.stdout
 
 
@@ -106,3 +106,15 @@ def test_tables_and_pictures_from_the_command_line(files, cohort):
     names = ["1-slice.png", "2-brightness.png", "3-above-the-level.png", "4-largest-piece.png"]
     assert [Path(line).name for line in shown.stdout.splitlines()] == names
     assert all(Path(line).is_file() for line in shown.stdout.splitlines())
+
+
+def test_maps_and_thresholds_from_the_command_line(files, cohort):
+    data = ["--data", str(cohort), "--image", "*/flair.nii.gz", "--reference", "*/seg.nii.gz"]
+    ran = ubench("run", "./outlier.py", *data, "--device", "cpu", "--keep-maps")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    shown = ubench("thresholds", "outlier", "--output", "curve.svg")
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert [line.split()[0] for line in shown.stdout.splitlines()[2:5]] == ["q0.95", "q0.98", "q0.99"]
+    assert (files / "curve.svg").is_file()
+    (run,) = (files / "runs" / "folder").iterdir()
+    assert len(list((run / "maps").iterdir())) == len(list((run / "predictions").iterdir()))

@@ -70,8 +70,9 @@ def test_a_good_method_passes_every_check():
         "input untouched",
         "supervision",
         "resumes",
+        "explains",
     ]
-    assert "2 stages" in results[-1].detail
+    assert "2 stages" in results[-2].detail
 
 
 def test_options_can_be_given():
@@ -294,6 +295,44 @@ def test_bad_methods_are_caught_by_that_check_alone():
         assert set(failed(check_method(method))) == {check}
 
 
+class HandsOver(Good):
+    def segment(self, volume, context):
+        context.keep_map(volume, volume.image)
+        context.alternative(volume, "brain", volume.brain)
+        return super().segment(volume, context)
+
+
+def test_maps_and_alternatives_may_be_handed_over():
+    assert failed(check_method(HandsOver)) == {}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda context, volume: context.keep_map(volume, volume.image[1:]), "float array of shape"),
+        (lambda context, volume: context.alternative(volume, "../up", volume.brain), "does not start with"),
+        (lambda context, volume: context.alternative(volume, "map", volume.image), "bool array of shape"),
+    ],
+)
+def test_what_could_not_be_handed_over_in_a_run_is_caught(spoil, message):
+    class Spoilt(HandsOver):
+        def segment(self, volume, context):
+            spoil(context, volume)
+            return super().segment(volume, context)
+
+    assert message in failed(check_method(Spoilt))["segments"]
+
+
+def test_handing_over_while_learning_is_caught():
+    class Early(HandsOver):
+        def fit(self, training, validation, context):
+            super().fit(training, validation, context)
+            for volume in training:
+                self.segment(volume, context)
+
+    assert "inside `segment`" in failed(check_method(Early))["segments"]
+
+
 def test_what_is_declared_is_granted():
     class Supervised(Good):
         supervision = Supervision.MASKS
@@ -320,4 +359,4 @@ def test_supervision_may_depend_on_options():
 def test_nothing_is_tried_with_options_that_do_not_hold():
     broken = failed(check_method(BadPreset))
     assert broken["segments"] == "not tried: see above"
-    assert len(broken) == 7
+    assert len(broken) == 8
