@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from unseg_bench.blocks.heap import held_heap
 from unseg_bench.data.atomic import whole_file
 from unseg_bench.errors import RunError, WeightsError
 from unseg_bench.plugins.context import Work
@@ -167,7 +168,7 @@ def fit_network(
     first = checkpoint.load(state)
     losses = _Losses(state.log.losses, name, work, steps)
     started = time.monotonic()
-    with seeded_torch(work.seed):
+    with seeded_torch(work.seed), held_heap():
         for step, batch in _batches_ahead(batch_for, first, steps, work.device):
             torch.manual_seed(step_seed(work.seed, step))
             if learning_rate_of is not None:
