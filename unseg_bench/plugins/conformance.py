@@ -18,7 +18,9 @@ from pydantic import BaseModel, ValidationError
 from unseg_bench.data.splits import PARTS
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Mask, Volume
+from unseg_bench.errors import PluginError
 from unseg_bench.plugins.dataset import Dataset, DatasetOptions
+from unseg_bench.plugins.explain import checked
 from unseg_bench.plugins.method import Method, MethodOptions
 from unseg_bench.plugins.presets import CHECK, preset_options
 from unseg_bench.plugins.rehearsal import Rehearsal, RehearsalContext, Theatre, content_digest, empty_volume
@@ -206,6 +208,22 @@ def _resumes(trial: _Trial) -> str:
     return f"{len(stages)} stages, each computed once in spite of a crash half way"
 
 
+def _explains(trial: _Trial) -> str:
+    if trial.theatre.method.explain is Method.explain:
+        return "has no explain, so `ubench show --case` draws no picture of it"
+    rehearsal = trial.undisturbed
+    steps: list[int] = []
+    for volume in trial.theatre.test_volumes:
+        found = rehearsal.fitted.explain(volume, rehearsal.context)
+        try:
+            steps.append(0 if found is None else len(checked(found, volume, rehearsal.fitted.name).steps))
+        except PluginError as error:
+            raise Broken(str(error)) from None
+        again = rehearsal.fitted.segment(volume, rehearsal.context)
+        _check_same(volume, rehearsal, again, "when segmented after explain")
+    return f"{' and '.join(map(str, steps))} steps, and the same answer after"
+
+
 _METHOD_CHECKS: dict[str, Callable[[_Trial], str]] = {
     "segments": _segments,
     "empty brain": _empty_brain,
@@ -213,6 +231,7 @@ _METHOD_CHECKS: dict[str, Callable[[_Trial], str]] = {
     "input untouched": _input_untouched,
     "supervision": _supervision,
     "resumes": _resumes,
+    "explains": _explains,
 }
 
 

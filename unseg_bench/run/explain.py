@@ -7,15 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.labels import LabelDoor
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.store import PreparedStore, build_cohort
 from unseg_bench.data.volume import Volume
 from unseg_bench.errors import DataError, PluginError, RunError, UbenchError
-from unseg_bench.plugins.explain import Explanation, Step
+from unseg_bench.plugins.explain import Explanation, checked
 from unseg_bench.plugins.manager import Plugins, is_file
 from unseg_bench.plugins.method import Method
 from unseg_bench.run.context import RunContext
@@ -56,7 +54,7 @@ def explain_case(
         method = plan.loaded(quiet.options)
         with deterministic(quiet.settings.deterministic):
             found = _ask(quiet, method, volume, store, context, desk, reporter)
-    return None if found is None else _checked(found, volume, quiet.method.name)
+    return None if found is None else checked(found, volume, quiet.method.name)
 
 
 def _plan(run: RunFolder, plugins: Plugins, data: Path | None) -> RunPlan:
@@ -138,35 +136,3 @@ def _ask(
         raise
     except Exception as error:
         raise RunError(f"{plan.title}: explain failed with {explain_failure(type(error).__name__, error)}") from error
-
-
-def _checked(explanation: object, volume: Volume, name: str) -> Explanation:
-    """Return the explanation if it can be drawn; raises PluginError saying what is wrong with it."""
-    if not isinstance(explanation, Explanation) or not explanation.steps:
-        raise PluginError(f"{name}.explain must return an Explanation with steps, or None")
-    grid = explanation.volume
-    for own, given, size, other in zip(grid.spacing_mm, volume.spacing_mm, grid.shape, volume.shape, strict=True):
-        if abs(own * size - given * other) > max(own, given):
-            raise PluginError(
-                f"{name}.explain: its volume of {grid.shape} voxels of {grid.spacing_mm} mm does not cover the same "
-                f"space as the case's, {volume.shape} of {volume.spacing_mm} mm"
-            )
-    for step in explanation.steps:
-        if (wrong := _fault(step, grid.shape)) is not None:
-            raise PluginError(f"{name}.explain, step '{step.title}': {wrong}")
-    return explanation
-
-
-def _fault(step: Step, shape: tuple[int, int, int]) -> str | None:
-    """Say what of a step cannot be drawn on a grid of this shape."""
-    for what, array in (("heat", step.heat), ("mask", step.mask)):
-        if array is not None and array.shape != shape:
-            return f"its {what} has the shape {array.shape}, its volume {shape}"
-    if step.mask is not None and step.mask.dtype != np.bool_:
-        return f"its mask is {step.mask.dtype}, not bool"
-    if step.heat is not None and not ((step.heat >= 0) & (step.heat <= 1)).all():
-        return "its heat is not within 0 and 1 everywhere"
-    slices = [*step.boxes, *step.points]
-    if any(not 0 <= index < shape[2] for index in slices):
-        return f"it has prompts in slices {sorted(slices)}, its volume has {shape[2]}"
-    return None

@@ -8,13 +8,12 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from unseg_bench.errors import PluginError
-from unseg_bench.plugins.explain import Explanation, Step
+from unseg_bench.plugins.explain import Explanation, Step, checked
 from unseg_bench.plugins.rehearsal import tiny_case
 from unseg_bench.report.case_pictures import slug
 from unseg_bench.report.figures.example_panels import HeadSlice
 from unseg_bench.report.figures.steps import SlicedStep, draw_step
 from unseg_bench.report.figures.write import figure_bytes
-from unseg_bench.run.explain import _checked
 
 SPACING = (1.0, 3.0)
 
@@ -118,7 +117,7 @@ def test_slugs_are_safe_file_names(title, name):
 def test_an_explanation_must_cover_the_case():
     volume, other = tiny_case("a", 1).volume, tiny_case("a", 1, spacing_mm=(5.0, 4.0, 4.0)).volume
     mask = Step("mask", mask=volume.empty_mask())
-    assert _checked(Explanation(volume, [mask]), volume, "m").steps == [mask]
+    assert checked(Explanation(volume, [mask]), volume, "m").steps == [mask]
     wrong = {
         "does not cover the same space": Explanation(other, [mask]),
         "must return an Explanation with steps": Explanation(volume, []),
@@ -128,4 +127,4 @@ def test_an_explanation_must_cover_the_case():
     }
     for told, explanation in wrong.items():
         with pytest.raises(PluginError, match=told):
-            _checked(explanation, volume, "m")
+            checked(explanation, volume, "m")
