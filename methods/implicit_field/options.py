@@ -3,7 +3,7 @@
 import math
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from unseg_bench.blocks.normals import NormalsOptions
 from unseg_bench.blocks.thresholds import ThresholdOptions
@@ -109,8 +109,8 @@ class FitOptions(MethodOptions):
     """Keep the code in the ball of norm 1 that all trained codes lie in. Off, as published: the code may then leave it
     and explain the tumour.
     """
-    steps: tuple[int, int] = (501, 101)
-    points: tuple[int, int] = (10_000, 50_000)
+    steps: tuple[PositiveInt, PositiveInt] = (501, 101)
+    points: tuple[PositiveInt, PositiveInt] = (10_000, 50_000)
     learning_rate: float = Field(default=1e-3, gt=0)
     cases: int = Field(default=8, ge=1)
     """How many cases are fitted at once; each as if it were alone."""

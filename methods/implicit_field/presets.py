@@ -21,7 +21,7 @@ DEMO: dict[str, Any] = {
     "scan": {"side": 48},
     "network": {"octaves": None, "code": 64, "width": 128, "layers": 5, "join_after": 3, "dropout": 0.0},
     "training": {
-        "steps": 600,
+        "steps": 1200,
         "points": 700,
         "cube_share": 0.25,
         "learning_rate": 2e-3,
