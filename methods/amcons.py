@@ -26,7 +26,7 @@ DEMO: dict[str, Any] = {
     "normals": {"source": "healthy"},
     "slices": {"size": 64, "erosion_px": 2},
     "network": {"width": 8, "latent": 16},
-    "training": {"epochs": 8, "batch": 8, "learning_rate": 1e-3},
+    "training": {"epochs": 5, "batch": 8, "learning_rate": 1e-3},
 }
 """Small enough for two CPU cores; weights, map and constraint are the published ones."""
 

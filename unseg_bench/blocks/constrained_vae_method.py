@@ -50,9 +50,7 @@ class ConstrainedVaeMethod(Method):
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Cut the map at the threshold; slices with little brain, and cases that look normal, stay empty."""
-        mask = self._thresholds.apply(volume, self._maps.map_of(volume), context)
-        context.note(self.name, {"case": volume.case_id, "voxels": int(mask.sum())})
-        return mask
+        return self._thresholds.apply(volume, self._maps.map_of(volume), context)
 
     def explain(self, volume: Volume, context: Context) -> Explanation:
         """Show slices as the network sees them, what it makes of them, the map and the mask."""
