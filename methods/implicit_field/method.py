@@ -61,6 +61,10 @@ class ImplicitField(Method):
         self._cases: Cohort | None = None
         self._mapper: Mapper | None = None
 
+    def expect(self, cases: Cohort, context: Context) -> None:
+        """Remember the cases: they are fitted in groups."""
+        self._cases = cases
+
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Return where the map lies above the threshold; the network never saw the case."""
         mapper = self._load(context)

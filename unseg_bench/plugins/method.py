@@ -42,6 +42,13 @@ class Method(ABC):
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:  # noqa: B027 - optional
         """Learn from images without masks. Called again after a crash; stages that are done cost nothing then."""
 
+    def expect(self, cases: Cohort, context: Context) -> None:  # noqa: B027 - optional
+        """Be told which cases will be segmented, in their order: for a method that is quicker with several at once.
+
+        Called after `fit`; `segment` may then open their volumes ahead. The answer of a case must not depend on the
+        others'.
+        """
+
     @abstractmethod
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Return the whole tumour of one case as a bool array of the volume's shape; the volume must stay untouched."""

@@ -290,6 +290,7 @@ class Theatre:
         try:
             with context.fitting():
                 fitted.fit(self._cohort("train"), self._cohort("valid"), context)
+                fitted.expect(self._cohort("test"), context)
             for volume in self.test_volumes:
                 rehearsal.predictions[volume.case_id] = fitted.segment(volume, context)
         except Interruption:

@@ -1,7 +1,7 @@
 """Who runs a method's `fit` and `segment`: this process, or a sealed one (`run.sealed.performer`)."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -34,6 +34,10 @@ class Performer(Protocol):
         """Learn; raises RunError or whatever UbenchError came up."""
         ...
 
+    def expect(self) -> None:
+        """Tell the method of the cases to come; raises what the method raises."""
+        ...
+
     def segment(self, case_id: str) -> Mask:
         """Return a mask of the prepared volume's shape; raises what the method raises."""
         ...
@@ -53,13 +57,11 @@ class InProcess:
 
     def fit(self) -> None:
         """Call the method's `fit`."""
-        try:
-            with watch(self._opened):
-                self._method.fit(self._images.training, self._images.validation, self._context)
-        except UbenchError:
-            raise
-        except Exception as error:
-            raise fit_failed(self._plan.title, type(error).__name__, error) from error
+        self._call("fit", self._images.training, self._images.validation)
+
+    def expect(self) -> None:
+        """Call the method's `expect`."""
+        self._call("expect", self._images.test)
 
     def segment(self, case_id: str) -> Mask:
         """Call the method's `segment`."""
@@ -77,10 +79,19 @@ class InProcess:
             seal |= self._opened.report(self._plan)
         return seal
 
+    def _call(self, what: Literal["fit", "expect"], *cohorts: Cohort) -> None:
+        try:
+            with watch(self._opened):
+                getattr(self._method, what)(*cohorts, self._context)
+        except UbenchError:
+            raise
+        except Exception as error:
+            raise call_failed(self._plan.title, what, type(error).__name__, error) from error
 
-def fit_failed(title: str, kind: str, error: Exception) -> RunError:
-    """Return the error of a `fit` that raised something of type `kind`."""
-    return RunError(f"{title}: fit failed with {explain_failure(kind, error)}")
+
+def call_failed(title: str, what: str, kind: str, error: Exception) -> RunError:
+    """Return the error of a `fit` or `expect` that raised something of type `kind`."""
+    return RunError(f"{title}: {what} failed with {explain_failure(kind, error)}")
 
 
 def unlike_mask(mask: object, shape: tuple[int, ...] | None) -> str | None:

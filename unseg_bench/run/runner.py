@@ -88,6 +88,8 @@ def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, strict: bool, refresh
         try:
             if plan.method.learns:
                 performer.fit()
+            if plan.method.looks_ahead:
+                performer.expect()
             with inner.hushed():
                 _segment_all(plan, performer, images.test, store, handover, reporter, failures, again=force)
         finally:

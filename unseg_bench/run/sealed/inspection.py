@@ -21,14 +21,15 @@ class MethodCard:
     """A method as the runner sees it, without its code. `where` is its class: file or None, module, class name.
 
     `options` are its checked options as JSON, `flat` the same by dotted name; `used` are the names in the settings'
-    `set` that it has, `known` all names that it has. `learns`: it has a `fit` of its own. `code`: digest of its code.
-    `studies`: its ablations by name.
+    `set` that it has, `known` all names that it has. `learns`: it has a `fit` of its own; `looks_ahead`: an
+    `expect`. `code`: digest of its code. `studies`: its ablations by name.
     """
 
     name: str
     floor: bool
     supervision: Supervision
     learns: bool
+    looks_ahead: bool
     preset: str
     options: dict[str, Any]
     flat: dict[str, Any]
@@ -47,6 +48,7 @@ def make_card(written: str, method: type[Method], settings: RunSettings, default
         floor=method.floor,
         supervision=Supervision(method(resolved.options).supervision),
         learns=method.fit is not Method.fit,
+        looks_ahead=method.expect is not Method.expect,
         preset=resolved.preset,
         options=resolved.options.model_dump(mode="json"),
         flat=flatten_options(resolved.options),

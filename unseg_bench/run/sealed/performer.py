@@ -15,7 +15,7 @@ from unseg_bench.run.desk import StageDesk
 from unseg_bench.run.handover import Handover
 from unseg_bench.run.ledger import Ledger
 from unseg_bench.run.mask_sources import MaskSources, named_sources
-from unseg_bench.run.performers import Images, fit_failed, wrong_mask
+from unseg_bench.run.performers import Images, call_failed, wrong_mask
 from unseg_bench.run.progress import Reporter
 from unseg_bench.run.sealed import landlock
 from unseg_bench.run.sealed.attendant import Attendant
@@ -97,10 +97,11 @@ class Sealed:
             part: self._attendant.admit(cohort)
             for part, cohort in (("training", self._images.training), ("validation", self._images.validation))
         }
-        try:
-            self._call("fit", cohorts)
-        except Thrown as error:
-            raise fit_failed(self._plan.title, error.kind, error) from error
+        self._learn("fit", cohorts)
+
+    def expect(self) -> None:
+        """Have the process call the method's `expect`; it may ask for the cases' volumes from then on."""
+        self._learn("expect", {"cases": self._attendant.admit(self._images.test)})
 
     def segment(self, case_id: str) -> Mask:
         """Have the process call the method's `segment` with one volume."""
@@ -125,6 +126,12 @@ class Sealed:
             "volumes": dict(self._attendant.volumes),
             "weights": dict(self._attendant.weights),
         }
+
+    def _learn(self, what: str, cohorts: Message) -> None:
+        try:
+            self._call(what, cohorts)
+        except Thrown as error:
+            raise call_failed(self._plan.title, what, error.kind, error) from error
 
     def _call(self, what: str, values: Message, files: Sequence[int] = ()) -> tuple[Message, bytes]:
         try:

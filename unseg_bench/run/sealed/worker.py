@@ -30,7 +30,13 @@ class Worker:
     def serve(self) -> None:
         """Answer calls until the runner hangs up (Closed)."""
         use_handed_weights(self._line)
-        calls = {"inspect": self._inspect, "open": self._open, "fit": self._fit, "segment": self._segment}
+        calls = {
+            "inspect": self._inspect,
+            "open": self._open,
+            "fit": self._fit,
+            "expect": self._expect,
+            "segment": self._segment,
+        }
         while True:
             message, _, files = self._channel.receive(take_files=True)
             try:
@@ -54,6 +60,10 @@ class Worker:
     def _fit(self, message: Message, files: list[int]) -> tuple[Message, bytes]:
         training, validation = (self._line.cohort(message[part]) for part in ("training", "validation"))
         self._opened().fit(training, validation, self._context)
+        return {}, b""
+
+    def _expect(self, message: Message, files: list[int]) -> tuple[Message, bytes]:
+        self._opened().expect(self._line.cohort(message["cases"]), self._context)
         return {}, b""
 
     def _segment(self, message: Message, files: list[int]) -> tuple[Message, bytes]:
