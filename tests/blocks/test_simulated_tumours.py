@@ -214,10 +214,11 @@ def test_where_the_donor_has_no_brain() -> None:
     cut[2:-2, 2:-2, 2:-2] = False
     spacing = (4.0, 4.0, 4.0)
     small = {"volume_ml": (7, 7), "opacity": (1, 1), "elastic_mm": 0, "blur_mm": (0, 0)}
-    with pytest.raises(DataError, match="positive intensities"):
-        simulate(
-            np.random.default_rng(0), normal, brain, donor, cut, spacing, SimulatorOptions(outside="zero", **small)
-        )
+    hole = simulate(
+        np.random.default_rng(0), normal, brain, donor, cut, spacing, SimulatorOptions(outside="zero", **small)
+    )
+    assert hole.brightness == 0
+    assert not hole.mixed[hole.mask].any()
     found = simulate(np.random.default_rng(0), normal, brain, donor, cut, spacing, SimulatorOptions(**small))
     assert np.ptp(found.mixed[found.mask]) < 1e-4
 
@@ -240,6 +241,8 @@ def test_bad_input_is_said() -> None:
         simulate(rng, normal, nothing, normal, brain, spacing, OPTIONS)
     with pytest.raises(DataError, match="brain is empty"):
         to_positive(normal, nothing)
+    with pytest.raises(DataError, match="positive intensities"):
+        simulate(rng, normal, brain, -normal, brain, spacing, OPTIONS)
     with pytest.raises(DataError, match="allowed"):
         simulate(rng, normal, brain, normal, brain, spacing, OPTIONS, allowed=nothing)
     with pytest.raises(DataError, match="differ"):

@@ -70,7 +70,7 @@ class Simulated:
 
     `mixed`, `normal`, `tumour`: raw-like intensities, (X, Y, Z) float32; `tumour` is the blend inside the mask, 0
     outside. `mask`: bool, inside the brain, never empty. `sigma`: opacity; `brightness`: mean of the unblended
-    texture over the mean of the normal brain.
+    texture over the mean of the normal brain (0: a donor without anything there, only where `outside` is zero).
     """
 
     mixed: Image
@@ -95,8 +95,8 @@ def simulate(
 
     `normal`, `donor`: positive intensities (see `to_positive`), (X, Y, Z), x to the left, y to the back, z to the top;
     the donor may have another shape. `spacing_mm`: of the normal. `allowed`: where the centre may lie (the tumour may
-    reach beyond). Raises DataError for an empty brain, an `allowed` without brain, shapes that differ, or a donor that
-    holds nothing to see under the mask.
+    reach beyond). Raises DataError for an empty brain, an `allowed` without brain, shapes that differ, or
+    intensities that are not positive.
     """
     _check(normal, brain, donor, donor_brain, allowed)
     spacing = np.array(spacing_mm, np.float64)
@@ -109,12 +109,12 @@ def simulate(
     window, mask = draw_mask(shape, centre_mm, brain, spacing)
     outside = 0.0 if options.outside == "zero" else _mean_of(donor, donor_brain)
     layer = sample_texture(texture, window, box, spacing, donor, donor_brain, donor_box, outside)
-    brightness = _mean_of(layer, mask & (layer != 0)) / max(_mean_of(normal, brain), _LEAST)
-    if wanted is not None:
+    seen = mask & (layer != 0)
+    brightness = _mean_of(layer, seen) / max(_mean_of(normal, brain), _LEAST)
+    # With `outside` zero a donor may have nothing there at all: the tumour is then a dark hole, as published.
+    if wanted is not None and seen.any():
         if not brightness > _LEAST:
-            raise DataError(
-                "The donor is empty or dark where the tumour lies: give positive intensities (to_positive)."
-            )
+            raise DataError("The donor is dark where the tumour lies: give positive intensities (see to_positive).")
         layer *= np.float32(wanted / brightness)
         brightness = wanted
     return _blend(normal, window, mask, layer, sigma, brightness)

@@ -83,7 +83,7 @@ def _shifts_mm(
 
 
 def _spline_weights(fractions: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Weights (N, 7) of the control points at -1/4, 0, ..., 5/4 of the box: its faces hardly move, a quarter beyond nothing does."""
+    """Weights (N, 7) of the control points at -1/4, 0, ..., 5/4 of the box; a quarter beyond it nothing moves."""
     places = fractions * (_CONTROL_POINTS - 3) + 1.0
     distance = np.abs(places[:, None] - np.arange(_CONTROL_POINTS))
     near = 2 / 3 - distance**2 + distance**3 / 2
