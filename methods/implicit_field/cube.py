@@ -12,6 +12,8 @@ from unseg_bench.data.volume import Image, Mask, Volume
 
 from .options import ScanOptions
 
+_REACH = 3.0
+
 Window = tuple[slice, slice, slice]
 
 
@@ -56,7 +58,7 @@ def to_cube(volume: Volume, options: ScanOptions) -> CubeImage:
     cube = place_cube(volume, options)
     brain = volume.brain[cube.box]
     weight = resample_to_shape(brain.astype(np.float32), cube.inner_shape)
-    total = resample_to_shape(_scaled(volume, options.clip_percentiles)[cube.box], cube.inner_shape)
+    total = resample_to_shape(_scaled(volume, options)[cube.box], cube.inner_shape)
     inside = mask_to_shape(brain, cube.inner_shape)
     image = np.divide(total, weight, out=np.zeros_like(total), where=inside)
     return CubeImage(cube, _into(cube, np.clip(image, 0.0, 1.0)), _into(cube, inside))
@@ -80,9 +82,14 @@ def normal_in_cube(normal: NDArray[np.bool_], cube: Cube) -> NDArray[np.bool_]:
     return result
 
 
-def _scaled(volume: Volume, percentiles: tuple[float, float]) -> Image:
-    """Intensities clipped at percentiles of the brain, as 0 ... 1; 0 outside."""
-    low, high = np.percentile(volume.image[volume.brain], percentiles)
+def _scaled(volume: Volume, options: ScanOptions) -> Image:
+    """Intensities of the brain clipped and brought to 0 ... 1; 0 outside."""
+    inside = volume.image[volume.brain]
+    low, high = np.percentile(inside, options.clip_percentiles)
+    if options.scaling == "robust":
+        median = np.median(inside)
+        reach = _REACH * 1.4826 * np.median(np.abs(inside - median))
+        low, high = median - reach, median + reach
     span = max(float(high - low), float(np.finfo(np.float32).tiny))
     return np.where(volume.brain, np.clip((volume.image - low) / span, 0.0, 1.0), 0.0).astype(np.float32)
 

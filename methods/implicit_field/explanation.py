@@ -24,8 +24,8 @@ def explain_field(volume: Volume, views: Views, answer: Mask) -> Explanation:
 
     surprise, highest_surprise = nats(views.surprise)
     smoothed, highest_smoothed = nats(views.smoothed)
-    own = classes(scan.classes.astype(np.float32))
-    # The background is no brighter than the brightest tissue: in the brain it is drawn as the darkest class.
+    # The background has the highest number and is drawn as the darkest class.
+    own = classes(np.where(scan.brain, scan.classes, np.uint8(0)).astype(np.float32))
     decoded = np.where(views.decoded > highest, np.uint8(0), views.decoded).astype(np.float32)
     steps = [
         Step("intensity classes", heat=own, note=f"{highest + 1} in the brain, {cube.voxel_mm:.1f} mm voxels"),

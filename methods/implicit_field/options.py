@@ -23,8 +23,13 @@ class ScanOptions(MethodOptions):
     """Air on both sides of the longest side of the brain's box."""
     side_mm: float | None = Field(default=None, gt=0)
     """The cube is at least as wide; 240: the field of view of BraTS, as published. None: by the margin alone."""
+    scaling: Literal["percentiles", "robust"] = "percentiles"
+    """Which intensities become 0 and 1: two percentiles of the brain (published), which a tumour above the upper one
+    moves, and all normal tissue's classes with it; or, an addition, the median less and plus three robust standard
+    deviations.
+    """
     clip_percentiles: tuple[float, float] = (2.0, 98.0)
-    """Intensities of the brain are clipped at these percentiles, and those become 0 and 1 (published)."""
+    """Published; only the scaling by percentiles reads it."""
     centres: Literal["k-means", "published"] = "k-means"
     """Centres of the intensity classes: found by k-means on the training normals' brains, or the ten published ones,
     which were found on T2-weighted scans.

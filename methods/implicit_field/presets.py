@@ -19,7 +19,7 @@ darkest class, a code without bounds, the threshold with the best Dice on annota
 DEMO: dict[str, Any] = {
     "normals": {"source": "healthy"},
     "scan": {"side": 48},
-    "network": {"octaves": None, "code": 64, "width": 128, "layers": 5, "join_after": 3, "dropout": 0.0},
+    "network": {"octaves": None, "code": 64, "width": 128, "layers": 5, "join_after": 3},
     "training": {
         "steps": 1200,
         "points": 700,
@@ -47,6 +47,10 @@ STUDIES: dict[str, Study] = {
             "mean alone": {"smoothing": {"min_pool_mm": 0.0}},
             "none": {"smoothing": {"min_pool_mm": 0.0, "mean_pool_mm": 0.0}},
         },
+    ),
+    "scaling": Study(
+        "Whether a tumour moves the classes of normal tissue",
+        {"percentiles": {}, "robust": {"scan": {"scaling": "robust"}}},
     ),
     "background": Study(
         "Whether the background is a class of its own",

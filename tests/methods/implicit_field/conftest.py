@@ -16,7 +16,7 @@ SMALL: dict[str, Any] = {
     "normals": {"source": "healthy", "held_out": 0.25},
     "scan": {"side": 14, "classes": 6, "margin_mm": 5.0},
     "network": {"octaves": 2, "code": 8, "width": 48, "layers": 3, "join_after": 2, "dropout": 0.0},
-    "training": {"steps": 400, "points": 150, "cube_share": 0.25, "learning_rate": 5e-3, "code_learning_rate": 1e-2},
+    "training": {"steps": 250, "points": 150, "cube_share": 0.25, "learning_rate": 5e-3, "code_learning_rate": 1e-2},
     "fit": {"steps": (40, 10), "points": (300, 500), "learning_rate": 2e-2, "cases": 2},
 }
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from scipy import ndimage, stats
 from unseg_bench_methods.implicit_field.classes import PUBLISHED, class_count, k_means, to_scan
 from unseg_bench_methods.implicit_field.cube import from_cube, normal_in_cube, place_cube, to_cube
 from unseg_bench_methods.implicit_field.filters import commonest, mean_pool, min_pool, smooth, window_voxels
@@ -62,6 +62,27 @@ def test_intensities_are_clipped_at_percentiles_and_the_rim_is_not_darkened():
     np.testing.assert_allclose(one.image.ravel(), expected, atol=1e-5)
     coarse = to_cube(make_volume("a", image, brain), ScanOptions(side=5, margin_mm=0.0))
     assert coarse.image[0].mean() == pytest.approx(coarse.image[2].mean(), abs=0.05)
+
+
+@pytest.mark.parametrize(("scaling", "moves"), [("percentiles", True), ("robust", False)])
+def test_a_tumour_above_the_percentile_moves_normal_tissue_unless_scaling_is_robust(scaling, moves):
+    image, brain = np.zeros((20, 20, 20), np.float32), np.zeros((20, 20, 20), bool)
+    brain[3:17, 3:17, 3:17] = True
+    image[brain] = np.random.default_rng(0).normal(size=brain.sum())
+    tumour = image.copy()
+    tumour[4:9, 4:9, 4:9] = 8.0
+    options = ScanOptions(side=14, margin_mm=0.0, scaling=scaling)
+    first, second = (to_cube(make_volume("a", one, brain), options).image for one in (image, tumour))
+    normal = np.ones((14, 14, 14), bool)
+    normal[1:6, 1:6, 1:6] = False
+    shift = abs(float(second[normal].mean() - first[normal].mean()))
+    assert (shift > 0.2) is moves
+    assert (shift < 0.02) is not moves
+    if scaling == "robust":
+        inside = image[brain]
+        reach = 3 * stats.median_abs_deviation(inside, scale="normal")
+        expected = np.clip((inside - np.median(inside) + reach) / (2 * reach), 0, 1)
+        np.testing.assert_allclose(first.ravel(), expected, atol=1e-4)
 
 
 def test_slices_of_the_cube_are_normal_where_all_they_touch_is(lopsided):
