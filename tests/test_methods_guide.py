@@ -1,0 +1,100 @@
+"""The guide to methods: every method has its section, and the options, presets and label uses that it names are so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from unseg_bench.data.supervision import Supervision
+from unseg_bench.plugins.manager import load_plugins
+from unseg_bench.run.settings import flatten_options, make_settings, parse_assignments, resolve_method
+
+GUIDE = (Path(__file__).resolve().parents[1] / "docs" / "methods.md").read_text(encoding="utf-8")
+SECTIONS = {
+    tuple(re.findall(r"`([^`]+)`", title)): body
+    for title, body in re.findall(r"^## ([^\n]*`[^\n]*)\n(.*?)(?=^## |\Z)", GUIDE, re.MULTILINE | re.DOTALL)
+}
+BUILT_IN = {
+    name: method
+    for name, method in load_plugins().methods.items()
+    if method.__module__.startswith("unseg_bench_methods")
+}
+OPTION = re.compile(r"`([a-z][\w.]*=[^`\s]+)`")
+USES = [
+    (names[0], option, level)
+    for names, body in SECTIONS.items()
+    for option, level in re.findall(r"^- `([^`]+)`.*; reads `([^`]+)`$", body, re.MULTILINE)
+]
+
+
+def rows(first_words):
+    """The cells of the table whose heading begins so."""
+    at = GUIDE.index(first_words)
+    lines = GUIDE[at:].split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def options_of(name, preset, options=()):
+    settings = make_settings({"methods": [name], "preset": preset, "set": parse_assignments(options)})
+    resolved, used = resolve_method(name, BUILT_IN[name], settings, preset)
+    assert len(used) == len(options), f"{name} has no option of {options}"
+    return resolved.options
+
+
+def supervision(name, preset, options=()):
+    return BUILT_IN[name](options_of(name, preset, options)).supervision
+
+
+def test_every_method_has_one_section_and_one_row():
+    assert sorted(name for names in SECTIONS for name in names) == sorted(BUILT_IN)
+    compared = rows("| method | row in")
+    assert sorted(cells[0].strip("`") for cells in compared) == sorted(BUILT_IN)
+
+
+@pytest.mark.parametrize("cells", rows("| method | row in"), ids=lambda cells: cells[0].strip("`"))
+def test_the_first_table_is_so(cells):
+    name = cells[0].strip("`")
+    assert cells[4] == ("yes" if supervision(name, "paper") is Supervision.NONE else "no")
+    (preset,) = re.findall(r"--preset ([\w-]+)", cells[5])
+    assert preset in BUILT_IN[name].presets
+
+
+@pytest.mark.parametrize(("names", "body"), SECTIONS.items(), ids=lambda value: value[0] if len(value) < 9 else "")
+def test_options_that_a_section_names_exist(names, body):
+    for option in OPTION.findall(body):
+        supervision(names[0], "paper", [option])
+
+
+@pytest.mark.parametrize(("names", "body"), SECTIONS.items(), ids=lambda value: value[0] if len(value) < 9 else "")
+def test_presets_that_a_section_names_exist(names, body):
+    named = set(re.findall(r"preset `([\w-]+)`", body))
+    assert named <= set(BUILT_IN[names[0]].presets)
+
+
+@pytest.mark.parametrize(("name", "option", "level"), USES)
+def test_what_an_option_reads(name, option, level):
+    assert supervision(name, "paper", [option]).value == level
+
+
+@pytest.mark.parametrize("name", [name for name, method in BUILT_IN.items() if "reference-code" in method.presets])
+def test_label_uses_of_the_authors_code_are_told(name):
+    """Those told that 'reference-code' has switched on are all that it reads labels for."""
+    theirs = flatten_options(options_of(name, "reference-code"))
+    told = [
+        option for other, option, _ in USES if other == name and parse_assignments([option]).items() <= theirs.items()
+    ]
+    assert told
+    assert supervision(name, "paper", told) == supervision(name, "reference-code") != Supervision.NONE
+
+
+@pytest.mark.parametrize("heading", ["| method | preset | learning", "| method | preset | minutes"])
+def test_tables_of_cost_name_what_is_there(heading):
+    for name, preset, *_ in rows(heading):
+        assert preset.strip("`") in BUILT_IN[name.strip("`")].presets
+
+
+def test_computed_hours_follow_from_the_work_that_is_told():
+    """20 TFLOP/s, 75 test cases."""
+    for _, _, learning, case, hours in rows("| method | preset | learning"):
+        flop = float(learning) * 1e15 + 75 * float(case) * 1e12
+        assert flop / 20e12 / 3600 == pytest.approx(float(hours), rel=0.06)
