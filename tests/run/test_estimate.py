@@ -19,7 +19,7 @@ def plan(tmp_path):
         folder = RunFolder(tmp_path / "runs" / "d" / f"{name}-demo-seed0-{digest}")
         return SimpleNamespace(
             method=SimpleNamespace(name=name), dataset=SimpleNamespace(name="d"), preset="demo", folder=folder,
-            case_ids=cases,
+            case_ids=cases, is_segmented=lambda case_id: folder.prediction(case_id).is_file(),
         )  # fmt: skip
 
     return make
