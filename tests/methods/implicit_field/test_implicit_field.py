@@ -9,6 +9,7 @@ from unseg_bench_methods.implicit_field.maps import Mapper
 from unseg_bench_methods.implicit_field.method import ImplicitField
 from unseg_bench_methods.implicit_field.options import ImplicitFieldOptions, ScanOptions
 
+from unseg_bench.blocks.normals import find_normals
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.conformance import check_method
@@ -50,8 +51,11 @@ def test_the_empty_mask_is_possible(fitted, unseen):
     assert method.explain(empty, context) is None
 
 
-def test_labels_are_not_read_and_calibration_is_disjoint_from_training(fitted, tmp_path):
+def test_labels_are_not_read_and_calibration_is_disjoint_from_training(fitted):
     method, context = fitted
+    normals = find_normals(tiny_cohort("train", []), method.options.normals, context)
+    assert (len(normals.train), len(normals.held_out)) == (6, 2)
+    assert not set(normals.train.case_ids) & set(normals.held_out.case_ids)
     assert context.labels.read == context.labels.refused == []
     facts = json.loads(method._field.path("training.json").read_text())
     assert facts["scans"] == 6
