@@ -1,17 +1,25 @@
 """Seconds of a training step inside the loop, with batches made from volumes on disk, against the bare step.
 
     python benchmarks/training_loop.py
-    python benchmarks/training_loop.py --device cuda unet-paper nnunet
+    python benchmarks/training_loop.py amcons gradcamcons implicit-field sim2real synthetic
+    python benchmarks/training_loop.py --compile small-resnet
+    python benchmarks/training_loop.py --device cuda --precision mixed unet-paper nnunet
 
 The bare step is the same network, loss and optimiser on a batch that is already there. Both take turns, round by round;
-printed are medians over the rounds. 'cpu' is processor time, which neighbours on a busy machine do not add to.
+printed are medians over the rounds. 'cpu' is processor time, which neighbours on a busy machine do not add to. Both
+keep freed memory (`blocks.heap`), so that no luck of the allocator is compared.
+
+--compile: 'in loop' is the bare step again, through torch.compile (compiled before the clock starts). --precision: of
+all steps; 'mixed' is bfloat16 where the device has it in hardware, and float32 elsewhere, which is then said.
 """
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -19,8 +27,33 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from unseg_bench_methods.amcons import Amcons
+from unseg_bench_methods.gradcamcons import Gradcamcons
+from unseg_bench_methods.implicit_field.classes import Scan, class_count
+from unseg_bench_methods.implicit_field.cube import Cube
+from unseg_bench_methods.implicit_field.network import AutoDecoder, Field
+from unseg_bench_methods.implicit_field.options import ImplicitFieldOptions
+from unseg_bench_methods.implicit_field.points import ScanSet
+from unseg_bench_methods.implicit_field.presets import DEMO as FIELD_DEMO
+from unseg_bench_methods.implicit_field.training import batches as field_batches
+from unseg_bench_methods.implicit_field.training import loss_on, optimizer
+from unseg_bench_methods.sim2real.batches import SimulatedBatches
+from unseg_bench_methods.sim2real.network import Targets, build_network, restoration_loss
+from unseg_bench_methods.sim2real.options import Sim2RealOptions
+from unseg_bench_methods.sim2real.presets import DEMO as SIM2REAL_DEMO
+from unseg_bench_methods.sim2real.samples import source_of
+from unseg_bench_methods.sim2real.volumes import stretch
+from unseg_bench_methods.synthetic.learning import AveragingAdamW
+from unseg_bench_methods.synthetic.options import NETWORK as SYNTHETIC
+from unseg_bench_methods.synthetic.variation import VariedHeads
 
 from unseg_bench.blocks.classifier import ClassifierName, build_classifier, network_input
+from unseg_bench.blocks.constrained_vae import ConstrainedVae
+from unseg_bench.blocks.constrained_vae_method import ConstrainedVaeMethod
+from unseg_bench.blocks.constrained_vae_options import ConstrainedVaeOptions, FitOptions
+from unseg_bench.blocks.constrained_vae_training import batches as vae_batches
+from unseg_bench.blocks.constrained_vae_training import loss_of as vae_loss_of
+from unseg_bench.blocks.heap import held_heap
 from unseg_bench.blocks.patches import PatchSampler
 from unseg_bench.blocks.training import (
     Batch,
@@ -35,7 +68,10 @@ from unseg_bench.blocks.unet3d import deeply_supervised, segmentation_loss
 from unseg_bench.blocks.unet_options import DEMO_UNET, NNUNET, UNetOptions
 from unseg_bench.blocks.unet_training import build_unet
 from unseg_bench.blocks.working_cases import LabelledCase, WorkingCases
+from unseg_bench.data.volume import Volume
+from unseg_bench.plugins.context import Artifact
 
+OptimizerOf = Callable[[Iterator[nn.Parameter]], torch.optim.Optimizer]
 SLICES, CASES, HEAD = 2000, 4, (140, 170, 140)
 WARM = 2
 
@@ -47,7 +83,7 @@ class Task:
     network_of: Callable[[], nn.Module]
     batch_for: Callable[[int], Batch]
     loss_of: Callable[[nn.Module, Batch], Tensor]
-    optimizer_of: Callable[[Iterator[nn.Parameter]], torch.optim.Optimizer]
+    optimizer_for: Callable[[nn.Module], OptimizerOf]
     steps: int
     precision: Precision = "float32"
 
@@ -91,7 +127,7 @@ def slice_classifier(name: ClassifierName, size: int, batch: int, steps: int, fo
     def loss_of(network: nn.Module, batch: Batch) -> Tensor:
         return functional.cross_entropy(network(network_input(batch[0].float())), batch[1])
 
-    return Task(lambda: build_classifier(name, width=8), batch_for, loss_of, lambda p: torch.optim.Adam(p, 1e-4), steps)
+    return Task(lambda: build_classifier(name, width=8), batch_for, loss_of, adam(1e-4), steps)
 
 
 def unet(options: UNetOptions, steps: int, cases: list[LabelledCase], folder: Path) -> Task:
@@ -111,21 +147,120 @@ def unet(options: UNetOptions, steps: int, cases: list[LabelledCase], folder: Pa
         lambda: build_unet(options, 1),
         sampler,
         lambda network, batch: measure(network(batch[0]), batch[1].long()),
-        lambda parameters: torch.optim.SGD(parameters, options.learning_rate, momentum=options.momentum),
+        lambda _: lambda parameters: torch.optim.SGD(parameters, options.learning_rate, momentum=options.momentum),
         steps,
         options.precision,
+    )
+
+
+def adam(rate: float) -> Callable[[nn.Module], OptimizerOf]:
+    """Adam of all parameters."""
+    return lambda _: lambda parameters: torch.optim.Adam(parameters, rate)
+
+
+def constrained_vae(method: type[ConstrainedVaeMethod], steps: int, folder: Path) -> Task:
+    """The VAE of a method's demo, its constraint at work from the first step, on discs with noise."""
+    options = method.Options.model_validate(method.presets["demo"])
+    assert isinstance(options, ConstrainedVaeOptions)
+    size = options.slices.size
+    y, x = np.ogrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+    pictures = np.lib.format.open_memmap(folder / f"{method.name}.npy", "w+", np.uint8, (SLICES, size, size))
+    pictures[:] = np.random.default_rng(0).integers(1, 256, (SLICES, size, size)) * (x**2 + y**2 < 0.5)
+    fit = FitOptions(**{name: getattr(options, name) for name in FitOptions.model_fields})
+    return Task(
+        lambda: ConstrainedVae(options.network, size),
+        vae_batches(1, fit, pictures, start=0),
+        vae_loss_of(options.map, options.loss),
+        adam(options.training.learning_rate),
+        steps,
+        options.training.precision,
+    )
+
+
+def implicit_field(steps: int, device: str) -> Task:
+    """The field of the demo, on balls of classes by chance."""
+    options = ImplicitFieldOptions.model_validate(FIELD_DEMO)
+    side = options.scan.side
+    part = slice(0, side)
+    z, y, x = np.ogrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j, -1 : 1 : side * 1j]
+    cube, brain = Cube(side, 4.0, (part,) * 3, (part,) * 3), x**2 + y**2 + z**2 < 0.8
+    scans = ScanSet(
+        [Scan(cube, np.random.default_rng(n).integers(0, 10, brain.shape).astype(np.uint8), brain) for n in range(24)],
+        device,
+        options.training.cube_share,
+    )
+    classes = class_count(np.zeros(options.scan.classes - 1, np.float32), options.scan)
+    octaves = options.network.octaves_for(side)
+
+    def optimizer_for(network: nn.Module) -> OptimizerOf:
+        assert isinstance(network, AutoDecoder)
+        return optimizer(network, options.training)
+
+    return Task(
+        lambda: AutoDecoder(Field(options.network, octaves, classes), len(scans)),
+        field_batches(options.training, len(scans), steps, 1),
+        loss_on(scans, options.training.points),
+        optimizer_for,
+        steps,
+        options.network.precision,
+    )
+
+
+def sim2real(steps: int, cases: list[LabelledCase], folder: Path) -> Task:
+    """Stage I of the demo: simulated tumours in the cases' brains, made for each step."""
+    options = Sim2RealOptions.model_validate(SIM2REAL_DEMO)
+    folder.mkdir()
+    spacings: dict[str, tuple[float, float, float]] = {}
+    for number, case in enumerate(cases):
+        brain = stretch(Volume(str(number), case.image, case.brain, case.spacing_mm, str(number)), options.grid.size)
+        for name, array in {"image": brain.image, "brain": brain.brain, "normal": brain.normal}.items():
+            np.save(folder / f"{number}.{name}.npy", array)
+        spacings[str(number)] = brain.spacing_mm
+    (folder / "brains.json").write_text(json.dumps(spacings))
+    brains = Artifact("sim2real-volumes", folder, "")
+    source = source_of(options.simulation, brains, brains, "", held_out=False)
+
+    def loss_of(network: nn.Module, batch: Batch) -> Tensor:
+        images, layers, mask, counted = batch
+        return restoration_loss(network(images), Targets(layers, mask, counted))
+
+    training = options.training
+    return Task(
+        lambda: build_network(options.network),
+        SimulatedBatches(source, training.batch, 1, training.scale),
+        loss_of,
+        adam(training.learning_rate),
+        steps,
+        training.precision,
+    )
+
+
+def synthetic(steps: int, cases: list[LabelledCase]) -> Task:
+    """One of the pair, on the cases at 2 mm, varied for each step."""
+    coarse = [
+        LabelledCase(case.image[::2, ::2, ::2], case.label[::2, ::2, ::2], case.brain[::2, ::2, ::2], (2.0, 2.0, 2.0))
+        for case in cases
+    ]
+    measure = segmentation_loss(SYNTHETIC.loss)
+    return Task(
+        lambda: build_unet(SYNTHETIC, 1),
+        VariedHeads(coarse, SYNTHETIC.patch, SYNTHETIC.batch, 1),
+        lambda network, batch: measure(network(batch[0]), batch[1].long()),
+        lambda _: lambda parameters: AveragingAdamW(parameters, lr=8e-3),
+        steps,
+        SYNTHETIC.precision,
     )
 
 
 def inside(task: Task, device: str) -> tuple[float, float]:
     """(Wall, processor) seconds of a step of `fit_network`."""
     with tempfile.TemporaryDirectory() as folder:
-        clock = Clock(Path(folder), device)
+        clock, network = Clock(Path(folder), device), task.network_of()
         fit_network(
-            task.network_of(),
+            network,
             batch_for=task.batch_for,
             loss_of=task.loss_of,
-            optimizer_of=task.optimizer_of,
+            optimizer_of=task.optimizer_for(network),
             steps=task.steps + WARM,
             work=clock,
             precision=task.precision,
@@ -133,13 +268,15 @@ def inside(task: Task, device: str) -> tuple[float, float]:
     return clock.seconds()
 
 
-def bare(task: Task, device: str) -> tuple[float, float]:
-    """(Wall, processor) seconds of a step on a batch that is there."""
+def bare(task: Task, device: str, *, compiled: bool = False) -> tuple[float, float]:
+    """(Wall, processor) seconds of a step on a batch that is there; the network as it is, or through torch.compile."""
     network = task.network_of().to(device).train()
-    optimizer = task.optimizer_of(network.parameters())
+    optimizer = task.optimizer_for(network)(network.parameters())
+    if compiled:
+        network.compile()
     batch = tuple(tensor.to(device) for tensor in task.batch_for(0))
     clock = Clock(Path(), device)
-    with seeded_torch(1):
+    with seeded_torch(1), held_heap():
         for _ in range(task.steps + WARM):
             optimizer.zero_grad(set_to_none=True)
             with autocast(task.precision, device):
@@ -167,8 +304,8 @@ def make_cases(folder: Path) -> list[LabelledCase]:
     return cases
 
 
-def make_tasks(folder: Path) -> dict[str, Callable[[], Task]]:
-    """Name -> task; those after 'nnunet-small' are for a GPU."""
+def make_tasks(folder: Path, device: str) -> dict[str, Callable[[], Task]]:
+    """Name -> task; 'unet-paper' and 'nnunet' are for a GPU."""
     demo = UNetOptions(**DEMO_UNET)
     nnunet = UNetOptions(**NNUNET)
     small = nnunet.model_copy(update={"channels": (8, 16, 32, 64), "patch": (64, 80, 64), "spacing_mm": 2.0})
@@ -181,6 +318,11 @@ def make_tasks(folder: Path) -> dict[str, Callable[[], Task]]:
     return {
         "resnet50": lambda: slice_classifier("resnet50", 224, 8, 4, folder),
         "small-resnet": lambda: slice_classifier("small-resnet", 96, 32, 20, folder),
+        "amcons": lambda: constrained_vae(Amcons, 20, folder),
+        "gradcamcons": lambda: constrained_vae(Gradcamcons, 20, folder),
+        "implicit-field": lambda: implicit_field(20, device),
+        "sim2real": lambda: sim2real(6, make_cases(folder), folder / "sim2real"),
+        "synthetic": lambda: synthetic(6, make_cases(folder)),
         **{
             name: lambda name=name, size=size: unet(*size, make_cases(folder), folder / name)
             for name, size in sizes.items()
@@ -194,26 +336,43 @@ def main() -> None:
     parser.add_argument("tasks", nargs="*", default=["resnet50", "small-resnet", "unet-demo", "nnunet-small"])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--compile", action="store_true", help="compare with torch.compile instead of the loop")
+    parser.add_argument("--precision", choices=("float32", "mixed"), help="of all tasks; by default their own")
     arguments = parser.parse_args()
-    print(f"{use_threads()} threads, {arguments.device}")
-    print(
-        f"{'ms a step':16}{'bare':>9}{'in loop':>9}{'ratio':>7}{'cpu bare':>10}{'in loop':>9}{'ratio':>7}{'batch':>8}"
-    )
+    device, other = arguments.device, "compiled" if arguments.compile else "in loop"
+    print(f"{use_threads()} threads, {device}")
+    if isinstance(autocast("mixed", device), nullcontext):
+        print("mixed precision is off: this device has no bfloat16 in hardware")
+    print(f"{'ms a step':16}{'bare':>9}{other:>9}{'ratio':>7}{'cpu bare':>10}{other:>9}{'ratio':>7}{'batch':>8}")
     with tempfile.TemporaryDirectory(prefix="ubench-loop-") as folder:
-        tasks = make_tasks(Path(folder))
+        tasks = make_tasks(Path(folder), device)
         for name in arguments.tasks:
             task = tasks[name]()
-            started = time.process_time()
-            for step in range(10):
-                task.batch_for(step)
-            batch_ms = (time.process_time() - started) * 100
-            rounds = [(bare(task, arguments.device), inside(task, arguments.device)) for _ in range(arguments.rounds)]
-            line = f"{name:16}"
-            for kind, widths in enumerate(((9, 9), (10, 9))):
-                before, after = (median(one[place][kind] for one in rounds) * 1e3 for place in (0, 1))
-                ratio = median(one[1][kind] / one[0][kind] for one in rounds)
-                line += f"{before:{widths[0]}.1f}{after:{widths[1]}.1f}{ratio:7.2f}"
-            print(f"{line}{batch_ms:8.1f}", flush=True)
+            if arguments.precision:
+                task = replace(task, precision=arguments.precision)
+            rounds = [
+                (bare(task, device), bare(task, device, compiled=True) if arguments.compile else inside(task, device))
+                for _ in range(arguments.rounds)
+            ]
+            print(f"{name:16}{columns(rounds)}{batch_ms(task):8.1f}", flush=True)
+
+
+def batch_ms(task: Task) -> float:
+    """Processor time that one batch takes, in ms."""
+    started = time.process_time()
+    for step in range(10):
+        task.batch_for(step)
+    return (time.process_time() - started) * 100
+
+
+def columns(rounds: list[tuple[tuple[float, float], tuple[float, float]]]) -> str:
+    """Medians of (wall, processor) seconds before and after, and of their ratio."""
+    line = ""
+    for kind, widths in enumerate(((9, 9), (10, 9))):
+        before, after = (median(one[place][kind] for one in rounds) * 1e3 for place in (0, 1))
+        ratio = median(one[1][kind] / one[0][kind] for one in rounds)
+        line += f"{before:{widths[0]}.1f}{after:{widths[1]}.1f}{ratio:7.2f}"
+    return line
 
 
 if __name__ == "__main__":
