@@ -30,7 +30,7 @@ class SimulatedBatches:
         """Return the batch of a step."""
         rng = step_generator(self.seed, step)
         samples = [self.source.draw(rng) for _ in range(self.size)]
-        images = np.stack([network_input(one.mixed, one.brain)[None] for one in samples])
+        images = np.stack([network_input(one.mixed, one.brain, self.scale)[None] for one in samples])
         targets = self._targets(samples)
         return torch.from_numpy(images), targets.layers, targets.mask, targets.counted
 
@@ -53,12 +53,13 @@ class LabelledBatches:
     case_ids: tuple[str, ...]
     size: int
     seed: int
+    scale: Scale
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor]:
         """Return the batch of a step."""
         places = range(step * self.size, (step + 1) * self.size)
         chosen = [self.case_ids[case_order(self.seed, len(self.case_ids), place)] for place in places]
         brains = [self.brains.of(case_id) for case_id in chosen]
-        images = np.stack([network_input(one.image, one.brain)[None] for one in brains])
+        images = np.stack([network_input(one.image, one.brain, self.scale)[None] for one in brains])
         labels = np.stack([self.labels.array(f"{case_id}.label") for case_id in chosen]).astype(np.float32)
         return torch.from_numpy(images), torch.from_numpy(labels)

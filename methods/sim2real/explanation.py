@@ -29,15 +29,15 @@ def explain_stages(options: Sim2RealOptions, networks: Sequence[nn.Module], volu
     steps = [Step("input", heat=heat(one.image), note=f"{' x '.join(map(str, options.grid.size))} voxels")]
     for number, network in enumerate(networks):
         name = f"stage II, round {number}" if number else "stage I"
-        outputs = take_apart(network, one, mirror=options.answer.mirror)
+        outputs = take_apart(network, one, options.training.scale, mirror=options.answer.mirror)
         layers = on_shared_scale(outputs, one.image, one.brain, options.training.scale)
+        answer = answers(outputs, volume, options.answer, options.training.scale)[options.answer.output]
         error = recomposition_error(layers, one.image, one.brain)
         left = residual(layers, one.image, one.brain)
         steps += [
             Step(f"{name}: restored normal", heat=heat(layers.normal)),
             Step(f"{name}: tumour layer", heat=heat(layers.tumour * layers.probability)),
             Step(f"{name}: residual", heat=heat(np.maximum(left, 0.0)), note="brighter than restored"),
-            Step(f"{name}: mask", mask=answers(outputs, volume, options.answer)[options.answer.output],
-                 note=f"recomposition error {error:.3f} SD"),
+            Step(f"{name}: answer", mask=answer, note=f"recomposition error {error:.3f} SD"),
         ]  # fmt: skip
     return Explanation(volume, steps)

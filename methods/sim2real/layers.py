@@ -42,28 +42,30 @@ def moments(image: Image, places: Mask) -> Affine:
     return Affine(float(inside.mean()), max(float(inside.std()), _LEAST_DEVIATION))
 
 
-def network_input(image: Image, brain: Mask) -> Image:
-    """Z-score an image by its brain; as the background is 0, it becomes -mean / deviation (authors' code)."""
-    return moments(image, brain).normalise(image)
+def network_input(image: Image, brain: Mask, scale: Scale) -> Image:
+    """Z-score an image by its brain. The background is 0, and for layers on scales of their own -mean / deviation."""
+    values = moments(image, brain).normalise(image)
+    return values if scale == "separate" else np.where(brain, values, np.float32(0.0))
 
 
 def learned_layers(sample: Sample, scale: Scale) -> Image:
     """Return what the network is to learn of a sample, (2, X, Y, Z): normal image and tumour layer, as `scale` says."""
-    normal = tumour = moments(sample.mixed, sample.brain)
     if scale == "separate":
         normal, tumour = moments(sample.normal, sample.brain), moments(sample.tumour, sample.mask)
-    return np.stack([normal.normalise(sample.normal), tumour.normalise(sample.tumour)])
+        return np.stack([normal.normalise(sample.normal), tumour.normalise(sample.tumour)])
+    shared = moments(sample.mixed, sample.brain)
+    return np.stack([shared.normalise(sample.normal) * sample.brain, shared.normalise(sample.tumour) * sample.mask])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outputs:
     """What a network makes of an image, (X, Y, Z) each, the two layers in the values that it was trained on.
 
-    `probability`: 0-1, of tumour. There is no error of these: see `on_shared_scale`.
+    `probability`: 0-1, of tumour. These have no error of recomposition: see `on_shared_scale`.
     """
 
-    normal: Image
-    tumour: Image
+    normal_values: Image
+    tumour_values: Image
     probability: Image
 
 
@@ -85,10 +87,10 @@ def on_shared_scale(outputs: Outputs, image: Image, brain: Mask, scale: Scale) -
     """
     if scale == "shared":
         own = moments(image, brain)
-        return Layers(own.restore(outputs.normal), own.restore(outputs.tumour), outputs.probability)
+        return Layers(own.restore(outputs.normal_values), own.restore(outputs.tumour_values), outputs.probability)
     inside = outputs.probability * brain
-    normal, tumour = _fit(outputs.normal, image, brain - inside), _fit(outputs.tumour, image, inside)
-    return Layers(normal.restore(outputs.normal), tumour.restore(outputs.tumour), outputs.probability)
+    normal, tumour = _fit(outputs.normal_values, image, brain - inside), _fit(outputs.tumour_values, image, inside)
+    return Layers(normal.restore(outputs.normal_values), tumour.restore(outputs.tumour_values), outputs.probability)
 
 
 def recomposition_error(layers: Layers, image: Image, brain: Mask) -> float:

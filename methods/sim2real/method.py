@@ -61,11 +61,11 @@ class Sim2Real(Method):
             return volume.empty_mask()
         o = self.options
         one = stretch(volume, o.grid.size)
-        outputs = [take_apart(network, one, mirror=o.answer.mirror) for network in self._ends]
-        found = answers(outputs[-1], volume, o.answer)
+        outputs = [take_apart(network, one, o.training.scale, mirror=o.answer.mirror) for network in self._ends]
+        first, *_, found = [answers(one, volume, o.answer, o.training.scale) for one in (outputs[0], outputs[-1])]
         context.keep_map(volume, back(outputs[-1].probability, volume, o.answer.back))
         if len(outputs) > 1:
-            context.alternative(volume, "stage-1", answers(outputs[0], volume, o.answer)[o.answer.output])
+            context.alternative(volume, "stage-1", first[o.answer.output])
         for name in found.keys() - {o.answer.output}:
             context.alternative(volume, name, found[name])
         return found[o.answer.output]

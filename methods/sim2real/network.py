@@ -1,5 +1,6 @@
 """The network that takes an image apart: (B, 1, X, Y, Z) -> (B, 3, X, Y, Z); and the published loss."""
 
+import math
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -65,6 +66,10 @@ def build_network(options: NetworkOptions, seed: int = 0) -> nn.Module:
         else:
             channels = [2 * options.base * level for level in _LEVELS]
             network = HalfGridUNet3d(channels, options.norm, 0.0, out_channels=3)
+    if options.prior is not None:
+        assert network.head.bias is not None  # noqa: S101 - a convolution has one unless told otherwise
+        with torch.no_grad():
+            network.head.bias[MASK] = math.log(options.prior / (1.0 - options.prior))
     for module in network.modules():
         if isinstance(module, nn.BatchNorm3d):
             module.track_running_stats = False

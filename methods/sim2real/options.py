@@ -13,9 +13,10 @@ Size: TypeAlias = tuple[int, int, int]
 Scale: TypeAlias = Literal["shared", "separate"]
 """What the two layers are learned in.
 
-- `shared`: both in the mixed image's own mean and deviation, by one affine map, so that tumour inside its mask and
-  normal outside add up to the input
-- `separate` (authors' code): each in its own mean and deviation, which loses where one lies against the other
+- `shared`: both in the mixed image's own mean and deviation, so that tumour inside its mask and normal outside add up
+  to the input; 0 where nothing is to be seen: outside the brain, and of the tumour layer outside the mask
+- `separate` (authors' code): each in its own mean and deviation, which loses where one lies against the other; the
+  background, 0 before, becomes -mean / deviation
 """
 
 
@@ -32,6 +33,8 @@ class NetworkOptions(MethodOptions):
     """'unet3d': the published one. 'half-grid': its levels work at half the resolution, for few cores."""
     base: int = Field(default=32, ge=1)
     """Channels of the first convolution; 32 makes the published 19.07 million parameters."""
+    prior: float | None = Field(default=None, gt=0, lt=1)
+    """Share of voxels that the untrained network calls tumour; None (authors' code): about one half."""
     norm: Literal["instance", "batch"] = "instance"
     """'batch' (authors' code): batch norm that always uses the batch's own statistics, when it is asked too. With two
     samples a batch that is close to 'instance', which does not let one volume change the answer of another."""
@@ -101,8 +104,8 @@ class AnswerOptions(MethodOptions):
     """What of the outputs is the answer; the other one is scored beside it."""
 
     output: Literal["mask", "tumour-layer"] = "mask"
-    """'mask': its probability above 0.5. 'tumour-layer' (authors' `evaluate.py`): where the tumour layer, in the units
-    that it was learned in, is above 0."""
+    """'mask': its probability above 0.5. 'tumour-layer' (authors' `evaluate.py`): where that layer is above 0, which
+    means something on the scale 'separate' alone."""
     mirror: bool = False
     """Average with the prediction of the volume mirrored left to right, for pseudo-labels too; an addition."""
     back: Literal["nearest", "linear"] = "nearest"
@@ -121,6 +124,12 @@ class Sim2RealOptions(MethodOptions):
     training: TrainingOptions = TrainingOptions()
     adaptation: AdaptationOptions = AdaptationOptions()
     answer: AnswerOptions = AnswerOptions()
+
+    @model_validator(mode="after")
+    def _the_layer_has_a_level(self) -> Self:
+        if self.answer.output == "tumour-layer" and self.training.scale != "separate":
+            raise ValueError("answer.output 'tumour-layer' needs training.scale 'separate'")
+        return self
 
     @model_validator(mode="after")
     def _levels_fit(self) -> Self:

@@ -70,7 +70,7 @@ def learn_to_restore(
         validation=_validation(training, validation, masks),
     )
     unseen = source_of(options.simulation, held_out, donors, pairs, held_out=True)
-    dice = simulated_dice(network, unseen, work.seed, training.steps)
+    dice = simulated_dice(network, unseen, training.scale, work.seed, training.steps)
     if not any(dice):
         raise RunError(
             f"stage 'sim2real-stage-1': after {training.steps} steps the network finds none of {_PROBES} simulated "
@@ -89,14 +89,14 @@ def adam(learning_rate: float, weight_decay: float) -> Callable[[Iterator[nn.Par
     return lambda parameters: torch.optim.Adam(parameters, learning_rate, weight_decay=weight_decay)
 
 
-def simulated_dice(network: nn.Module, source: Source, seed: int, step: int) -> list[float]:
+def simulated_dice(network: nn.Module, source: Source, scale: Scale, seed: int, step: int) -> list[float]:
     """Dice of the network's mask in simulations drawn from (seed, step): of its own task, so without a label."""
     rng = step_generator(seed, step)
     found: list[float] = []
     for _ in range(_PROBES):
         sample = source.draw(rng)
         one = Brain(sample.mixed, sample.brain, (1.0, 1.0, 1.0), sample.counted)
-        mask = (take_apart(network, one, mirror=False).probability > 0.5) & sample.counted
+        mask = (take_apart(network, one, scale, mirror=False).probability > 0.5) & sample.counted
         found.append(dice(mask, sample.mask))
     return found
 
@@ -112,7 +112,7 @@ def mean_error(network: nn.Module, brains: Brains, scale: Scale) -> float:
     errors: list[float] = []
     for number in range(len(brains)):
         one = brains[number]
-        layers = on_shared_scale(take_apart(network, one, mirror=False), one.image, one.brain, scale)
+        layers = on_shared_scale(take_apart(network, one, scale, mirror=False), one.image, one.brain, scale)
         errors.append(recomposition_error(layers, one.image, one.brain))
     return float(np.mean(errors))
 
@@ -138,12 +138,13 @@ def _validation(training: TrainingOptions, validation: Artifact | str, masks: Ar
         return Validation(lambda network: -mean_error(network, brains, training.scale), training.validate_every)
 
     def score(network: nn.Module) -> float:
-        return float(np.mean([_reference_dice(network, brains.of(case), masks, case) for case in brains.case_ids]))
+        found = [_reference_dice(network, brains.of(case), training.scale, masks, case) for case in brains.case_ids]
+        return float(np.mean(found))
 
     return Validation(score, training.validate_every)
 
 
-def _reference_dice(network: nn.Module, one: Brain, masks: Artifact, case_id: str) -> float:
+def _reference_dice(network: nn.Module, one: Brain, scale: Scale, masks: Artifact, case_id: str) -> float:
     x, y, z = one.image.shape
     reference = mask_to_shape(np.array(masks.array(case_id)), (x, y, z))
-    return dice((take_apart(network, one, mirror=False).probability > 0.5) & one.brain, reference)
+    return dice((take_apart(network, one, scale, mirror=False).probability > 0.5) & one.brain, reference)

@@ -84,7 +84,7 @@ def label_cases(work: Work, options: LabellingOptions, *, brains: Artifact, netw
     for done, case_id in enumerate(cases.case_ids):
         work.progress(done, len(cases), case_id)
         one = cases.of(case_id)
-        outputs = take_apart(restorer, one, mirror=options.mirror)
+        outputs = take_apart(restorer, one, options.scale, mirror=options.mirror)
         layers = on_shared_scale(outputs, one.image, one.brain, options.scale)
         mask, label = (layers.probability > 0.5) & one.brain, pseudo_label(layers, one, options.keep_share)
         for name, array in {"mask": mask, "label": label}.items():
@@ -130,7 +130,7 @@ def adapt(
     simulated = SimulatedBatches(
         source_of(options.simulation, normals, donors, pairs, held_out=False), half, seed, training.scale
     )
-    real = LabelledBatches(Brains(brains), labels, kept, half, seed)
+    real = LabelledBatches(Brains(brains), labels, kept, half, seed, training.scale)
     adapted = read_network(network.path(WEIGHTS), options.network, work.device)
     log = fit_network(
         adapted,
@@ -142,7 +142,7 @@ def adapt(
         name="adapted",
         precision=training.precision,
     )
-    _require_tumour(adapted, Brains(brains), kept, options.number)
+    _require_tumour(adapted, Brains(brains), kept, options)
     save_network(work.folder / WEIGHTS, adapted)
     write_json(work.folder / FACTS, {"final_loss": log.final_loss, "cases": list(kept)})
 
@@ -153,10 +153,11 @@ def _loss(network: nn.Module, batch: Batch) -> Tensor:
     return restoration_loss(outputs[:count], Targets(layers, mask, counted)) + dice_loss(outputs[count:, MASK], labels)
 
 
-def _require_tumour(network: nn.Module, brains: Brains, kept: tuple[str, ...], number: int) -> None:
+def _require_tumour(network: nn.Module, brains: Brains, kept: tuple[str, ...], options: StageTwoOptions) -> None:
+    scale, number = options.training.scale, options.number
     for case_id in kept:
         one = brains.of(case_id)
-        if ((take_apart(network, one, mirror=False).probability > 0.5) & one.brain).any():
+        if ((take_apart(network, one, scale, mirror=False).probability > 0.5) & one.brain).any():
             return
     raise RunError(
         f"stage 'sim2real-stage-2', round {number}: the adapted network finds no tumour in any of the {len(kept)} "
