@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from unseg_bench.blocks.weights_registry import REGISTRY, WeightsEntry, miniature_entries
+from unseg_bench.blocks.weights_registry import REGISTRY, WeightsEntry, shipped_entries
 from unseg_bench.data.atomic import write_text
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.errors import WeightsError
@@ -49,7 +49,7 @@ class WeightsStatus:
 
 def known_weights() -> dict[str, WeightsEntry]:
     """All weights that have a name, by name."""
-    return {entry.name: entry for entry in (*miniature_entries(), *REGISTRY)}
+    return {entry.name: entry for entry in (*shipped_entries(), *REGISTRY)}
 
 
 def list_weights() -> list[WeightsStatus]:
@@ -245,7 +245,7 @@ def _how_to_place(entry: WeightsEntry, path: Path) -> str:
 def _known_digest_of(path: Path) -> str | None:
     """The published digest of a file with a published file's name, wherever it lies; that of the shipped files."""
     published = {entry.file: entry.sha256 for entry in REGISTRY}
-    shipped = {entry.packaged: entry.sha256 for entry in miniature_entries()}
+    shipped = {entry.packaged: entry.sha256 for entry in shipped_entries()}
     return published.get(path.name) or shipped.get(path.resolve())
 
 

@@ -8,6 +8,7 @@ _SAM = "https://dl.fbaipublicfiles.com/segment_anything/"
 _TIMM = "https://huggingface.co/timm/"
 _TORCHVISION = "https://download.pytorch.org/models/"
 _MINIATURE = Path(__file__).parent / "miniature"
+_SYNTHETIC = Path(__file__).parent / "synthetic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +124,23 @@ def miniature_entries() -> tuple[WeightsEntry, ...]:
         )
         for kind, what in (("clip", "CLIP"), ("sam", "SAM"))
     )
+
+
+def synthetic_entry() -> WeightsEntry:
+    """The shipped pair of the method `synthetic`, with the digest that its training wrote into its settings."""
+    settings = json.loads((_SYNTHETIC / "settings.json").read_text(encoding="utf-8"))
+    return WeightsEntry(
+        "synthetic",
+        "two small 3D U-Nets that learned from phantoms with their masks; on phantoms no evidence",
+        settings["file"],
+        None,
+        settings["sha256"],
+        settings["bytes"],
+        "Apache-2.0",
+        packaged=_SYNTHETIC / settings["file"],
+    )
+
+
+def shipped_entries() -> tuple[WeightsEntry, ...]:
+    """All weights that are part of this package."""
+    return (*miniature_entries(), synthetic_entry())

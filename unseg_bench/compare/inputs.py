@@ -18,7 +18,8 @@ class RunScores:
     `label` names a method with its options in the table; runs that share it are seeds of one method. `label_free` is
     what was measured about labels (sealed, ledger, or which were read). `is_floor`: a rule that learns nothing, below
     which no method should fall. `evidence`: False where the data (the phantom) say nothing about the real methods.
-    `options`: the method's, flat ('amda.alpha'). `folder`: the run on disk, for its images and its record.
+    `options`: the method's, flat ('amda.alpha'). `weights`: names of the pretrained weights that it used. `folder`: the
+    run on disk, for its images and its record.
     """
 
     method: str
@@ -35,6 +36,7 @@ class RunScores:
     preset: str = ""
     options: Mapping[str, object] = field(default_factory=dict[str, object])
     folder: Path | None = None
+    weights: Sequence[str] = ()
 
     @property
     def name(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from unseg_bench.blocks.weights_registry import shipped_entries
 from unseg_bench.compare.inputs import RunScores, some_names
 from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.settings import CompareSettings
@@ -12,7 +13,7 @@ from unseg_bench.score.record import Flag
 def comparison_notes(
     runs: Sequence[RunScores], scored: Scored, table: ScoreTable, settings: CompareSettings
 ) -> tuple[str, ...]:
-    """Sentences on cases without a tumour, missing cases, runs that found nothing and empty masks."""
+    """Sentences on cases without a tumour, missing cases, runs that found nothing, weights and empty masks."""
     notes: list[str] = []
     healthy = sum(volume == 0.0 for volume in table.tumour_ml.values())
     if healthy:
@@ -21,6 +22,7 @@ def comparison_notes(
     lacking = {run.name: everything - {score.case for score in run.scores} for run in runs}
     notes += _missing(lacking, len(everything), len(table.cases), settings.missing)
     notes += _nothing_found(runs)
+    notes += _learned_from_phantoms(runs)
     notes += _empty(table, settings.empty)
     return tuple(notes)
 
@@ -39,6 +41,15 @@ def _nothing_found(runs: Sequence[RunScores]) -> list[str]:
     """Which runs have no voxel of tumour in any prediction."""
     names = [run.name for run in runs if all(Flag.EMPTY_PREDICTION in score.flags for score in run.scores)]
     return [f"found nothing, every prediction is empty: {', '.join(names)}"] if names else []
+
+
+def _learned_from_phantoms(runs: Sequence[RunScores]) -> list[str]:
+    """On phantoms: which methods use weights of this package, all of which learned from such phantoms."""
+    shipped = {entry.name for entry in shipped_entries()}
+    labels = dict.fromkeys(run.label for run in runs if not run.evidence and shipped.intersection(run.weights))
+    if not labels:
+        return []
+    return [f"use weights that learned from phantoms of the same generator (other seeds): {', '.join(labels)}"]
 
 
 def _empty(table: ScoreTable, policy: str) -> list[str]:

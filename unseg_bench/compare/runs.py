@@ -158,6 +158,7 @@ def _run_scores(run: _Run, label: str) -> RunScores:
         preset=str(run.record.get("preset", "")),
         options=run.options,
         folder=run.folder.path,
+        weights=tuple(run.record.get("weights", {})),
     )
 
 

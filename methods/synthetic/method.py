@@ -1,0 +1,125 @@
+"""`synthetic`: a pair of small 3D U-Nets that learned from phantoms alone, in the manner of SynthSeg (Billot et al.,
+Medical Image Analysis 2023); nothing is downloaded, and by default nothing is trained.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.volume import Image, Mask, Volume
+from unseg_bench.errors import RunError
+from unseg_bench.plugins.context import Artifact, Context
+from unseg_bench.plugins.explain import Explanation, Step
+from unseg_bench.plugins.method import Method
+
+from .options import SyntheticOptions
+from .presets import ADAPTED, CHECK, DEMO, PAPER
+
+if TYPE_CHECKING:
+    from unseg_bench.blocks.weights import WeightsFile
+
+    from .pair import Pair
+
+
+class Synthetic(Method):
+    """Segments with shipped weights in seconds a case; on phantoms it is judged on what it learned from."""
+
+    name = "synthetic"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": PAPER,
+        "adapted": ADAPTED,
+        "demo": DEMO,
+        "check": CHECK,
+    }
+    Options = SyntheticOptions
+    options: SyntheticOptions
+
+    def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
+        """Find the weights; with adaptation, train them on on the training part's images. No label is read."""
+        from unseg_bench.blocks.weights import resolve
+
+        file = resolve(self.options.weights, offline=context.offline)
+        context.record_weights(file.name, file.sha256)
+        context.note("synthetic weights", {"name": file.name, "learned_from": "phantoms of unseg_bench.blocks.phantom"})
+        self._file = self._adapted(file, training, context) if self.options.adaptation.steps else file
+        self._pair: Pair | None = None
+
+    def segment(self, volume: Volume, context: Context) -> Mask:
+        """Return where the mean probability of both halves exceeds the threshold."""
+        from unseg_bench.blocks.resample import resample_to_shape
+
+        if not volume.brain.any():
+            return volume.empty_mask()
+        first, second = self._halves(volume, context)[1:]
+        scores = resample_to_shape(_mean(first, second), volume.shape) * volume.brain
+        mask = self._mask(scores)
+        context.keep_map(volume, scores)
+        context.note("synthetic", {"case": volume.case_id, "agreement": self._agreement(first, second),
+                                   "voxels": int(np.count_nonzero(mask))})  # fmt: skip
+        return mask
+
+    def explain(self, volume: Volume, context: Context) -> Explanation:
+        """Show each half's probability, where the halves agree, and the answer."""
+        working, first, second = self._halves(volume, context)
+        ours, theirs = self._mask(first), self._mask(second)
+        dice = f"Dice of the halves' masks {self._agreement(first, second):.2f}"
+        steps = [
+            Step("first half: probability", heat=first, mask=ours),
+            Step("second half: probability", heat=second, mask=theirs),
+            Step("agreement", heat=1 - abs(first - second), mask=ours & theirs, note=dice),
+            Step("mask", mask=self._mask(_mean(first, second))),
+        ]
+        return Explanation(working, steps)
+
+    def _halves(self, volume: Volume, context: Context) -> tuple[Volume, Image, Image]:
+        """The volume at the working spacing, and both halves' probabilities on that grid."""
+        from .pair import at_working_spacing, load_pair
+
+        if self._pair is None:
+            self._pair = load_pair(self._file, context.device)
+        working = at_working_spacing(volume)
+        return working, *self._pair.probabilities(working, self.options.mirror)
+
+    def _mask(self, probability: Image) -> Mask:
+        from unseg_bench.blocks.components import surest_component
+
+        mask = probability > self.options.threshold
+        return surest_component(mask, probability, self.options.threshold) if self.options.one_component else mask
+
+    def _agreement(self, first: Image, second: Image) -> float:
+        from .pair import agreement
+
+        return round(agreement(self._mask(first), self._mask(second)), 4)
+
+    def _adapted(self, file: "WeightsFile", training: Cohort, context: Context) -> "WeightsFile":
+        """Run the adaptation's stages; returns the file of its pair."""
+        from unseg_bench.blocks.weights import WeightsFile, sha256_of
+
+        from .adaptation import FILE, adapt, collect_answers
+
+        inputs: dict[str, Any] = {"cohort": training, "weights": file.sha256, "extras": {"file": file}}
+        answers = context.run(collect_answers, self.options, **inputs)
+        adapted = context.run(adapt, self.options, answers=answers, **self._new_heads(context), **inputs)
+        path = adapted.path(FILE)
+        return WeightsFile(path, sha256_of(path), "synthetic, adapted")
+
+    def _new_heads(self, context: Context) -> dict[str, Artifact]:
+        """The heads to mix in, if any; raises RunError where their generator may not be read."""
+        count = self.options.adaptation.heads
+        if count == 0:
+            return {}
+        try:
+            from .new_heads import HeadOptions, make_heads
+
+            return {"heads": context.run(make_heads, HeadOptions(count=count))}
+        except (ImportError, PermissionError) as error:
+            raise RunError(
+                "the adaptation of `synthetic` mixes in new phantoms, and their generator is closed to a sealed run "
+                "on the phantom data set; set adaptation.heads to 0, or use the preset 'demo'"
+            ) from error
+
+
+def _mean(first: Image, second: Image) -> Image:
+    return (first + second) * np.float32(0.5)

@@ -1,0 +1,86 @@
+"""Two networks of one architecture, trained on different heads from different beginnings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unseg_bench.blocks.training import use_threads
+from unseg_bench.blocks.unet3d import predict_sliding
+from unseg_bench.blocks.unet_options import Mirroring
+from unseg_bench.blocks.unet_training import build_unet
+from unseg_bench.blocks.weights import WeightsFile, check_keys, load_state_dict
+from unseg_bench.blocks.working_volumes import volume_at_spacing
+from unseg_bench.data.volume import Image, Mask, Volume
+from unseg_bench.errors import WeightsError
+
+from .options import NETWORK, SPACING_MM
+from .variation import standardise
+
+HALVES = ("first", "second")
+_AXES: dict[Mirroring, tuple[int, ...]] = {"none": (), "left-right": (0,), "all-axes": (0, 1, 2)}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The two networks, in evaluation mode."""
+
+    networks: tuple[nn.Module, nn.Module]
+
+    def probabilities(self, working: Volume, mirror: Mirroring) -> tuple[Image, Image]:
+        """Each half's probability of tumour (X, Y, Z), 0 outside the brain; `working` is at SPACING_MM."""
+        use_threads()
+        brain = torch.from_numpy(np.array(working.brain))
+        image = standardise(torch.from_numpy(np.array(working.image)), brain).numpy()
+        first, second = (
+            predict_sliding(network, image, None, mirror_axes=_AXES[mirror]) * working.brain
+            for network in self.networks
+        )
+        return first, second
+
+
+def load_pair(file: WeightsFile, device: str) -> Pair:
+    """Read both halves from one safetensors file; raises WeightsError where it does not fit."""
+    state = load_state_dict(file)
+    networks: list[nn.Module] = []
+    for half in HALVES:
+        own = {name.removeprefix(f"{half}."): value for name, value in state.items() if name.startswith(f"{half}.")}
+        if not own:
+            raise WeightsError(f"{file.path} has no network '{half}': give a file of scripts/train_synthetic.py.")
+        network = build_unet(NETWORK)
+        check_keys(network, {name: value.float() for name, value in own.items()}, file, "a half of `synthetic`")
+        networks.append(network.to(device).eval())
+    return Pair((networks[0], networks[1]))
+
+
+def pair_state(networks: Sequence[nn.Module]) -> dict[str, Tensor]:
+    """Both halves' weights under one name each, in half precision, for a file that `load_pair` reads."""
+    return {
+        f"{half}.{name}": value.detach().half().contiguous()
+        for half, network in zip(HALVES, networks, strict=True)
+        for name, value in network.state_dict().items()
+    }
+
+
+def save_pair(path: Path, networks: Sequence[nn.Module]) -> None:
+    """Write both halves to one safetensors file, whole or not at all."""
+    from safetensors.torch import save_file
+
+    from unseg_bench.data.atomic import whole_file
+
+    with whole_file(path) as temporary:
+        save_file(pair_state(networks), temporary)
+
+
+def at_working_spacing(volume: Volume) -> Volume:
+    """The volume at the spacing that the pair works at."""
+    return volume_at_spacing(volume, SPACING_MM)
+
+
+def agreement(first: Mask, second: Mask) -> float:
+    """Dice (0-1) of the two halves' masks; 0 where either found nothing, since nothing was agreed on."""
+    total = int(np.count_nonzero(first)) + int(np.count_nonzero(second))
+    return 2 * int(np.count_nonzero(first & second)) / total if first.any() and second.any() else 0.0

@@ -1,0 +1,125 @@
+"""The method: keeps the contract, works on other grids, finds phantoms' tumours, adapts without labels."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from unseg_bench_methods.synthetic.method import Synthetic
+from unseg_bench_methods.synthetic.pair import agreement, load_pair
+
+from unseg_bench.blocks.resample import mask_to_shape, resample_to_shape
+from unseg_bench.blocks.weights import resolve
+from unseg_bench.data.supervision import Supervision
+from unseg_bench.errors import RunError, WeightsError
+from unseg_bench.plugins.conformance import check_method
+from unseg_bench.plugins.presets import preset_options
+from unseg_bench.plugins.rehearsal import make_volume
+
+
+def dice(a, b):
+    return 2 * (a & b).sum() / (a.sum() + b.sum())
+
+
+@pytest.mark.slow
+def test_keeps_the_contract():
+    assert [result for result in check_method(Synthetic) if not result.passed] == []
+
+
+def test_reads_no_label_with_any_preset():
+    for preset in Synthetic.presets:
+        assert Synthetic(preset_options(Synthetic, preset)).supervision is Supervision.NONE
+
+
+def test_finds_the_tumours_of_phantoms_it_has_not_seen(fit, phantoms):
+    method, context = fit(mirror="none")
+    scores = [dice(method.segment(one.volume, context), one.reference) for one in phantoms]
+    assert min(scores) > 0.6
+    assert np.mean(scores) > 0.75
+
+
+def test_another_grid_gives_the_same_tumour(fit, phantoms):
+    method, context = fit(mirror="none")
+    one = phantoms[0]
+    x, y, z = one.volume.shape
+    shape = (x, y, z // 2)
+    image, brain = resample_to_shape(one.volume.image, shape), mask_to_shape(one.volume.brain, shape)
+    thick = make_volume("thick", image * brain, brain, (3.0, 3.0, 6.0))
+    mask = method.segment(thick, context)
+    assert mask.shape == shape
+    assert mask.dtype == np.bool_
+    assert not (mask & ~brain).any()
+    assert dice(mask, mask_to_shape(one.reference, shape)) > 0.6
+
+
+def test_explanation_shows_both_halves(fit, phantoms):
+    method, context = fit()
+    steps = method.explain(phantoms[0].volume, context).steps
+    assert [step.title for step in steps] == [
+        "first half: probability",
+        "second half: probability",
+        "agreement",
+        "mask",
+    ]
+    assert not np.array_equal(steps[0].heat, steps[1].heat)
+    assert steps[3].mask.any()
+
+
+def test_agreement_is_dice_and_nothing_found_is_no_agreement():
+    a, b, none = (np.array(v, bool) for v in ([1, 1, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0]))
+    assert agreement(a, b) == pytest.approx(2 / 5)
+    assert agreement(none, none) == agreement(a, none) == 0
+
+
+def test_adaptation_changes_both_halves_and_repeats(fit, phantoms):
+    asked = {"steps": 1, "heads": 1, "min_agreement": 0.3, "learning_rate": 1e-3}
+    method, context = fit(phantoms[:2], adaptation=asked)
+    assert [name.rpartition("-")[0] for name in context.finished] == [
+        "synthetic-answers",
+        "synthetic-heads",
+        "synthetic-adapted",
+    ]
+    adapted, shipped = load_pair(method._file, "cpu"), load_pair(resolve("synthetic"), "cpu")
+    for own, before in zip(adapted.networks, shipped.networks, strict=True):
+        assert any((a != b).any() for a, b in zip(own.parameters(), before.parameters(), strict=True))
+    again, context = fit(phantoms[:2], adaptation=asked)
+    assert context.finished == []
+    assert again._file.sha256 == method._file.sha256
+    assert context.labels.read == context.labels.refused == []
+
+
+def test_too_little_agreement_is_an_error(fit, phantoms):
+    with pytest.raises(RunError, match=r"agree on 0 of 2 .*adaptation.min_agreement"):
+        fit(phantoms[:2], adaptation={"steps": 1, "heads": 0, "min_agreement": 1.0})
+
+
+def test_closed_generator_is_an_error_that_names_the_option(fit, phantoms, monkeypatch):
+    monkeypatch.setitem(sys.modules, "unseg_bench_methods.synthetic.new_heads", None)
+    with pytest.raises(RunError, match=r"set adaptation.heads to 0"):
+        fit(phantoms[:2], adaptation={"steps": 1, "heads": 1, "min_agreement": 0.3})
+
+
+def test_each_case_notes_how_far_the_halves_agree(fit, phantoms, monkeypatch):
+    method, context = fit()
+    notes = []
+    monkeypatch.setattr(context, "note", lambda event, values: notes.append((event, values)))
+    mask = method.segment(phantoms[0].volume, context)
+    ((event, values),) = notes
+    assert event == "synthetic"
+    assert 0 < values["agreement"] <= 1
+    assert values["voxels"] == mask.sum()
+    assert json.dumps(values)
+
+
+def test_other_weights_are_refused(fit, phantoms, tmp_path):
+    from safetensors.torch import save_file
+    from torch import zeros
+
+    save_file({"first.x": zeros(1)}, tmp_path / "mine.safetensors")
+    method, context = fit(weights=str(tmp_path / "mine.safetensors"))
+    with pytest.raises(WeightsError, match="does not hold weights of a half"):
+        method.segment(phantoms[0].volume, context)
+    save_file({"x": zeros(1)}, tmp_path / "none.safetensors")
+    method, context = fit(weights=str(tmp_path / "none.safetensors"))
+    with pytest.raises(WeightsError, match="has no network 'first'"):
+        method.segment(phantoms[0].volume, context)
