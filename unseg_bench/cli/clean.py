@@ -28,7 +28,7 @@ def clean(
     ] = 0.0,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Free cached results and images. Runs and weights stay.
+    """Free cached results and images. Runs, their maps included, and weights stay.
 
     Everything that is freed is made again when it is needed; results do not change by it.
     """

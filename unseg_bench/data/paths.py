@@ -1,4 +1,4 @@
-"""Where things live on the user's machine, and case ids that are safe to become file names."""
+"""Where things live on the user's machine, and case ids and names that are safe to become file names."""
 
 import os
 import re
@@ -7,6 +7,7 @@ from pathlib import Path
 from unseg_bench.errors import DataError
 
 _CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
+_ALTERNATIVE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 
 
 def cache_dir() -> Path:
@@ -28,3 +29,12 @@ def check_case_id(case_id: str) -> str:
             "starting with a letter or digit, at most 128 characters; rename the file or choose another glob"
         )
     return case_id
+
+
+def check_alternative_name(name: str) -> str:
+    """Return the name of a method's alternative answer if it can be a folder's; raises ValueError otherwise."""
+    if not _ALTERNATIVE.fullmatch(name):
+        raise ValueError(
+            f"alternative {name!r}: a name is 1 to 64 letters, digits, '-', '_' and '.', and does not start with '.'"
+        )
+    return name

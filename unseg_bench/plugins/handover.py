@@ -1,13 +1,10 @@
 """What a method hands over beside its masks, maps and alternatives: the checks that every context makes."""
 
-import re
-
 import numpy as np
 
+from unseg_bench.data.paths import check_alternative_name
 from unseg_bench.data.volume import Image, Mask
 from unseg_bench.errors import RunError
-
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 
 
 def checked_map(shape: tuple[int, ...], scores: object) -> Image:
@@ -27,15 +24,6 @@ def checked_alternative(shape: tuple[int, ...], name: str, mask: object) -> Mask
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != shape:
         raise ValueError(f"alternative {name!r}: a bool array of shape {shape} is needed, not {_described(mask)}")
     return mask
-
-
-def check_alternative_name(name: str) -> str:
-    """Return the name if it can be a folder's; raises ValueError otherwise."""
-    if not _NAME.fullmatch(name):
-        raise ValueError(
-            f"alternative {name!r}: a name is 1 to 64 letters, digits, '-', '_' and '.', and does not start with '.'"
-        )
-    return name
 
 
 def outside_segment(what: str) -> RunError:

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from unseg_bench.data.atomic import make_folder, room_on_disk, write_json
-from unseg_bench.data.paths import check_case_id
+from unseg_bench.data.paths import check_alternative_name, check_case_id
 from unseg_bench.errors import DataError, UbenchError
-from unseg_bench.plugins.handover import check_alternative_name
 
 FORMAT = 1
 SCORED = frozenset({"complete", "partial"})
