@@ -2,6 +2,7 @@
 stage I rebuilt from its code, stage II from its figure, since no more of it is public.
 """
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -44,10 +45,13 @@ class Sim2Real(Method):
         """Run both stages on the training part; validation images are looked at only where they choose the weights."""
         from .chain import train
         from .network import read_network
-        from .stage_one import WEIGHTS
+        from .stage_one import FACTS, WEIGHTS
 
         trained = train(self.options, training, validation, context)
         context.table("verification", trained.rows)
+        for number, one in enumerate(trained.networks):
+            facts = json.loads(one.path(FACTS).read_text(encoding="utf-8"))
+            context.note("sim2real-training", {"stage": "II" if number else "I", "round": number, **facts})
         self._networks: list[nn.Module] = [
             read_network(one.path(WEIGHTS), self.options.network, context.device) for one in trained.networks
         ]

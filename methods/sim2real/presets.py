@@ -24,19 +24,21 @@ REFERENCE_CODE: dict[str, Any] = {
 answer (`evaluate.py`), no stage II."""
 
 DEMO: dict[str, Any] = {
-    "grid": {"size": (48, 64, 48)},
+    "grid": {"size": (32, 48, 32)},
     "normals": {"source": "healthy"},
-    "network": {"kind": "half-grid", "base": 8},
-    "training": {"steps": 120, "learning_rate": 5e-3, "schedule": "one-cycle"},
-    "adaptation": {"steps": 20, "learning_rate": 5e-4},
+    # The prior spares the first steps, which else find out that most of a head is no tumour.
+    "network": {"kind": "half-grid", "base": 8, "prior": 0.05},
+    "training": {"steps": 260, "learning_rate": 1e-2, "schedule": "one-cycle"},
+    "adaptation": {"steps": 30, "learning_rate": 1e-3},
     # Two volumes at once cost a CPU less than one: see `unet3d`.
     "answer": {"back": "linear", "mirror": True},
 }
+"""Steps and sizes by the Dice on simulated tumours in held-out normals, which `training.json` keeps: no label."""
 
 CHECK: dict[str, Any] = {
     **DEMO,
     "grid": {"size": (16, 16, 16)},
-    "network": {"kind": "unet3d", "base": 2},
+    "network": {"kind": "unet3d", "base": 2, "prior": None},
     "training": {**DEMO["training"], "steps": 25, "learning_rate": 2e-2},
     "adaptation": {**DEMO["adaptation"], "steps": 4, "rounds": 1},
 }
