@@ -39,7 +39,7 @@ CHECK: dict[str, Any] = {
     **DEMO,
     "grid": {"size": (16, 16, 16)},
     "network": {"kind": "unet3d", "base": 2, "prior": None},
-    "training": {**DEMO["training"], "steps": 25, "learning_rate": 2e-2},
+    "training": {**DEMO["training"], "steps": 60, "learning_rate": 2e-2},
     "adaptation": {**DEMO["adaptation"], "steps": 4, "rounds": 1},
 }
 

@@ -168,12 +168,12 @@ def test_donors_and_pseudo_labels_come_from_the_training_part_alone(tmp_path):
 
 
 def test_unlabelled_validation_images_choose_the_weights_where_asked(tmp_path):
-    options = options_of(training__keep="best-recomposition", training__validate_every=10, adaptation__rounds=0)
+    options = options_of(training__keep="best-recomposition", training__validate_every=20, adaptation__rounds=0)
     _, context = fitted(tmp_path, options)
     assert context.labels.read == []
     (facts,) = tmp_path.glob("sim2real-stage-1-*/training.json")
     scores = json.loads(facts.read_text())["scores"]
-    assert [step for step, _ in scores] == [10, 20, 25]
+    assert [step for step, _ in scores] == [20, 40, 60]
     assert all(score < 0 for _, score in scores)
     none = tiny_cohort("valid", [])
     with pytest.raises(RunError, match=r"training\.keep=best-recomposition.*no validation case"):
@@ -181,7 +181,7 @@ def test_unlabelled_validation_images_choose_the_weights_where_asked(tmp_path):
 
 
 def test_masks_choose_the_weights_where_asked_and_the_ledger_says_so(tmp_path):
-    options = options_of(training__keep="best-validation-dice", training__validate_every=10, adaptation__rounds=0)
+    options = options_of(training__keep="best-validation-dice", training__validate_every=20, adaptation__rounds=0)
     _, context = fitted(tmp_path, options)
     assert set(context.labels.read) == {"mask of valid (choose stage I's weights by Dice)"}
     (facts,) = tmp_path.glob("sim2real-stage-1-*/training.json")
