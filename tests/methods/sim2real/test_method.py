@@ -245,10 +245,11 @@ def test_phantom_pairs_are_samples_that_add_up_inside_the_tumour_and_hardly_diff
     assert differs[sample.mask].mean() > 5 * differs[sample.brain & ~sample.mask].mean()
 
 
+@pytest.mark.slow
 def test_a_network_learns_from_phantoms_without_any_normal_case(tmp_path):
     options = options_of(
-        simulation__simulator="phantom", simulation__phantoms=2, simulation__phantom_spacing_mm=4.0,
-        adaptation__rounds=0, network__prior=0.3,
+        simulation__simulator="phantom", simulation__phantoms=4, simulation__phantom_spacing_mm=4.0,
+        adaptation__rounds=0, training__steps=100,
     )  # fmt: skip
     _, context = fitted(tmp_path, options)
     assert "normal-slices" not in stages(context)
