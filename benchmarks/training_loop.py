@@ -269,18 +269,17 @@ def inside(task: Task, device: str) -> tuple[float, float]:
 
 
 def bare(task: Task, device: str, *, compiled: bool = False) -> tuple[float, float]:
-    """(Wall, processor) seconds of a step on a batch that is there; the network as it is, or through torch.compile."""
+    """(Wall, processor) seconds of a step on a batch that is there; network and loss as they are, or compiled."""
     network = task.network_of().to(device).train()
     optimizer = task.optimizer_for(network)(network.parameters())
-    if compiled:
-        network.compile()
+    loss_of = torch.compile(task.loss_of) if compiled else task.loss_of
     batch = tuple(tensor.to(device) for tensor in task.batch_for(0))
     clock = Clock(Path(), device)
     with seeded_torch(1), held_heap():
         for _ in range(task.steps + WARM):
             optimizer.zero_grad(set_to_none=True)
             with autocast(task.precision, device):
-                loss = task.loss_of(network, batch)
+                loss = loss_of(network, batch)
             loss.backward()
             optimizer.step()
             loss.item()
