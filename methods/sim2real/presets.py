@@ -33,7 +33,7 @@ DEMO: dict[str, Any] = {
     # Two volumes at once cost a CPU less than one: see `unet3d`.
     "answer": {"back": "linear", "mirror": True},
 }
-"""Steps and sizes by the Dice on simulated tumours in held-out normals, which `training.json` keeps: no label."""
+"""Size and steps by the time that they take; what stage I makes of its own task is in the log (`simulated_dice`)."""
 
 CHECK: dict[str, Any] = {
     **DEMO,
