@@ -73,7 +73,7 @@ def test_presets():
     assert (paper.training.scale, paper.training.keep, paper.normals.source) == ("shared", "last", "clip")
     assert (code.training.scale, code.training.learning_rate, code.network.norm) == ("separate", 1e-2, "batch")
     assert (code.training.keep, code.answer.output, code.adaptation.rounds) == (
-        "best-validation-dice",
+        "best-recomposition",
         "tumour-layer",
         0,
     )
@@ -191,6 +191,8 @@ def test_masks_choose_the_weights_where_asked_and_the_ledger_says_so(tmp_path):
 def test_the_reference_codes_ways_run(tmp_path):
     options = options_of(
         training__scale="separate",
+        training__keep="best-recomposition",
+        training__validate_every=60,
         network__norm="batch",
         answer__output="tumour-layer",
         simulation__whole_numbers=True,
