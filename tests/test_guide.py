@@ -82,6 +82,7 @@ def test_hooks_of_the_guide_are_all_there_are_and_register(files, monkeypatch):
         assert f"def {hook}(" in GUIDE.read_text()
 
 
+@pytest.mark.slow
 def test_check_run_and_compare_from_the_command_line(files, cohort):
     for name in METHODS:
         checked = ubench("check", f"./{name}")

@@ -94,8 +94,8 @@ def test_label_uses_of_the_authors_code_are_told(name):
     told = [
         option for other, option, _ in USES if other == name and parse_assignments([option]).items() <= theirs.items()
     ]
-    assert told
-    assert supervision(name, "paper", told) == supervision(name, "reference-code") != Supervision.NONE
+    assert supervision(name, "paper", told) == supervision(name, "reference-code")
+    assert bool(told) == (supervision(name, "reference-code") is not Supervision.NONE)
 
 
 @pytest.mark.parametrize("heading", ["| method | preset | learning", "| method | preset | minutes"])

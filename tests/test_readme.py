@@ -83,6 +83,7 @@ def test_links_between_the_guides_lead_somewhere(text):
         assert (folder / target).exists(), target
 
 
+@pytest.mark.slow
 def test_commands_on_real_data_work_in_order(patients, tmp_path):
     """As written, DIR filled in; CLISC is planned and not computed, since that takes minutes."""
     data = [command for command in COMMANDS if "DIR" in command]
@@ -99,6 +100,7 @@ def test_commands_on_real_data_work_in_order(patients, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_commands_that_take_a_paper_apart_tell_what_they_would_do(tmp_path):
     planned = [command for command in COMMANDS if command.endswith(" --dry-run")]
     assert [command.split()[1] for command in planned] == ["ablate", "ablate", "sweep", "reproduce"]
@@ -108,6 +110,7 @@ def test_commands_that_take_a_paper_apart_tell_what_they_would_do(tmp_path):
         assert "nothing was computed" in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_commands_for_a_method_of_ones_own_work_in_order(patients, tmp_path):
     start = COMMANDS.index("ubench new-method mine")
     assert COMMANDS[start + 1 : start + 4] == [

@@ -36,15 +36,21 @@ class Synthetic(Method):
     Options = SyntheticOptions
     options: SyntheticOptions
 
-    def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
-        """Find the weights; with adaptation, train them on on the training part's images. No label is read."""
-        from unseg_bench.blocks.weights import resolve
-
-        file = resolve(self.options.weights, offline=context.offline)
-        context.record_weights(file.name, file.sha256)
-        context.note("synthetic weights", {"name": file.name, "learned_from": "phantoms of unseg_bench.blocks.phantom"})
-        self._file = self._adapted(file, training, context) if self.options.adaptation.steps else file
+    def __init__(self, options: SyntheticOptions) -> None:
+        """Nothing is loaded before the first case."""
+        super().__init__(options)
         self._pair: Pair | None = None
+        self._adapted_file: WeightsFile | None = None
+
+    @property
+    def learns(self) -> bool:
+        """Only with adaptation: the weights as they are need no training part."""
+        return self.options.adaptation.steps > 0
+
+    def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
+        """With adaptation, train the weights on on the training part's images. No label is read."""
+        self._pair = None
+        self._adapted_file = self._adapted(self._shipped(context), training, context) if self.learns else None
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Return where the mean probability of both halves exceeds the threshold."""
@@ -73,12 +79,21 @@ class Synthetic(Method):
         ]
         return Explanation(working, steps)
 
+    def _shipped(self, context: Context) -> "WeightsFile":
+        """Find the weights that were trained on phantoms, and write down that they are used."""
+        from unseg_bench.blocks.weights import resolve
+
+        file = resolve(self.options.weights, offline=context.offline)
+        context.record_weights(file.name, file.sha256)
+        context.note("synthetic weights", {"name": file.name, "learned_from": "phantoms of unseg_bench.blocks.phantom"})
+        return file
+
     def _halves(self, volume: Volume, context: Context) -> tuple[Volume, Image, Image]:
         """The volume at the working spacing, and both halves' probabilities on that grid."""
         from .pair import at_working_spacing, load_pair
 
         if self._pair is None:
-            self._pair = load_pair(self._file, context.device)
+            self._pair = load_pair(self._adapted_file or self._shipped(context), context.device)
         working = at_working_spacing(volume)
         return working, *self._pair.probabilities(working, self.options.mirror)
 

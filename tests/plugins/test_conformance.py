@@ -21,6 +21,7 @@ def failed(results):
 
 
 @pytest.mark.parametrize("name", sorted(load_plugins().methods))
+@pytest.mark.slow
 def test_every_registered_method_passes(name):
     assert failed(check_method(load_plugins().methods[name])) == {}
 

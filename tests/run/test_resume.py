@@ -3,6 +3,8 @@
 from collections import Counter
 from random import Random
 
+import pytest
+
 STEPS = 1 + 4 + 3  # gather, four training steps, three test cases
 
 
@@ -26,6 +28,7 @@ def test_five_kills_change_no_bit_and_cost_no_step(toy, tmp_path):
     assert set(steps(killed).values()) == {1}
 
 
+@pytest.mark.slow
 def test_kill_at_every_step(toy, tmp_path):
     folders = [tmp_path / f"killed-at-{at}" for at in range(1, STEPS + 1)]
     schedule = [(folder, at) for at, folder in enumerate(folders, 1)]

@@ -206,6 +206,8 @@ Network: TypeAlias = UNet3d | HalfGridUNet3d | DynUNet3d
 Forward: TypeAlias = Callable[[Tensor], Tensor]
 
 _TOGETHER = 2
+_DEEPEST = 16
+"""Voxels that a voxel of the coarsest level stands for, at most; there must be two there, for instance norm."""
 
 
 def predict_whole(
@@ -247,7 +249,9 @@ def predict_sliding(
         return _foreground(network(crop))
 
     def forward(batch: Tensor) -> Tensor:
-        window = patch or tuple(_round_up(n, 16) for n in batch.shape[2:])
+        window = patch or tuple(_round_up(n, _DEEPEST) for n in batch.shape[2:])
+        if patch is None and max(window) == _DEEPEST:
+            window = (2 * _DEEPEST, _DEEPEST, _DEEPEST)
         blended = sliding_window_inference(batch, window, _TOGETHER, foreground, overlap=overlap, mode="gaussian")
         return cast(Tensor, blended)
 

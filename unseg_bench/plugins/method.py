@@ -39,6 +39,11 @@ class Method(ABC):
     def __init__(self, options: MethodOptions) -> None:
         self.options = options
 
+    @property
+    def learns(self) -> bool:
+        """Whether `fit` is called, with training images; may follow the options."""
+        return type(self).fit is not Method.fit
+
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:  # noqa: B027 - optional
         """Learn from images without masks. Called again after a crash; stages that are done cost nothing then."""
 

@@ -22,6 +22,7 @@ from unseg_bench.errors import DataError, RunError, SettingsError, UbenchError
 from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.plugins.manager import Plugins
 from unseg_bench.run.digests import digest_of
+from unseg_bench.run.empty import finds_nothing
 from unseg_bench.run.folder import RunFolder, find_runs
 from unseg_bench.run.progress import Reporter
 from unseg_bench.run.record import first_facts, utc_now
@@ -139,7 +140,8 @@ def _make_run(plan: _Plan, reporter: Reporter) -> list[CaseScore]:
         with _stage("score", reporter):
             scores = _score(plan, grids, partial, reporter)
         write_scores(partial.scores, scores)
-        partial.update({**_record(plan), "started": started, "images": {"test": cohort.digest}, "ended": utc_now()})
+        found = {"images": {"test": cohort.digest}, "all_empty": finds_nothing(partial, tuple(plan.matching.files))}
+        partial.update({**_record(plan), **found, "started": started, "ended": utc_now()})
         _move(folder, plan.run)
     return scores
 

@@ -21,8 +21,8 @@ class MethodCard:
     """A method as the runner sees it, without its code. `where` is its class: file or None, module, class name.
 
     `options` are its checked options as JSON, `flat` the same by dotted name; `used` are the names in the settings'
-    `set` that it has, `known` all names that it has. `learns`: it has a `fit` of its own; `looks_ahead`: an
-    `expect`. `code`: digest of its code. `studies`: its ablations by name.
+    `set` that it has, `known` all names that it has. `learns`: its `fit` is to be called; `looks_ahead`: it
+    has an `expect`. `code`: digest of its code. `studies`: its ablations by name.
     """
 
     name: str
@@ -43,11 +43,12 @@ class MethodCard:
 def make_card(written: str, method: type[Method], settings: RunSettings, default_preset: str) -> MethodCard:
     """Resolve a method's options and describe it; `written` is what the user called it. Raises SettingsError."""
     resolved, used = resolve_method(written, method, settings, default_preset)
+    made = method(resolved.options)
     return MethodCard(
         name=method.name,
         floor=method.floor,
-        supervision=Supervision(method(resolved.options).supervision),
-        learns=method.fit is not Method.fit,
+        supervision=Supervision(made.supervision),
+        learns=made.learns,
         looks_ahead=method.expect is not Method.expect,
         preset=resolved.preset,
         options=resolved.options.model_dump(mode="json"),
