@@ -90,6 +90,7 @@ def test_rounds_go_on_from_the_round_before(warm, names) -> None:
     assert all(0 <= row["similarity"] <= 1 and row["kept"] in {True, False} for row in rows)
 
 
+@pytest.mark.slow
 def test_a_slice_is_encoded_once_whatever_is_asked_of_it(fresh, names) -> None:
     _, run = fresh.fit()
     slices = 0

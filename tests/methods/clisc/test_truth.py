@@ -28,6 +28,7 @@ def purposes(run: RehearsalContext) -> set[str]:
     return {line.partition(" (")[2].rstrip(")") for line in run.labels.read}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("purpose", USES)
 def test_each_use_reads_what_it_says_and_nothing_else(warm, purpose: str) -> None:
     method, run = warm[0].fit(**USES[purpose])
