@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
-from unseg_bench.blocks.references import digest_of_masks
+from unseg_bench.blocks.references import reference_masks
 from unseg_bench.blocks.unet_options import (
     CHECK_UNET,
     DEMO_INFERENCE,
@@ -19,7 +17,7 @@ from unseg_bench.data.atomic import write_json
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Mask, Volume
-from unseg_bench.plugins.context import Artifact, Context, Labels, Work, stage
+from unseg_bench.plugins.context import Artifact, Context, Work, stage
 from unseg_bench.plugins.hookspecs import hookimpl
 from unseg_bench.plugins.method import Method, MethodOptions
 
@@ -37,14 +35,6 @@ class SupervisedUnetOptions(MethodOptions):
 
     unet: UNetOptions = UNetOptions()
     inference: UNetInference = UNetInference()
-
-
-@stage("reference-masks", seeded=False)
-def collect_masks(work: Work, *, cohort: Cohort, masks: str, labels: Labels, purpose: str) -> None:
-    """Write the mask of every case as `<case>.npy`; `masks` is their digest."""
-    for done, case_id in enumerate(cohort.case_ids):
-        np.save(work.folder / f"{case_id}.npy", labels.mask(case_id, purpose), allow_pickle=False)
-        work.progress(done + 1, len(cohort), case_id)
 
 
 @stage("supervised-unet")
@@ -83,11 +73,11 @@ class SupervisedUnet(Method):
 
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
         """Train on the training part; the validation part is looked at for keep 'best-validation-dice' only."""
-        options, masks = self.options.unet, _masks_of(training, context, _TRAIN)
+        options, masks = self.options.unet, reference_masks(training, context, _TRAIN)
         if options.keep == "last":
             trained = context.run(train, options, cohort=training, masks=masks)
         else:
-            chosen_by = _masks_of(validation, context, _CHOOSE)
+            chosen_by = reference_masks(validation, context, _CHOOSE)
             trained = context.run(
                 train, options, cohort=training, masks=masks, validation=validation, validation_masks=chosen_by
             )
@@ -103,14 +93,6 @@ class SupervisedUnet(Method):
         from unseg_bench.blocks.unet_training import load_unet
 
         return load_unet(trained.path("unet.safetensors"), self.options.unet, device)
-
-
-def _masks_of(cohort: Cohort, context: Context, purpose: str) -> Artifact:
-    """Return the masks of a cohort, as `collect_masks` wrote them."""
-    digest = digest_of_masks(cohort, context.labels, purpose)
-    return context.run(
-        collect_masks, cohort=cohort, masks=digest, extras={"labels": context.labels, "purpose": purpose}
-    )
 
 
 @hookimpl

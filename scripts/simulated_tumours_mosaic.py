@@ -16,7 +16,8 @@ from PIL import Image
 from scipy import ndimage
 
 from unseg_bench.blocks.phantom.generator import generate_phantom
-from unseg_bench.blocks.simulated_tumours import SimulatorOptions, simulate
+from unseg_bench.blocks.simulated_tumours import simulate
+from unseg_bench.blocks.simulated_tumours_options import SimulatorOptions
 from unseg_bench.blocks.simulated_tumours_shape import brain_box
 
 TILE = (150, 180)

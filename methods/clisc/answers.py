@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from unseg_bench.blocks.clip_labels import labelled_slices
+from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.prompts import FOREGROUND, Prompt
 from unseg_bench.blocks.unet3d import Network
 from unseg_bench.blocks.unet_options import UNetOptions
@@ -19,7 +20,7 @@ from unseg_bench.plugins.explain import Box, Explanation, Point, Step
 from .chain import Chain, Localised
 from .options import CliscOptions
 from .pseudo_labels import prompts_of
-from .self_training import WEIGHTS, dice, read_filter
+from .self_training import WEIGHTS, read_filter
 from .training import Locator, Trained
 
 
@@ -75,7 +76,11 @@ def _similarity(
         fate = "not a training case"
     step = _prompted("S3F: SAM asked with the prediction", chain, volume, s, s_hat, predictions=True)
     return Step(
-        step.title, mask=step.mask, boxes=step.boxes, points=step.points, note=f"F = {dice(s, s_hat):.3f}, {fate}"
+        step.title,
+        mask=step.mask,
+        boxes=step.boxes,
+        points=step.points,
+        note=f"F = {dice(s, s_hat, empty=0.0):.3f}, {fate}",
     )
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.training import save_network
 from unseg_bench.blocks.unet_options import UNetOptions
 from unseg_bench.blocks.unet_training import load_unet, segment_unet, train_unet
@@ -74,7 +74,8 @@ def filter_by_similarity(
 
     Raises RunError when SAM agrees with no prediction at all.
     """
-    similarity = {case: dice(predictions.array(case), prompted.array(case)) for case in cohort.case_ids}
+    # An empty prediction teaches nothing, so two empty masks do not agree.
+    similarity = {case: dice(predictions.array(case), prompted.array(case), empty=0.0) for case in cohort.case_ids}
     kept = above_percentile(similarity, options.beta)
     if not kept:
         raise RunError(
@@ -113,12 +114,6 @@ class Filtered:
 def read_filter(chosen: Artifact) -> Filtered:
     """Read the result of `filter_by_similarity`."""
     return Filtered(**json.loads(chosen.path(_KEPT).read_text(encoding="utf-8")))
-
-
-def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """Dice of two masks; 0 where both are empty, since an empty prediction teaches nothing."""
-    total = int(one.sum()) + int(other.sum())
-    return 2.0 * int((one & other).sum()) / total if total else 0.0
 
 
 def _validation_cases(work: Work, cohort: Cohort, mask_of: Callable[[str], Mask]) -> CohortCases:

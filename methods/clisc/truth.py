@@ -1,13 +1,12 @@
 """The four uses of labels in the authors' code: off by default, each an option, each a purpose in the run's ledger."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unseg_bench.blocks.references import digest_of_masks
+from unseg_bench.blocks.references import digest_of_masks, digest_of_slices
 from unseg_bench.blocks.resample import mask_to_shape
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.supervision import Supervision
@@ -31,10 +30,7 @@ class TrueSlices:
     @property
     def digest(self) -> str:
         """SHA-256 over cases and slices: a corrected reference makes stages stale."""
-        found = hashlib.sha256()
-        for case_id, slices in self.by_case.items():
-            found.update(f"{case_id} {len(slices)} ".encode() + np.packbits(slices).tobytes())
-        return found.hexdigest()
+        return digest_of_slices(self.by_case)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench.blocks.components import bounding_box
 from unseg_bench.blocks.normals import touched
 from unseg_bench.blocks.resample import Mode, Shape, mask_to_shape, resample_to_shape
 from unseg_bench.data.volume import Image, Mask, Volume
@@ -44,7 +45,10 @@ class CubeImage:
 
 def place_cube(volume: Volume, options: ScanOptions) -> Cube:
     """Lay a cube around the box of a volume's brain; raises ValueError where there is no brain."""
-    box = _brain_box(volume.brain)
+    found = bounding_box(volume.brain)
+    if found is None:
+        raise ValueError("there is no brain to lay a cube around")
+    box = found[0], found[1], found[2]
     box_mm = [(part.stop - part.start) * size for part, size in zip(box, volume.spacing_mm, strict=True)]
     side_mm = max(max(box_mm) + 2 * options.margin_mm, options.side_mm or 0.0)
     voxel_mm = side_mm / options.side
@@ -92,13 +96,6 @@ def _scaled(volume: Volume, options: ScanOptions) -> Image:
         low, high = median - reach, median + reach
     span = max(float(high - low), float(np.finfo(np.float32).tiny))
     return np.where(volume.brain, np.clip((volume.image - low) / span, 0.0, 1.0), 0.0).astype(np.float32)
-
-
-def _brain_box(brain: Mask) -> Window:
-    if not brain.any():
-        raise ValueError("there is no brain to lay a cube around")
-    x, y, z = (np.flatnonzero(brain.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1)))
-    return slice(x[0], x[-1] + 1), slice(y[0], y[-1] + 1), slice(z[0], z[-1] + 1)
 
 
 def _into(cube: Cube, values: NDArray[Any]) -> NDArray[Any]:

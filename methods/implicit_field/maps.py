@@ -1,16 +1,16 @@
 """The anomaly map of a volume, and the stages that find thresholds with maps."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from unseg_bench.blocks.normals import normal_places
 from unseg_bench.blocks.thresholds import collect_best_dice, collect_normal_values
 from unseg_bench.blocks.training import use_threads
 from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.volume import Image, Mask, Volume
+from unseg_bench.data.volume import Image, Volume
 from unseg_bench.plugins.context import Artifact, Work, stage
 
 from .classes import Classes, Scan, to_scan
@@ -97,16 +97,11 @@ class Mapper:
 @stage("implicit-field-normals", seeded=False)
 def map_normals(work: Work, options: MappingOptions, *, cohort: Cohort, slices: Artifact, field: Artifact) -> None:
     """Collect the maps of held-out normals, each with a code of its own, fitted as a test case's, in normal slices."""
-
-    def places(volume: Volume) -> Mask:
-        return volume.brain & np.array(slices.array(volume.case_id))
-
-    collect_normal_values(work, cohort, Mapper(field, options, work.device, cohort).map_of, places)
+    mapper = Mapper(field, options, work.device, cohort)
+    collect_normal_values(work, cohort, mapper.map_of, lambda volume: normal_places(volume, slices))
 
 
 @stage("implicit-field-best-dice", seeded=False)
-def map_labelled(
-    work: Work, options: MappingOptions, *, cohort: Cohort, field: Artifact, masks: str, mask_of: Callable[[str], Mask]
-) -> None:
-    """Find the threshold with the best Dice over the validation cases; `masks` is their references' digest."""
-    collect_best_dice(work, cohort, Mapper(field, options, work.device, cohort).map_of, mask_of)
+def map_labelled(work: Work, options: MappingOptions, *, cohort: Cohort, field: Artifact, masks: Artifact) -> None:
+    """Find the threshold with the best Dice over the validation cases; `masks` are their references."""
+    collect_best_dice(work, cohort, Mapper(field, options, work.device, cohort).map_of, masks.array)

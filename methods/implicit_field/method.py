@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from unseg_bench.blocks.normals import find_normals, normals_supervision
-from unseg_bench.blocks.references import digest_of_masks
+from unseg_bench.blocks.references import reference_masks
 from unseg_bench.blocks.thresholds import find_thresholds
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.supervision import Supervision
@@ -98,17 +98,5 @@ class ImplicitField(Method):
             return None
         from .maps import map_labelled
 
-        labels = context.labels
-        digest = digest_of_masks(validation, labels, _PURPOSE)
-
-        def mask_of(case_id: str) -> Mask:
-            return labels.mask(case_id, _PURPOSE)
-
-        return context.run(
-            map_labelled,
-            self.options.mapping,
-            extras={"mask_of": mask_of},
-            cohort=validation,
-            field=self._field,
-            masks=digest,
-        )
+        masks = reference_masks(validation, context, _PURPOSE)
+        return context.run(map_labelled, self.options.mapping, cohort=validation, field=self._field, masks=masks)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from unseg_bench.blocks.references import digest_of_masks
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Mask, Volume
@@ -107,14 +108,14 @@ class Salip(Method):
     def _find_settings(self, validation: Cohort, context: Context, weights: dict[str, str]) -> "EverythingOptions":
         if self.options.search.by == "none":
             return self.options.everything
-        from .search import RESULT, digest_of_masks, search_settings, tuning_cases
+        from .search import PURPOSE, RESULT, search_settings, tuning_cases
 
         cohort = tuning_cases(validation, self.options.search, context.seed)
         found = context.run(
             search_settings,
             self.options,
             cohort=cohort,
-            masks=digest_of_masks(cohort, context),
+            masks=digest_of_masks(cohort, context.labels, PURPOSE),
             extras={"labels": context.labels, "offline": context.offline},
             **weights,
         )

@@ -1,12 +1,12 @@
 """The authors' search for settings of everything mode, which looks at reference masks: an option, off by default."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.resample import mask_to_shape
 from unseg_bench.blocks.sam_options import EverythingOptions
 from unseg_bench.blocks.slices import to_pictures
@@ -15,14 +15,14 @@ from unseg_bench.data.atomic import write_json
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Mask, Volume
 from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Context, Labels, Work, stage
+from unseg_bench.plugins.context import Labels, Work, stage
 
 from .options import SalipOptions, SearchOptions
 from .pictures import SlicePicture, chosen_slices, draw_slices
 from .pipeline import Pipeline
 
 RESULT = "search.json"
-_PURPOSE = "score settings of everything mode"
+PURPOSE = "score settings of everything mode"
 
 
 def tuning_cases(validation: Cohort, options: SearchOptions, seed: int) -> Cohort:
@@ -36,16 +36,6 @@ def tuning_cases(validation: Cohort, options: SearchOptions, seed: int) -> Cohor
     drawn = np.random.default_rng(seed).choice(len(validation), count, replace=False)
     digests = [(validation.case_ids[number], validation.digest) for number in sorted(drawn)]
     return Cohort("tuning", digests, validation.__getitem__)
-
-
-def digest_of_masks(cohort: Cohort, context: Context) -> str:
-    """Return the SHA-256 over the cohort's masks: a corrected reference makes the search stale."""
-    digest = hashlib.sha256()
-    for case_id in cohort.case_ids:
-        mask = context.labels.mask(case_id, _PURPOSE)
-        digest.update(f"{case_id} {mask.shape} ".encode())
-        digest.update(np.packbits(mask).tobytes())
-    return digest.hexdigest()
 
 
 @stage("salip-search")
@@ -63,7 +53,7 @@ def search_settings(
     done, total = 0, len(cohort) * len(draws)
     for volume in cohort:
         working = volume_at_spacing(volume, options.spacing_mm)
-        reference = labels.mask(volume.case_id, _PURPOSE)
+        reference = labels.mask(volume.case_id, PURPOSE)
         if reference.shape != working.shape:
             reference = mask_to_shape(reference, working.shape)
         tried = [(one, to_pictures(reference)[one.number]) for one in _pictures(working, options)]
@@ -95,15 +85,9 @@ def tuning_slices(brain: Mask, options: SalipOptions) -> NDArray[np.intp]:
     return numbers[step::step][: options.search.slices]
 
 
-def dice_of_slice(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    """Dice coefficient of two pictures' masks; 1 where both are empty."""
-    total = int(found.sum()) + int(truth.sum())
-    return 2.0 * int((found & truth).sum()) / total if total else 1.0
-
-
 def _pictures(volume: Volume, options: SalipOptions) -> list[SlicePicture]:
     return list(draw_slices(volume, tuning_slices(volume.brain, options), options))
 
 
 def _dice(pipeline: Pipeline, one: SlicePicture, truth: NDArray[np.bool_], settings: EverythingOptions) -> float:
-    return dice_of_slice(one.to_slice(pipeline.run(one, settings).mask), truth)
+    return dice(one.to_slice(pipeline.run(one, settings).mask), truth, empty=1.0)

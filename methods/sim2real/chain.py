@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-
 from unseg_bench.blocks.normals import find_normals
-from unseg_bench.blocks.references import digest_of_masks
+from unseg_bench.blocks.references import reference_masks
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Artifact, Context, Labels, Work, stage
+from unseg_bench.plugins.context import Artifact, Context
 
 from .options import Sim2RealOptions
 from .stage_one import StageOneOptions, learn_to_restore
@@ -38,13 +36,6 @@ class Trained:
 
     networks: Sequence[Artifact]
     rows: Sequence[Row]
-
-
-@stage("sim2real-reference-masks", seeded=False)
-def collect_masks(work: Work, *, cohort: Cohort, masks: str, labels: Labels) -> None:
-    """Write the mask of every case as `<case>.npy`; `masks` is their digest."""
-    for case_id in cohort.case_ids:
-        np.save(work.folder / f"{case_id}.npy", labels.mask(case_id, CHOOSE), allow_pickle=False)
 
 
 def train(options: Sim2RealOptions, training: Cohort, validation: Cohort, context: Context) -> Trained:
@@ -81,8 +72,7 @@ def _stage_one(options: Sim2RealOptions, simulations: Simulations, validation: C
             )
         chosen_by = stretched(validation, options.grid, context.run)
     if options.training.keep == "best-validation-dice":
-        digest = digest_of_masks(validation, context.labels, CHOOSE)
-        masks = context.run(collect_masks, cohort=validation, masks=digest, extras={"labels": context.labels})
+        masks = reference_masks(validation, context, CHOOSE)
     asked = StageOneOptions(network=options.network, simulation=options.simulation, training=options.training)
     return context.run(
         learn_to_restore, asked, normals=simulations.normals, held_out=simulations.held_out, donors=simulations.donors,

@@ -5,7 +5,7 @@ from typing import Literal, Self, TypeAlias
 from pydantic import Field, model_validator
 
 from unseg_bench.blocks.normals import NormalsOptions
-from unseg_bench.blocks.simulated_tumours import SimulatorOptions
+from unseg_bench.blocks.simulated_tumours_options import SimulatorOptions
 from unseg_bench.plugins.method import MethodOptions
 
 Size: TypeAlias = tuple[int, int, int]
@@ -55,6 +55,7 @@ class SimulationOptions(MethodOptions):
     phantoms: int = Field(default=300, ge=2)
     """Pairs that are made for `phantom`."""
     phantom_spacing_mm: float = Field(default=1.0, ge=0.8, le=4)
+    """Voxel size of these phantoms; for a coarse grid, such as the demo's, 2 is fine enough and much quicker."""
 
 
 class TrainingOptions(MethodOptions):

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.resample import mask_to_shape
 from unseg_bench.blocks.training import (
     Batch,
     Validation,
     fit_network,
-    one_cycle,
-    polynomial_decay,
     save_network,
+    schedule_of,
     step_generator,
     use_threads,
 )
@@ -63,7 +63,7 @@ def learn_to_restore(
         loss_of=_loss,
         optimizer_of=adam(training.learning_rate, training.weight_decay),
         steps=training.steps,
-        learning_rate_of=_schedule(training),
+        learning_rate_of=schedule_of(training.schedule, training.learning_rate, training.steps),
         work=work,
         name="restorer",
         precision=training.precision,
@@ -97,14 +97,8 @@ def simulated_dice(network: nn.Module, source: Source, scale: Scale, seed: int, 
         sample = source.draw(rng)
         one = Brain(sample.mixed, sample.brain, (1.0, 1.0, 1.0), sample.counted)
         mask = (take_apart(network, one, scale, mirror=False).probability > 0.5) & sample.counted
-        found.append(dice(mask, sample.mask))
+        found.append(dice(mask, sample.mask, empty=1.0))
     return found
-
-
-def dice(one: np.ndarray, other: np.ndarray) -> float:
-    """Dice of two masks; 1 where both are empty."""
-    total = int(np.count_nonzero(one)) + int(np.count_nonzero(other))
-    return 2.0 * int(np.count_nonzero(one & other)) / total if total else 1.0
 
 
 def mean_error(network: nn.Module, brains: Brains, scale: Scale) -> float:
@@ -120,13 +114,6 @@ def mean_error(network: nn.Module, brains: Brains, scale: Scale) -> float:
 def _loss(network: nn.Module, batch: Batch) -> Tensor:
     images, layers, mask, counted = batch
     return restoration_loss(network(images), Targets(layers, mask, counted))
-
-
-def _schedule(training: TrainingOptions) -> Callable[[int], float] | None:
-    if training.schedule == "constant":
-        return None
-    make = polynomial_decay if training.schedule == "polynomial" else one_cycle
-    return make(training.learning_rate, training.steps)
 
 
 def _validation(training: TrainingOptions, validation: Artifact | str, masks: Artifact | str) -> Validation | None:
@@ -147,4 +134,4 @@ def _validation(training: TrainingOptions, validation: Artifact | str, masks: Ar
 def _reference_dice(network: nn.Module, one: Brain, scale: Scale, masks: Artifact, case_id: str) -> float:
     x, y, z = one.image.shape
     reference = mask_to_shape(np.array(masks.array(case_id)), (x, y, z))
-    return dice((take_apart(network, one, scale, mirror=False).probability > 0.5) & one.brain, reference)
+    return dice((take_apart(network, one, scale, mirror=False).probability > 0.5) & one.brain, reference, empty=1.0)

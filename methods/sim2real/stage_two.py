@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from unseg_bench.blocks.components import keep_components
 from unseg_bench.blocks.otsu import otsu
+from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.training import Batch, fit_network, save_network, step_seed, use_threads
 from unseg_bench.data.atomic import write_json
 from unseg_bench.data.volume import Mask
@@ -23,7 +24,7 @@ from .layers import Layers, on_shared_scale, recomposition_error, residual
 from .network import MASK, Targets, dice_loss, read_network, restoration_loss
 from .options import AdaptationOptions, NetworkOptions, Scale, SimulationOptions, TrainingOptions
 from .samples import source_of
-from .stage_one import FACTS, WEIGHTS, adam, dice
+from .stage_one import FACTS, WEIGHTS, adam
 from .volumes import Brain, Brains
 
 _CASES = "cases.json"
@@ -109,7 +110,7 @@ def change(before: Artifact, after: Artifact) -> float:
     """1 - Dice between two labellings' predicted masks, mean over their cases (0-1)."""
     cases = read_verified(before).errors
     return 1.0 - float(
-        np.mean([dice(before.array(f"{case_id}.mask"), after.array(f"{case_id}.mask")) for case_id in cases])
+        np.mean([dice(before.array(f"{case_id}.mask"), after.array(f"{case_id}.mask"), empty=1.0) for case_id in cases])
     )
 
 

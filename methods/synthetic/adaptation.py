@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from unseg_bench.blocks.components import surest_component
+from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.training import step_generator, step_seed, use_threads
 from unseg_bench.blocks.weights import WeightsFile
 from unseg_bench.blocks.working_cases import LabelledCase
@@ -18,7 +19,7 @@ from unseg_bench.plugins.context import Artifact, Work, stage
 
 from .learning import loss_of_sure_voxels, train_half
 from .options import HEAD_SPACING_MM, NETWORK, AdaptationOptions, SyntheticOptions
-from .pair import HALVES, Pair, agreement, at_working_spacing, load_pair, save_pair
+from .pair import HALVES, Pair, load_pair, save_pair
 from .variation import UNSURE, vary
 
 FILE, TABLE = "adapted.safetensors", "agreement.json"
@@ -29,13 +30,12 @@ _FEWEST = 2
 def collect_answers(work: Work, options: SyntheticOptions, *, cohort: Cohort, weights: str, file: WeightsFile) -> None:
     """Write `<case>.npy` of each case that both halves agree on, and `agreement.json`: the agreement of all.
 
-    The array is uint8 (0, 1, UNSURE), on the working grid.
+    The array is uint8 (0, 1, UNSURE); `cohort` is at the working spacing.
     Raises RunError where fewer than two cases are left. `weights` is the digest of `file`.
     """
     pair, found = load_pair(file, work.device), dict[str, float]()
     for done, volume in enumerate(cohort):
-        working = at_working_spacing(volume)
-        label, found[volume.case_id] = agreed_label(pair, working, options)
+        label, found[volume.case_id] = agreed_label(pair, volume, options)
         if _kept(found[volume.case_id], options.adaptation):
             np.save(work.folder / f"{volume.case_id}.npy", label, allow_pickle=False)
         work.progress(done + 1, len(cohort), volume.case_id)
@@ -58,7 +58,7 @@ def agreed_label(pair: Pair, working: Volume, options: SyntheticOptions) -> tupl
     label[(first < sure) & (second < sure)] = 0
     label[(first > 1 - sure) & (second > 1 - sure) & masks[0] & masks[1]] = 1
     label[~working.brain] = 0
-    return label, agreement(*masks)
+    return label, dice(*masks, empty=0.0)
 
 
 def _main_piece(probability: Image, threshold: float) -> Mask:
@@ -74,7 +74,10 @@ def adapt(
     work: Work, options: SyntheticOptions, *, cohort: Cohort, answers: Artifact, weights: str, file: WeightsFile,
     heads: Artifact | None = None,
 ) -> None:  # fmt: skip
-    """Train both halves on from `file` and write `adapted.safetensors`; `weights` is the digest of `file`."""
+    """Train both halves on from `file` and write `adapted.safetensors`; `weights` is the digest of `file`.
+
+    `cohort` is at the working spacing.
+    """
     use_threads()
     pair = load_pair(file, work.device)
     case_ids = [case_id for case_id in cohort.case_ids if (answers.folder / f"{case_id}.npy").exists()]
@@ -108,7 +111,7 @@ class MixedBatches:
 
     def _patient(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         case_id = self.case_ids[int(rng.integers(len(self.case_ids)))]
-        working = at_working_spacing(self.cohort[case_id])
+        working = self.cohort[case_id]
         answer = self.answers.array(case_id).view(np.ndarray)
         case = LabelledCase(working.image, answer == 1, working.brain, working.spacing_mm)
         return vary(case, NETWORK.patch, rng, answer == UNSURE)

@@ -14,7 +14,7 @@ from unseg_bench.plugins.context import Artifact, Context
 from unseg_bench.plugins.explain import Explanation, Step
 from unseg_bench.plugins.method import Method
 
-from .options import SyntheticOptions
+from .options import SPACING_MM, SyntheticOptions
 from .presets import ADAPTED, CHECK, DEMO, PAPER
 
 if TYPE_CHECKING:
@@ -70,11 +70,11 @@ class Synthetic(Method):
         """Show each half's probability, where the halves agree, and the answer."""
         working, first, second = self._halves(volume, context)
         ours, theirs = self._mask(first), self._mask(second)
-        dice = f"Dice of the halves' masks {self._agreement(first, second):.2f}"
+        agreed = f"Dice of the halves' masks {self._agreement(first, second):.2f}"
         steps = [
             Step("first half: probability", heat=first, mask=ours),
             Step("second half: probability", heat=second, mask=theirs),
-            Step("agreement", heat=1 - abs(first - second), mask=ours & theirs, note=dice),
+            Step("agreement", heat=1 - abs(first - second), mask=ours & theirs, note=agreed),
             Step("mask", mask=self._mask(_mean(first, second))),
         ]
         return Explanation(working, steps)
@@ -90,11 +90,13 @@ class Synthetic(Method):
 
     def _halves(self, volume: Volume, context: Context) -> tuple[Volume, Image, Image]:
         """The volume at the working spacing, and both halves' probabilities on that grid."""
-        from .pair import at_working_spacing, load_pair
+        from unseg_bench.blocks.working_volumes import volume_at_spacing
+
+        from .pair import load_pair
 
         if self._pair is None:
             self._pair = load_pair(self._adapted_file or self._shipped(context), context.device)
-        working = at_working_spacing(volume)
+        working = volume_at_spacing(volume, SPACING_MM)
         return working, *self._pair.probabilities(working, self.options.mirror)
 
     def _mask(self, probability: Image) -> Mask:
@@ -104,17 +106,19 @@ class Synthetic(Method):
         return surest_component(mask, probability, self.options.threshold) if self.options.one_component else mask
 
     def _agreement(self, first: Image, second: Image) -> float:
-        from .pair import agreement
+        from unseg_bench.blocks.overlap import dice
 
-        return round(agreement(self._mask(first), self._mask(second)), 4)
+        return round(dice(self._mask(first), self._mask(second), empty=0.0), 4)
 
     def _adapted(self, file: "WeightsFile", training: Cohort, context: Context) -> "WeightsFile":
         """Run the adaptation's stages; returns the file of its pair."""
         from unseg_bench.blocks.weights import WeightsFile, sha256_of
+        from unseg_bench.blocks.working_volumes import at_spacing
 
         from .adaptation import FILE, adapt, collect_answers
 
-        inputs: dict[str, Any] = {"cohort": training, "weights": file.sha256, "extras": {"file": file}}
+        working = at_spacing(training, SPACING_MM, context.run)
+        inputs: dict[str, Any] = {"cohort": working, "weights": file.sha256, "extras": {"file": file}}
         answers = context.run(collect_answers, self.options, **inputs)
         adapted = context.run(adapt, self.options, answers=answers, **self._new_heads(context), **inputs)
         path = adapted.path(FILE)

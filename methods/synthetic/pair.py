@@ -10,18 +10,16 @@ from torch import Tensor, nn
 
 from unseg_bench.blocks.training import use_threads
 from unseg_bench.blocks.unet3d import predict_sliding
-from unseg_bench.blocks.unet_options import Mirroring
+from unseg_bench.blocks.unet_options import MIRROR_AXES, Mirroring
 from unseg_bench.blocks.unet_training import build_unet
 from unseg_bench.blocks.weights import WeightsFile, check_keys, load_state_dict
-from unseg_bench.blocks.working_volumes import volume_at_spacing
-from unseg_bench.data.volume import Image, Mask, Volume
+from unseg_bench.data.volume import Image, Volume
 from unseg_bench.errors import WeightsError
 
-from .options import NETWORK, SPACING_MM
+from .options import NETWORK
 from .variation import standardise
 
 HALVES = ("first", "second")
-_AXES: dict[Mirroring, tuple[int, ...]] = {"none": (), "left-right": (0,), "all-axes": (0, 1, 2)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Pair:
         brain = torch.from_numpy(np.array(working.brain))
         image = standardise(torch.from_numpy(np.array(working.image)), brain).numpy()
         first, second = (
-            predict_sliding(network, image, None, mirror_axes=_AXES[mirror]) * working.brain
+            predict_sliding(network, image, None, mirror_axes=MIRROR_AXES[mirror]) * working.brain
             for network in self.networks
         )
         return first, second
@@ -73,14 +71,3 @@ def save_pair(path: Path, networks: Sequence[nn.Module]) -> None:
 
     with whole_file(path) as temporary:
         save_file(pair_state(networks), temporary)
-
-
-def at_working_spacing(volume: Volume) -> Volume:
-    """The volume at the spacing that the pair works at."""
-    return volume_at_spacing(volume, SPACING_MM)
-
-
-def agreement(first: Mask, second: Mask) -> float:
-    """Dice (0-1) of the two halves' masks; 0 where either found nothing, since nothing was agreed on."""
-    total = int(np.count_nonzero(first)) + int(np.count_nonzero(second))
-    return 2 * int(np.count_nonzero(first & second)) / total if first.any() and second.any() else 0.0

@@ -20,6 +20,7 @@ from unseg_bench.blocks.normals import (
     NormalsOptions,
     count_by_height,
     find_normals,
+    normal_places,
     normals_supervision,
     set_aside,
     touched,
@@ -103,10 +104,10 @@ def test_healthy_cases_are_normal_in_all_slices_with_enough_brain(context) -> No
     assert all_ids(normals) == {case.volume.case_id for case in HEALTHY}
     assert (len(normals.train), len(normals.held_out)) == (3, 1)
     for volume in (*normals.train, *normals.held_out):
-        normal = normals.of(volume.case_id)
+        normal = normals.slices.array(volume.case_id)
         assert np.flatnonzero(normal).tolist() == brain_slices(volume.brain, 0.2).tolist()
         assert 0 < normal.sum() < len(brain_slices(volume.brain))
-        places = normals.places(volume)
+        places = normal_places(volume, normals.slices)
         assert np.array_equal(places, volume.brain & normal[None, None, :])
     assert run.labels.read == run.labels.refused == []
 
@@ -114,7 +115,7 @@ def test_healthy_cases_are_normal_in_all_slices_with_enough_brain(context) -> No
 def test_all_takes_the_training_part_with_its_tumours(context) -> None:
     normals = found(context(), "all", min_brain_share=0.0)
     assert all_ids(normals) == {case.volume.case_id for case in CASES}
-    assert all(np.array_equal(normals.places(volume), volume.brain) for volume in normals.train)
+    assert all(np.array_equal(normal_places(volume, normals.slices), volume.brain) for volume in normals.train)
 
 
 def test_slice_labels_leave_no_slice_with_tumour_and_are_read_for_a_purpose(context) -> None:
@@ -122,7 +123,7 @@ def test_slice_labels_leave_no_slice_with_tumour_and_are_read_for_a_purpose(cont
     normals = found(run, "slice-labels", min_brain_share=0.0)
     for volume in (*normals.train, *normals.held_out):
         tumour = BY_ID[volume.case_id].reference.any(axis=(0, 1))
-        assert np.array_equal(normals.of(volume.case_id), volume.brain.any(axis=(0, 1)) & ~tumour)
+        assert np.array_equal(normals.slices.array(volume.case_id), volume.brain.any(axis=(0, 1)) & ~tumour)
     assert run.labels.read == [f"slice labels of {case.volume.case_id} (find normal slices)" for case in CASES]
     with pytest.raises(LabelAccessError):
         found(context(), "slice-labels")
@@ -135,7 +136,7 @@ def test_a_corrected_reference_is_another_result(context) -> None:
     run.labels = RecordingLabels(Supervision.SLICE_LABELS, {"train": moved})
     second = found(run, "slice-labels")
     assert first.slices.digest != second.slices.digest
-    assert not np.array_equal(first.of("case-0"), second.of("case-0"))
+    assert not np.array_equal(first.slices.array("case-0"), second.slices.array("case-0"))
 
 
 def test_clip_s_normal_slices_are_those_of_the_same_stages_as_any_labelling(context) -> None:
@@ -148,8 +149,8 @@ def test_clip_s_normal_slices_are_those_of_the_same_stages_as_any_labelling(cont
     for volume in (*normals.train, *normals.held_out):
         enough = np.zeros(volume.shape[2], bool)
         enough[brain_slices(volume.brain, 0.1)] = True
-        assert np.array_equal(normals.of(volume.case_id), enough & (labels.array(volume.case_id) == 0))
-    assert 0 < normals.of("case-0").sum() < len(brain_slices(CASES[0].volume.brain))
+        assert np.array_equal(normals.slices.array(volume.case_id), enough & (labels.array(volume.case_id) == 0))
+    assert 0 < normals.slices.array("case-0").sum() < len(brain_slices(CASES[0].volume.brain))
     assert run.labels.read == run.labels.refused == []
 
 
@@ -189,7 +190,7 @@ def test_on_a_working_grid_slices_and_volumes_fit_and_nothing_of_a_tumour_is_nor
     run = context(Supervision.SLICE_LABELS)
     normals = found(run, source, spacing_mm=3.0)
     for volume in (*normals.train, *normals.held_out):
-        normal = normals.of(volume.case_id)
+        normal = normals.slices.array(volume.case_id)
         assert volume.spacing_mm == (3.0, 3.0, 3.0)
         assert (len(normal),) == volume.shape[2:]
         if source == "slice-labels":
@@ -209,7 +210,7 @@ def test_the_table_counts_slices_and_cases_of_each_part_and_height(context) -> N
         whole, *tenths = [row for row in rows if row["part"] == part]
         assert [whole["height"], *(row["height"] for row in tenths)] == ["all", *TENTHS]
         assert whole["cases"] == len(cohort)
-        assert whole["slices"] == sum(int(normals.of(case_id).sum()) for case_id in cohort.case_ids)
+        assert whole["slices"] == sum(int(normals.slices.array(case_id).sum()) for case_id in cohort.case_ids)
         assert sum(row["slices"] for row in tenths) == whole["slices"]
     middle = [row["slices"] for row in rows if row["part"] == "train" and row["height"] != "all"]
     assert min(middle) < middle[0], "tumours are not at the bottom of the brain"

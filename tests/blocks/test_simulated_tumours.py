@@ -11,11 +11,11 @@ from scipy import ndimage
 
 from unseg_bench.blocks.simulated_tumours import (
     Simulated,
-    SimulatorOptions,
     from_positive,
     simulate,
     to_positive,
 )
+from unseg_bench.blocks.simulated_tumours_options import SimulatorOptions
 from unseg_bench.blocks.simulated_tumours_shape import brain_box, draw_centre, draw_mask, draw_shape, sphere
 from unseg_bench.data.volume import Image, Mask
 from unseg_bench.errors import DataError

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from scipy import ndimage
 
 from unseg_bench.blocks.otsu import otsu
-from unseg_bench.blocks.references import digest_of_masks
+from unseg_bench.blocks.references import reference_masks
 from unseg_bench.blocks.thresholds import (
     ThresholdOptions,
     Thresholds,
@@ -25,7 +25,7 @@ from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Work, stage
+from unseg_bench.plugins.context import Artifact, Work, stage
 from unseg_bench.plugins.rehearsal import (
     RecordingLabels,
     RehearsalContext,
@@ -52,8 +52,8 @@ def collect_values(work: Work, *, cohort: Cohort) -> None:
 
 
 @stage("best", seeded=False)
-def collect_best(work: Work, *, cohort: Cohort, masks: str, mask_of: Any) -> None:
-    collect_best_dice(work, cohort, map_of, mask_of)
+def collect_best(work: Work, *, cohort: Cohort, masks: Artifact) -> None:
+    collect_best_dice(work, cohort, map_of, masks.array)
 
 
 class Recorder(RehearsalContext):
@@ -94,13 +94,7 @@ def thresholds(run: Recorder, normals: list[TinyCase] = NORMALS, **options: Any)
     if not chosen.reads_masks:
         return find_thresholds(chosen, run, values)
     cohort = tiny_cohort("valid", VALID)
-    digest = digest_of_masks(cohort, run.labels, "choose a threshold")
-    best = run.run(
-        collect_best,
-        extras={"mask_of": lambda case_id: run.labels.mask(case_id, "choose a threshold")},
-        cohort=cohort,
-        masks=digest,
-    )
+    best = run.run(collect_best, cohort=cohort, masks=reference_masks(cohort, run, "choose a threshold"))
     return find_thresholds(chosen, run, values, best)
 
 
@@ -232,7 +226,7 @@ def test_best_dice_reads_the_validation_masks_and_pools_their_voxels(context) ->
     assert written["dice"] > 0.7
 
 
-def test_what_cannot_give_a_threshold_ends_the_run(context) -> None:
+def test_what_cannot_give_a_threshold_ends_the_run(context, tmp_path: Path) -> None:
     nobody = TinyCase(empty_volume(), empty_volume().empty_mask())
     with pytest.raises(RunError, match=r"no voxel of a held-out normal case is left .*normals.held_out"):
         thresholds(context(), [nobody])
@@ -245,8 +239,10 @@ def test_what_cannot_give_a_threshold_ends_the_run(context) -> None:
         thresholds(context(), [NORMALS[1], diverged])
     run = context()
     cohort = tiny_cohort("valid", NORMALS)
+    labels = RecordingLabels(Supervision.VALIDATION_MASKS, {"train": [], "valid": NORMALS, "test": []})
+    none = Recorder(tmp_path / "none", labels, tiny_cohort("healthy", []), seed=0)
     with pytest.raises(RunError, match=r"'best-dice': the 3 validation cases have no tumour"):
-        run.run(collect_best, extras={"mask_of": lambda _: NORMALS[0].reference}, cohort=cohort, masks="")
+        none.run(collect_best, cohort=cohort, masks=reference_masks(cohort, none, "choose a threshold"))
     with pytest.raises(ValueError, match="needs what collect_best_dice wrote"):
         find_thresholds(ThresholdOptions(rule="best-dice"), run, run.run(collect_values, cohort=cohort))
 

@@ -11,8 +11,9 @@ from unseg_bench_methods.salip import pipeline, search
 from unseg_bench_methods.salip.method import Salip
 from unseg_bench_methods.salip.options import SalipOptions, SearchOptions
 
-from unseg_bench.blocks import clip, weights
+from unseg_bench.blocks import clip, overlap, weights
 from unseg_bench.blocks.prompts import bounding_box
+from unseg_bench.blocks.references import digest_of_masks
 from unseg_bench.blocks.resample import mask_to_shape
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import RunError
@@ -227,7 +228,7 @@ def test_another_reference_is_another_search(tmp_path):
 
     def digest(reference):
         context = SimpleNamespace(labels=SimpleNamespace(mask=lambda *_: reference))
-        return search.digest_of_masks(cohort, context)
+        return digest_of_masks(cohort, context.labels, search.PURPOSE)
 
     reference = VALID[0].reference
     assert digest(reference) == digest(reference.copy()) != digest(~reference)
@@ -243,9 +244,9 @@ def test_dice_of_slices_by_hand():
     empty, full = np.zeros((4, 4), bool), np.ones((4, 4), bool)
     half = full.copy()
     half[:2] = False
-    assert search.dice_of_slice(empty, empty) == 1
-    assert search.dice_of_slice(empty, full) == 0
-    assert search.dice_of_slice(half, full) == pytest.approx(2 / 3)
+    assert overlap.dice(empty, empty, empty=1.0) == 1
+    assert overlap.dice(empty, full, empty=1.0) == 0
+    assert overlap.dice(half, full, empty=1.0) == pytest.approx(2 / 3)
 
 
 def test_a_search_without_validation_cases_says_what_to_do():

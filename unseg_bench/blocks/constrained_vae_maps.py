@@ -1,7 +1,6 @@
 """Anomaly maps of a trained constrained VAE, and the two stages that thresholds are found with."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from unseg_bench.blocks.constrained_vae import ConstrainedVae
 from unseg_bench.blocks.constrained_vae_losses import attention_map, enlarged
 from unseg_bench.blocks.constrained_vae_options import InferenceOptions, MapKind, MapOptions
 from unseg_bench.blocks.constrained_vae_slices import draw_pictures, eroded, frame_of, match_all, shown_slices
+from unseg_bench.blocks.normals import normal_places
 from unseg_bench.blocks.slices import Pictures, to_pictures
 from unseg_bench.blocks.thresholds import collect_best_dice, collect_normal_values
 from unseg_bench.blocks.training import load_network, use_threads
@@ -25,19 +25,15 @@ from unseg_bench.plugins.context import Artifact, Work, stage
 def collect_normals(work: Work, options: MapOptions, *, cohort: Cohort, normal: Artifact, vae: Artifact) -> None:
     """Write the map's values over the eroded brain of the normal slices of held-out cases (see `thresholds`)."""
     maps = Maps(options, vae, work.device)
-
-    def places_of(volume: Volume) -> Mask:
-        return maps.region_of(volume) & normal.array(volume.case_id)
-
-    collect_normal_values(work, cohort, maps.map_of, places_of)
+    collect_normal_values(
+        work, cohort, maps.map_of, lambda volume: maps.region_of(volume) & normal_places(volume, normal)
+    )
 
 
 @stage("constrained-vae-best-dice", seeded=False)
-def collect_best(
-    work: Work, options: MapOptions, *, cohort: Cohort, vae: Artifact, masks: str, mask_of: Callable[[str], Mask]
-) -> None:
-    """Write the threshold with the best Dice on a labelled cohort (see `thresholds`); `masks` is their digest."""
-    collect_best_dice(work, cohort, Maps(options, vae, work.device).map_of, mask_of)
+def collect_best(work: Work, options: MapOptions, *, cohort: Cohort, vae: Artifact, masks: Artifact) -> None:
+    """Write the threshold with the best Dice on a labelled cohort (see `thresholds`); `masks` are its references."""
+    collect_best_dice(work, cohort, Maps(options, vae, work.device).map_of, masks.array)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,8 +64,9 @@ class Maps:
         scores = np.zeros(volume.shape, dtype=np.float32)
         if not len(slices):
             return scores
-        maps = self._maps(pictures, eroded(pictures > 0, self._options.slices.erosion_px))
-        region = self.region_of(volume)
+        inside = eroded(pictures > 0, self._options.slices.erosion_px)
+        region = self._region(volume, slices, inside)
+        maps = self._maps(pictures, inside)
         to_pictures(scores)[slices] = frame_of(volume, self._options.slices).back(maps)
         scores[~region] = min(0.0, float(scores[region].min(initial=0.0)))
         return scores
@@ -77,11 +74,7 @@ class Maps:
     def region_of(self, volume: Volume) -> Mask:
         """Return where the map counts, (X, Y, Z): the eroded brain of slices with enough of it."""
         slices, pictures = self._pictures(volume)
-        region = volume.empty_mask()
-        if len(slices):
-            inside = eroded(pictures > 0, self._options.slices.erosion_px)
-            to_pictures(region)[slices] = frame_of(volume, self._options.slices).back(inside) > 0.5
-        return region & volume.brain
+        return self._region(volume, slices, eroded(pictures > 0, self._options.slices.erosion_px))
 
     def views_of(self, volume: Volume) -> Views:
         """Return what the network sees of a volume, what it makes of it, and the map."""
@@ -92,6 +85,13 @@ class Maps:
             to_pictures(seen)[slices] = frame.back(pictures / np.float32(255.0))
             to_pictures(made)[slices] = frame.back(self._reconstructions(pictures))
         return Views(np.clip(seen, 0.0, 1.0), np.clip(made, 0.0, 1.0), self.map_of(volume))
+
+    def _region(self, volume: Volume, slices: NDArray[np.intp], inside: NDArray[np.bool_]) -> Mask:
+        """`inside`: the eroded brains of the pictures (N, S, S)."""
+        region = volume.empty_mask()
+        if len(slices):
+            to_pictures(region)[slices] = frame_of(volume, self._options.slices).back(inside) > 0.5
+        return region & volume.brain
 
     def _pictures(self, volume: Volume) -> tuple[NDArray[np.intp], Pictures]:
         slices = shown_slices(volume, self._options.slices)

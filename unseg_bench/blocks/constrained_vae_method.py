@@ -1,8 +1,8 @@
 """What AMCons and GradCAMCons do alike: learn a VAE from normal slices, cut its map; they differ in their options."""
 
 from unseg_bench.blocks.constrained_vae_options import ConstrainedVaeOptions, FitOptions, MapOptions
-from unseg_bench.blocks.normals import Normals, find_normals, normals_supervision
-from unseg_bench.blocks.references import digest_of_masks
+from unseg_bench.blocks.normals import find_normals, normals_supervision
+from unseg_bench.blocks.references import reference_masks
 from unseg_bench.blocks.thresholds import find_thresholds
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.supervision import Supervision
@@ -39,7 +39,7 @@ class ConstrainedVaeMethod(Method):
         from unseg_bench.blocks.constrained_vae_training import train_vae
 
         o = self.options
-        normals: Normals = find_normals(training, o.normals, context)
+        normals = find_normals(training, o.normals, context)
         fitting = FitOptions(map=o.map, slices=o.slices, network=o.network, loss=o.loss, training=o.training)
         vae = context.run(train_vae, fitting, cohort=normals.train, normal=normals.slices)
         context.note("constrained-vae", json.loads(vae.path("training.json").read_text(encoding="utf-8")))
@@ -77,11 +77,5 @@ class ConstrainedVaeMethod(Method):
     def _best_threshold(self, validation: Cohort, vae: Artifact, context: Context) -> Artifact:
         from unseg_bench.blocks.constrained_vae_maps import collect_best
 
-        def mask_of(case_id: str) -> Mask:
-            return context.labels.mask(case_id, CHOOSE)
-
-        digest = digest_of_masks(validation, context.labels, CHOOSE)
-        return context.run(
-            collect_best, self._mapping, cohort=validation, vae=vae, masks=digest,
-            extras={"mask_of": mask_of},
-        )  # fmt: skip
+        masks = reference_masks(validation, context, CHOOSE)
+        return context.run(collect_best, self._mapping, cohort=validation, vae=vae, masks=masks)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from unseg_bench.blocks.clip_labels import NORMAL, ClipModel, ClipOptions, LabelOptions
+from unseg_bench.blocks.references import digest_of_slices
 from unseg_bench.blocks.slices import brain_slices
 from unseg_bench.blocks.working_volumes import at_spacing
 from unseg_bench.data.atomic import write_json
@@ -73,13 +74,10 @@ class Normals:
     held_out: Cohort
     slices: Artifact
 
-    def of(self, case_id: str) -> NDArray[np.bool_]:
-        """Which axial slices of a case are normal, (Z,)."""
-        return np.array(self.slices.array(case_id))
 
-    def places(self, volume: Volume) -> Mask:
-        """Return the brain in the normal slices of one of the cases, (X, Y, Z)."""
-        return volume.brain & self.of(volume.case_id)
+def normal_places(volume: Volume, slices: Artifact) -> Mask:
+    """Return the brain in the normal slices of a case, (X, Y, Z); `slices`: those of `Normals`."""
+    return volume.brain & np.array(slices.array(volume.case_id))
 
 
 def normals_supervision(source: NormalSource, reads_validation_masks: bool) -> Supervision:
@@ -104,7 +102,7 @@ def find_normals(
     tumour = _true_slices(training, context) if options.source == "slice-labels" else {}
     slices = context.run(
         mark_normal_slices, MarkOptions(min_brain_share=options.min_brain_share), extras={"tumour": tumour},
-        cohort=cohort, labels=labels or "", true_slices=_digest_of(tumour),
+        cohort=cohort, labels=labels or "", true_slices=digest_of_slices(tumour) if tumour else "",
     )  # fmt: skip
     counts: dict[str, list[int]] = json.loads(slices.path(_COUNTS).read_text(encoding="utf-8"))
     found = [case_id for case_id in cohort.case_ids if any(counts[case_id])]
@@ -189,14 +187,6 @@ def _searched(training: Cohort, options: NormalsOptions, context: Context) -> Co
 
 def _true_slices(training: Cohort, context: Context) -> dict[str, NDArray[np.bool_]]:
     return {case_id: context.labels.slice_labels(case_id, PURPOSE) for case_id in training.case_ids}
-
-
-def _digest_of(tumour: Mapping[str, NDArray[np.bool_]]) -> str:
-    """SHA-256 over cases and slices, so that a corrected reference makes the stage stale; '' for none."""
-    found = hashlib.sha256()
-    for case_id, slices in tumour.items():
-        found.update(f"{case_id} {len(slices)} ".encode() + np.packbits(slices).tobytes())
-    return found.hexdigest() if tumour else ""
 
 
 def _record(

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unseg_bench.blocks.components import bounding_box
 from unseg_bench.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unseg_bench.blocks.simulated_tumours import SimulatorOptions
+    from unseg_bench.blocks.simulated_tumours_options import SimulatorOptions
     from unseg_bench.data.volume import Mask
 
 _NOISE_EXTENT = 1000.0
@@ -30,11 +31,11 @@ class BrainBox:
 
 def brain_box(brain: Mask) -> BrainBox:
     """Return the box of a brain. Raises DataError where there is no brain."""
-    found = [np.flatnonzero(brain.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-    if not all(places.size for places in found):
+    found = bounding_box(brain)
+    if found is None:
         raise DataError("The brain is empty: a simulated tumour needs a brain to sit in. Check the image's background.")
-    low, high = (np.array([places[end] for places in found], np.float64) for end in (0, -1))
-    return BrainBox(low, high - low + 1)
+    low, stop = (np.array([getattr(part, end) for part in found], np.float64) for end in ("start", "stop"))
+    return BrainBox(low, stop - low)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,9 +131,10 @@ def draw_mask(
     fill_star(mask, first_mm, spacing_mm, to_body, shape.heart, shape.offset, shape.octaves, shape.roughness)
     mask[tuple(seat - low)] = True
     mask &= brain[_window(low, high)]
-    box = brain_box(mask)
-    start, stop = box.low.astype(int), (box.low + box.size).astype(int)
-    return _window(low + start, low + stop), mask[_window(start, stop)]
+    box = bounding_box(mask)
+    assert box is not None  # noqa: S101 - its centre is a part of it
+    x, y, z = (slice(int(first) + part.start, int(first) + part.stop) for first, part in zip(low, box, strict=True))
+    return (x, y, z), mask[box]
 
 
 def _window(low: NDArray[np.int_], high: NDArray[np.int_]) -> tuple[slice, slice, slice]:

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unseg_bench.blocks.simulated_tumours import SimulatorOptions
+    from unseg_bench.blocks.simulated_tumours_options import SimulatorOptions
     from unseg_bench.blocks.simulated_tumours_shape import BrainBox
     from unseg_bench.data.volume import Image, Mask
 

@@ -135,6 +135,15 @@ def one_cycle(peak: float, steps: int, warm_up_share: float = 0.1) -> Callable[[
     return rate
 
 
+def schedule_of(
+    name: Literal["constant", "polynomial", "one-cycle"], rate: float, steps: int
+) -> Callable[[int], float] | None:
+    """Return the learning rate of each step, by name; None for a constant one, which the optimiser has already."""
+    if name == "constant":
+        return None
+    return (polynomial_decay if name == "polynomial" else one_cycle)(rate, steps)
+
+
 def fit_network(
     network: nn.Module,
     *,

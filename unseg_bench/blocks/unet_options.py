@@ -19,6 +19,9 @@ size by nearest neighbour and back, as CLISC's reference code does."""
 
 Mirroring: TypeAlias = Literal["none", "left-right", "all-axes"]
 
+MIRROR_AXES: dict[Mirroring, tuple[int, ...]] = {"none": (), "left-right": (0,), "all-axes": (0, 1, 2)}
+"""Along which axes of (X, Y, Z) a volume is mirrored."""
+
 Size: TypeAlias = tuple[int, int, int]
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from unseg_bench.blocks.components import largest_component, surest_component
+from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.patches import PatchSampler
 from unseg_bench.blocks.resample import Spacing, resample_to_shape
 from unseg_bench.blocks.training import (
@@ -16,8 +16,7 @@ from unseg_bench.blocks.training import (
     Validation,
     fit_network,
     load_network,
-    one_cycle,
-    polynomial_decay,
+    schedule_of,
     seeded_torch,
     use_threads,
 )
@@ -30,13 +29,11 @@ from unseg_bench.blocks.unet3d import (
     segmentation_loss,
     unet3d,
 )
-from unseg_bench.blocks.unet_options import UNetInference, UNetOptions
+from unseg_bench.blocks.unet_options import MIRROR_AXES, UNetInference, UNetOptions
 from unseg_bench.blocks.working_cases import Cases, LabelledCase, WorkingCases, working_shape
 from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Work
-
-_MIRROR_AXES = {"none": (), "left-right": (0,), "all-axes": (0, 1, 2)}
 
 
 def build_unet(options: UNetOptions, seed: int = 0) -> Network:
@@ -78,7 +75,7 @@ def train_unet(
         loss_of=_loss(options),
         optimizer_of=_optimizer(options),
         steps=steps,
-        learning_rate_of=_schedule(options, steps),
+        learning_rate_of=schedule_of(options.schedule, options.learning_rate, steps),
         work=work,
         name=name,
         precision=options.precision,
@@ -101,7 +98,7 @@ def predict_unet(
     use_threads()
     shape = working_shape(image.shape, spacing_mm, options.spacing_mm)
     small = resample_to_shape(image, shape)
-    axes = _MIRROR_AXES[inference.mirror]
+    axes = MIRROR_AXES[inference.mirror]
     if inference.way == "resized":
         probability = predict_whole(network, small, options.patch, "nearest", axes)
     else:
@@ -141,8 +138,7 @@ def _validation(options: UNetOptions, cases: Cases, name: str) -> Validation | N
 def _dice(network: nn.Module, options: UNetOptions, inference: UNetInference, case: LabelledCase) -> float:
     """Dice of the network's mask with the case's label; 1 where both are empty."""
     mask = (predict_unet(network, options, inference, case.image, case.spacing_mm) > inference.threshold) & case.brain
-    total = int(np.count_nonzero(mask)) + int(np.count_nonzero(case.label))
-    return 2.0 * int(np.count_nonzero(mask & case.label)) / total if total else 1.0
+    return dice(mask, case.label, empty=1.0)
 
 
 def _require_tumour(cases: Cases, name: str) -> None:
@@ -177,9 +173,3 @@ def _optimizer(options: UNetOptions) -> Callable[[Iterator[nn.Parameter]], torch
             nesterov=options.nesterov,
         )
     return lambda parameters: torch.optim.AdamW(parameters, options.learning_rate, weight_decay=options.weight_decay)
-
-
-def _schedule(options: UNetOptions, steps: int) -> Callable[[int], float] | None:
-    if options.schedule == "constant":
-        return None
-    return (polynomial_decay if options.schedule == "polynomial" else one_cycle)(options.learning_rate, steps)

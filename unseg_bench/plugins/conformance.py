@@ -191,8 +191,8 @@ def _supervision(trial: _Trial) -> str:
 
 
 def _resumes(trial: _Trial) -> str:
-    if trial.theatre.method.fit is Method.fit:
-        return "has no fit, so there is nothing to resume"
+    if not trial.undisturbed.fitted.learns:
+        return "learns nothing, so there is nothing to resume"
     stages = trial.undisturbed.context.finished
     if not stages:
         return "has no stages: everything is computed again after a crash"

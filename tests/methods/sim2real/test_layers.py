@@ -12,7 +12,8 @@ from unseg_bench_methods.sim2real.layers import (
     recomposition_error,
     residual,
 )
-from unseg_bench_methods.sim2real.stage_one import dice
+
+from unseg_bench.blocks.overlap import dice
 
 
 def worse_masks(sample, rng):
@@ -47,7 +48,7 @@ def found_or_missed(samples, scale, error):
     pairs = []
     for sample in samples:
         mask = sample.mask if sample.mask.sum() > median else np.zeros_like(sample.mask)
-        pairs.append((error(outputs_of(sample, mask, scale), sample, scale), dice(mask, sample.mask)))
+        pairs.append((error(outputs_of(sample, mask, scale), sample, scale), dice(mask, sample.mask, empty=1.0)))
     return spearmanr(*zip(*pairs, strict=True)).statistic
 
 
@@ -55,7 +56,7 @@ def rank(samples, scale, error):
     """Correlation of error and Dice over all samples and masks."""
     rng = np.random.default_rng(0)
     pairs = [
-        (error(outputs_of(sample, mask, scale), sample, scale), dice(mask, sample.mask))
+        (error(outputs_of(sample, mask, scale), sample, scale), dice(mask, sample.mask, empty=1.0))
         for sample in samples
         for mask in worse_masks(sample, rng)
     ]

@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pytest
 from unseg_bench_methods.synthetic.method import Synthetic
-from unseg_bench_methods.synthetic.pair import agreement, load_pair
+from unseg_bench_methods.synthetic.pair import load_pair
 
+from unseg_bench.blocks import overlap
 from unseg_bench.blocks.resample import mask_to_shape, resample_to_shape
 from unseg_bench.blocks.weights import resolve
 from unseg_bench.data.supervision import Supervision
@@ -67,14 +68,15 @@ def test_explanation_shows_both_halves(fit, phantoms):
 
 def test_agreement_is_dice_and_nothing_found_is_no_agreement():
     a, b, none = (np.array(v, bool) for v in ([1, 1, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0]))
-    assert agreement(a, b) == pytest.approx(2 / 5)
-    assert agreement(none, none) == agreement(a, none) == 0
+    assert overlap.dice(a, b, empty=0.0) == pytest.approx(2 / 5)
+    assert overlap.dice(none, none, empty=0.0) == overlap.dice(a, none, empty=0.0) == 0
 
 
 def test_adaptation_changes_both_halves_and_repeats(fit, phantoms):
     asked = {"steps": 1, "heads": 1, "min_agreement": 0.3, "learning_rate": 1e-3}
     method, context = fit(phantoms[:2], adaptation=asked)
     assert [name.rpartition("-")[0] for name in context.finished] == [
+        "working-volumes",
         "synthetic-answers",
         "synthetic-heads",
         "synthetic-adapted",
