@@ -74,7 +74,7 @@ class Synthetic(Method):
         steps = [
             Step("first half: probability", heat=first, mask=ours),
             Step("second half: probability", heat=second, mask=theirs),
-            Step("agreement", heat=1 - abs(first - second), mask=ours & theirs, note=agreed),
+            Step("agreement", heat=(1 - abs(first - second)) * working.brain, mask=ours & theirs, note=agreed),
             Step("mask", mask=self._mask(_mean(first, second))),
         ]
         return Explanation(working, steps)
