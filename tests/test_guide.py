@@ -109,6 +109,7 @@ def test_tables_and_pictures_from_the_command_line(files, cohort):
     assert all(Path(line).is_file() for line in shown.stdout.splitlines())
 
 
+@pytest.mark.slow
 def test_maps_and_thresholds_from_the_command_line(files, cohort):
     data = ["--data", str(cohort), "--image", "*/flair.nii.gz", "--reference", "*/seg.nii.gz"]
     ran = ubench("run", "./outlier.py", *data, "--device", "cpu", "--keep-maps")

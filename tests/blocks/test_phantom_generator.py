@@ -43,6 +43,7 @@ def test_same_bits_whatever_was_made_before(cohort: list[Phantom]) -> None:
     assert digest(again) == digest(cohort[5])
 
 
+@pytest.mark.slow
 def test_same_bits_in_another_process_with_more_threads() -> None:
     here = digest(generate_phantom(cohort_seed=4, case_index=1, tumour_ml=20.0, spacing_mm=COARSE_MM))
     code = (

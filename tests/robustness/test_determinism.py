@@ -52,6 +52,7 @@ def masks(result: Result) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("predictions/*")}
 
 
+@pytest.mark.slow
 def test_twice_the_same_bits_and_another_seed_other_ones(
     ubench: Ubench, tmp_path: Path, data: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +66,7 @@ def test_twice_the_same_bits_and_another_seed_other_ones(
     assert masks(ubench("run", method, *data, *here, "--seed", 1)) != first
 
 
+@pytest.mark.slow
 def test_an_operation_that_cannot_is_named_with_its_stage(ubench: Ubench, tmp_path: Path, data: list[str]) -> None:
     method = learner(tmp_path, where="WHERE_1")
     refused = ubench("run", method, *data, "--deterministic")

@@ -96,6 +96,7 @@ def use(path: Path) -> None:
     assert said != "nothing"
 
 
+@pytest.mark.slow
 @FUZZ
 @given(st.binary(max_size=200), st.sampled_from([".yaml", ".toml", ".json"]))
 @example(b"a: 1" + b"0" * 5000, ".yaml")

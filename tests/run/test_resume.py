@@ -16,6 +16,7 @@ def steps(folder):
     return Counter((folder / "toy.log").read_text().splitlines())
 
 
+@pytest.mark.slow
 def test_five_kills_change_no_bit_and_cost_no_step(toy, tmp_path):
     quiet, killed = tmp_path / "quiet", tmp_path / "killed"
     random = Random(1)

@@ -53,6 +53,7 @@ def test_a_door_that_grants_less_stops_each_use(warm, purpose: str) -> None:
     assert shut.read == []
 
 
+@pytest.mark.slow
 def test_all_four_together_read_under_four_purposes(warm) -> None:
     everything = {group: values for use in USES.values() for group, values in use.items() if group != "answer"}
     _, run = warm[0].fit(**{**everything, "unet": {**USES[truth.CHOOSE_CHECKPOINT]["unet"], "foreground_prior": 0.5}})

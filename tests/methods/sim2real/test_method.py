@@ -123,6 +123,7 @@ def test_both_stages_answer_and_no_label_is_read(tmp_path):
     assert sum(row["kept"] for row in rows) == 2
 
 
+@pytest.mark.slow
 def test_stage_one_alone_is_a_run_without_rounds(tmp_path):
     method, context = fitted(tmp_path, options_of(adaptation__rounds=0))
     assert "sim2real-stage-2" not in stages(context)

@@ -135,6 +135,7 @@ def test_when_the_runner_goes_its_sealed_process_goes_too(bench, wait_for, numbe
     assert [told[1] for told in listener.heard if told[0] == "step" and told[-1].startswith("step")] == [2, 3]
 
 
+@pytest.mark.slow
 def test_errors_keep_their_kind_and_words(bench):
     segment = "class Mine(Method):\n    name = 'mine'\n    def segment(self, volume, context):\n        "
     with pytest.raises(RunError, match=r"2 of 2 cases failed, first \d \(ValueError: no luck\)"):
