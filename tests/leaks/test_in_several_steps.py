@@ -203,7 +203,7 @@ def test_nothing_lives_on_after_the_run(run, method_file):
 
 
 def test_data_inside_a_folder_that_python_needs_cannot_be_sealed(run, method_file, masked_cohort, monkeypatch):
-    from unseg_bench.run.sealed import policy
+    from unseg_bench.sandbox import policy
 
     roots = policy._interpreter_roots
     monkeypatch.setattr(policy, "_interpreter_roots", lambda: [*roots(), masked_cohort.parent])
@@ -214,8 +214,9 @@ def test_data_inside_a_folder_that_python_needs_cannot_be_sealed(run, method_fil
 
 def test_a_reference_that_can_be_read_after_all_ends_the_seal(run, method_file, masked_cohort, monkeypatch):
     """The process tries its own bars first: here one is missing, and the rules' own check is blinded."""
-    from unseg_bench.run.sealed import policy, sealing
-    from unseg_bench.run.sealed.landlock import READ, Rule
+    from unseg_bench.run.sealed import sealing
+    from unseg_bench.sandbox import policy
+    from unseg_bench.sandbox.landlock import READ, Rule
 
     rules = policy.interpreter_rules
     monkeypatch.setattr(sealing.policy, "interpreter_rules", lambda *a: [*rules(*a), Rule(masked_cohort, READ)])

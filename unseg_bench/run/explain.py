@@ -25,10 +25,10 @@ from unseg_bench.run.ledger import Ledger
 from unseg_bench.run.mask_sources import MaskSources
 from unseg_bench.run.plan import RunPlan, plan_runs
 from unseg_bench.run.progress import Reporter
-from unseg_bench.run.sealed.room import Room
-from unseg_bench.run.sealed.sealing import SEALED, owner_of
+from unseg_bench.run.sealed.sealing import SEALED, owner_of, stages_in
 from unseg_bench.run.settings import make_settings
 from unseg_bench.run.stages import StageCache
+from unseg_bench.sandbox.workspace import Workspace
 
 
 def explain_case(
@@ -107,9 +107,9 @@ def _stages_of(plan: RunPlan, run: RunFolder) -> StageCache:
     """Return the cache that the run's stages went to."""
     if run.record.get("seal", {}).get("mode") != SEALED:
         return StageCache(cache_dir() / "stages")
-    room = Room(owner_of(plan))
+    room = Workspace(owner_of(plan))
     try:
-        return room.stages()
+        return stages_in(room)
     finally:
         room.leave()
 

@@ -4,7 +4,7 @@ from unseg_bench.data.cohort import Cohort
 from unseg_bench.errors import RunError, UbenchError
 from unseg_bench.run.determinism import explain_failure
 from unseg_bench.run.plan import RunPlan
-from unseg_bench.run.sealed.wire import Thrown
+from unseg_bench.sandbox.wire import Thrown
 
 
 class Failures:

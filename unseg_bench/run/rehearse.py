@@ -19,12 +19,12 @@ from unseg_bench.run.determinism import deterministic
 from unseg_bench.run.digests import digest_of
 from unseg_bench.run.folder import find_runs
 from unseg_bench.run.plan import RunPlan
-from unseg_bench.run.sealed.cell import NotSealed
 from unseg_bench.run.sealed.inspection import load_method
 from unseg_bench.run.sealed.sealing import obstacle, owner_of
 from unseg_bench.run.sealed.understudy import Understudy
-from unseg_bench.run.sealed.wire import Thrown
 from unseg_bench.run.stages import Call, StageCache
+from unseg_bench.sandbox.process import NotSealed
+from unseg_bench.sandbox.wire import Thrown
 
 _NOBODY = Cohort("", [], lambda case_id: _stop("")).digest
 

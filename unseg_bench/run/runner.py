@@ -28,11 +28,11 @@ from unseg_bench.run.performers import Images, InProcess, Performer
 from unseg_bench.run.plan import RunPlan
 from unseg_bench.run.progress import Hushable, Reporter
 from unseg_bench.run.record import first_facts, utc_now
-from unseg_bench.run.sealed.cell import NotSealed, ProcessLost
 from unseg_bench.run.sealed.inspection import load_method
 from unseg_bench.run.sealed.performer import Sealed
 from unseg_bench.run.sealed.sealing import SEALED, add_seal, obstacle
 from unseg_bench.run.stages import StageCache
+from unseg_bench.sandbox.process import NotSealed, ProcessLost
 
 
 def execute(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from unseg_bench.run.sealed import landlock, policy, seccomp
-from unseg_bench.run.sealed.channel import Channel, Closed
-from unseg_bench.run.sealed.landlock import LIST, READ, WORK, Right, Rule
+from unseg_bench.sandbox import landlock, policy, seccomp
+from unseg_bench.sandbox.channel import Channel, Closed
+from unseg_bench.sandbox.landlock import LIST, READ, WORK, Right, Rule
 
 ALLOW, ERRNO, KILL = 0x7FFF0000, 0x00050000, 0x80000000
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -108,8 +108,8 @@ def test_restriction_binds_files_threads_and_programs(tmp_path):
     code = f"""
 import subprocess, sys, threading
 from pathlib import Path
-from unseg_bench.run.sealed import landlock, privileges
-from unseg_bench.run.sealed.policy import interpreter_rules
+from unseg_bench.sandbox import landlock, privileges
+from unseg_bench.sandbox.policy import interpreter_rules
 rules = [*interpreter_rules([], []), landlock.Rule(Path({str(tmp_path / "shown")!r}), landlock.READ)]
 privileges.drop()
 landlock.restrict(rules, landlock.abi())
@@ -155,7 +155,7 @@ def test_a_hole_is_found_from_any_depth_and_through_links(tmp_path):
 
 
 def test_own_package_is_the_outermost_regular_one():
-    assert policy.own_package("unseg_bench.run.sealed.policy") == ("unseg_bench", Path(policy.__file__).parents[2])
+    assert policy.own_package("unseg_bench.sandbox.policy") == ("unseg_bench", Path(policy.__file__).parents[1])
     assert policy.own_package("this")[0] == "this"
     with pytest.raises(ModuleNotFoundError):
         policy.own_package("there_is_no_such_module")

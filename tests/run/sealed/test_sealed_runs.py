@@ -9,8 +9,8 @@ import pytest
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.errors import DataError, LabelAccessError, PluginError, RunError, SettingsError
 from unseg_bench.run.ledger import label_free
-from unseg_bench.run.sealed import landlock
-from unseg_bench.run.sealed.cell import ProcessLost
+from unseg_bench.sandbox import landlock
+from unseg_bench.sandbox.process import ProcessLost
 
 LEARNS = """
 class Options(MethodOptions):

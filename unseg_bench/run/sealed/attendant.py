@@ -17,12 +17,12 @@ from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.handover import Handover
 from unseg_bench.run.mask_sources import MaskSources
 from unseg_bench.run.progress import Reporter
-from unseg_bench.run.sealed.cell import Answer, descriptors, open_array
-from unseg_bench.run.sealed.channel import Message
-from unseg_bench.run.sealed.room import Room
-from unseg_bench.run.sealed.wire import revive_error, unpack_map, unpack_mask
 from unseg_bench.run.stages import Attempt
 from unseg_bench.run.tables import write_table
+from unseg_bench.sandbox.channel import Message
+from unseg_bench.sandbox.process import Answer, descriptors, open_array
+from unseg_bench.sandbox.wire import revive_error, unpack_map, unpack_mask
+from unseg_bench.sandbox.workspace import Workspace
 
 _STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -37,7 +37,7 @@ class Attendant:
     def __init__(
         self,
         *,
-        room: Room,
+        room: Workspace,
         folder: RunFolder,
         desk: StageDesk,
         labels: LabelDoor,

@@ -17,9 +17,9 @@ from unseg_bench.plugins.context import Artifact, Input, Stage
 from unseg_bench.plugins.handover import checked_alternative, checked_map
 from unseg_bench.plugins.tables import Rows, plain_rows, table_text
 from unseg_bench.run.device import pick_device
-from unseg_bench.run.sealed.channel import Channel, Message
-from unseg_bench.run.sealed.wire import describe_error, pack_mask, revive_error
 from unseg_bench.run.stages import Call, StageWork, call_function, stage_seed
+from unseg_bench.sandbox.channel import Channel, Message
+from unseg_bench.sandbox.wire import describe_error, pack_mask, revive_error
 
 OpenVolume = Callable[[dict[str, Any], list[int]], Volume]
 

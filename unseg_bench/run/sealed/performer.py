@@ -17,21 +17,23 @@ from unseg_bench.run.ledger import Ledger
 from unseg_bench.run.mask_sources import MaskSources, named_sources
 from unseg_bench.run.performers import Images, call_failed, wrong_mask
 from unseg_bench.run.progress import Reporter
-from unseg_bench.run.sealed import landlock
 from unseg_bench.run.sealed.attendant import Attendant
-from unseg_bench.run.sealed.cell import Cell, ProcessLost
-from unseg_bench.run.sealed.channel import Message
-from unseg_bench.run.sealed.room import Room
 from unseg_bench.run.sealed.sealing import (
     NO_NETWORK,
     SEALED,
+    SERVER,
     data_files,
     explain_refusal,
     owner_of,
     probes_of,
     rules_of,
+    stages_in,
 )
-from unseg_bench.run.sealed.wire import Thrown, unpack_mask
+from unseg_bench.sandbox import landlock
+from unseg_bench.sandbox.channel import Message
+from unseg_bench.sandbox.process import ProcessLost, SandboxProcess
+from unseg_bench.sandbox.wire import Thrown, unpack_mask
+from unseg_bench.sandbox.workspace import Workspace
 
 if TYPE_CHECKING:
     from unseg_bench.run.plan import RunPlan
@@ -58,12 +60,12 @@ class Sealed:
     ) -> None:
         """Start the process and make sure that it is locked; raises NotSealed otherwise."""
         self._plan, self._images, self._store = plan, images, store
-        self._room = Room(owner_of(plan))
+        self._room = Workspace(owner_of(plan))
         try:
             self._attendant = Attendant(
                 room=self._room,
                 folder=plan.folder,
-                desk=StageDesk(self._room.stages(), plan.folder, ledger, reporter, refresh=refresh),
+                desk=StageDesk(stages_in(self._room), plan.folder, ledger, reporter, refresh=refresh),
                 labels=labels,
                 masks=masks,
                 handover=handover,
@@ -76,7 +78,8 @@ class Sealed:
             )
             rules = rules_of(plan, self._room)
             ask, tell = self._attendant.ask, self._attendant.tell
-            self._cell = Cell(self._room, rules, probes_of(plan, images.test.case_ids), plan.method.where, ask, tell)
+            probes = probes_of(plan, images.test.case_ids)
+            self._cell = SandboxProcess(self._room, rules, probes, SERVER, {"method": plan.method.where}, ask, tell)
         except BaseException:
             self._room.leave()
             raise

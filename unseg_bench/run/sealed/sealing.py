@@ -1,5 +1,6 @@
 """Whether a run can be sealed, what its process may open, what it must fail to open, and what run.json says of it."""
 
+import importlib
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -14,16 +15,19 @@ from unseg_bench.run.data_files import data_folders, image_files, reference_file
 from unseg_bench.run.digests import digest_of
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.mask_sources import named_sources
-from unseg_bench.run.sealed import landlock, policy, probe, seccomp
-from unseg_bench.run.sealed.cell import Cell, NotSealed
 from unseg_bench.run.sealed.inspection import MethodCard, card_from_json, said_of, where_of_file
-from unseg_bench.run.sealed.room import Room
 from unseg_bench.run.settings import RunSettings
+from unseg_bench.run.stages import StageCache
+from unseg_bench.sandbox import landlock, policy, probe, seccomp
+from unseg_bench.sandbox.process import NotSealed, SandboxProcess
+from unseg_bench.sandbox.workspace import Workspace, only_plain_files
 
 if TYPE_CHECKING:
     from unseg_bench.run.plan import RunPlan
 
 SEALED, LEDGER = "sealed", "ledger"
+SERVER = "unseg_bench.run.sealed.worker:serve"
+"""What the sealed process calls once it is locked."""
 NO_NETWORK = "no sockets at all (seccomp)"
 HINT = " (the seal refused it: see docs/label-firewall.md for what a sealed method may open; --sealed off runs without)"
 
@@ -58,11 +62,13 @@ def inspect_file(
     if next(iter(variants.values())).sealed == "off" or kernel_obstacle() is not None or not path.is_file():
         return None
     where = where_of_file(path)
-    room = Room(where["module"])
-    rules = [*policy.interpreter_rules([path.resolve()], policy.dataset_files(dataset)), *room.rules]
+    room = Workspace(where["module"])
+    rules = [*policy.interpreter_rules([path.resolve()], dataset_files(dataset)), *room.rules]
     cards: dict[str, MethodCard] = {}
     try:
-        with Cell(room, rules, socket_probes(), where, _no_answer, lambda _: None) as cell:
+        with SandboxProcess(
+            room, rules, socket_probes(), SERVER, {"method": where}, _no_answer, lambda _: None
+        ) as cell:
             asked = {"written": written, "default_preset": dataset.default_preset}
             for label, settings in variants.items():
                 with said_of(label):
@@ -82,12 +88,12 @@ def explain_refusal(message: str) -> str:
     return message + HINT if os.strerror(13) in message else message
 
 
-def rules_of(plan: "RunPlan", room: Room) -> list[landlock.Rule]:
+def rules_of(plan: "RunPlan", room: Workspace) -> list[landlock.Rule]:
     """Return what the method's process may open; raises NotSealed when that would open data or results.
 
     The data set's own code is left out, so that it cannot make or find references for the method.
     """
-    rules = policy.interpreter_rules([own_files(plan)], policy.dataset_files(type(plan.dataset)))
+    rules = policy.interpreter_rules([own_files(plan)], dataset_files(type(plan.dataset)))
     if plan.settings.device != "cpu":
         rules += policy.gpu_rules()
     rules += room.rules
@@ -96,6 +102,11 @@ def rules_of(plan: "RunPlan", room: Room) -> list[landlock.Rule]:
         opened, path = hole
         raise NotSealed(f"{path} lies inside {opened}, which Python or the plugin needs to read; move one of them")
     return rules
+
+
+def stages_in(room: Workspace) -> StageCache:
+    """Return a plugin's sealed stages; what its process leaves as a result is looked at before it is kept."""
+    return StageCache(room.stages, room.partials, only_plain_files)
 
 
 def owner_of(plan: "RunPlan") -> str:
@@ -171,3 +182,13 @@ def _probe(what: str, kind: str, path: Path) -> dict[str, str]:
 
 def _no_answer(question: dict[str, Any]) -> tuple[dict[str, Any], Sequence[int]]:
     raise UbenchError(f"a method was asked what it is, and asked for '{question.get('ask')}'")
+
+
+def dataset_files(dataset: type[Dataset]) -> list[Path]:
+    """Return the files (folders, of packages) of a data set's own module and of those that make its references."""
+    return [_module_files(name) for name in (dataset.__module__, *dataset.makers)]
+
+
+def _module_files(module_name: str) -> Path:
+    file = Path(str(importlib.import_module(module_name).__file__)).resolve()
+    return file.parent if file.name == "__init__.py" else file

@@ -13,11 +13,11 @@ from unseg_bench.errors import RunError, WeightsError
 from unseg_bench.plugins.handover import outside_segment
 from unseg_bench.run.data_files import data_folders
 from unseg_bench.run.digests import digest_of
-from unseg_bench.run.sealed import policy
-from unseg_bench.run.sealed.cell import Answer, Cell, NotSealed
-from unseg_bench.run.sealed.channel import Message
-from unseg_bench.run.sealed.room import Room
-from unseg_bench.run.sealed.sealing import own_files, owner_of, socket_probes
+from unseg_bench.run.sealed.sealing import SERVER, dataset_files, own_files, owner_of, socket_probes, stages_in
+from unseg_bench.sandbox import policy
+from unseg_bench.sandbox.channel import Message
+from unseg_bench.sandbox.process import Answer, NotSealed, SandboxProcess
+from unseg_bench.sandbox.workspace import Workspace
 
 if TYPE_CHECKING:
     from unseg_bench.run.plan import RunPlan
@@ -32,17 +32,18 @@ class Understudy:
 
     def __init__(self, plan: "RunPlan") -> None:
         """Start the process for the method of a plan; raises NotSealed where the plan's run would not be sealed."""
-        self._room = Room(owner_of(plan))
+        self._room = Workspace(owner_of(plan))
         self._cohorts: Mapping[str, Cohort] = {}
         self.asked: list[tuple[Mapping[str, Any], bool]] = []
         self.refused: str | None = None
         try:
-            hidden = policy.dataset_files(type(plan.dataset))
+            hidden = dataset_files(type(plan.dataset))
             rules = [*policy.interpreter_rules([own_files(plan)], hidden), *self._room.rules]
             protected = [*data_folders(plan.dataset), plan.folder.path.parent, cache_dir()]
             if policy.find_hole(rules, protected) is not None:
                 raise NotSealed("data or runs lie where Python reads its packages")
-            self._cell = Cell(self._room, rules, socket_probes(), plan.method.where, self._answer, lambda _: None)
+            given = {"method": plan.method.where}
+            self._cell = SandboxProcess(self._room, rules, socket_probes(), SERVER, given, self._answer, lambda _: None)
         except BaseException:
             self._room.leave()
             raise
@@ -81,7 +82,7 @@ class Understudy:
         raise RunError("a rehearsal hands nothing over")
 
     def _look_up(self, key: Mapping[str, Any]) -> Message:
-        cache = self._room.stages()
+        cache = stages_in(self._room)
         found = cache.look_up(str(key["stage"]), key)
         self.asked.append((key, found is not None))
         folder = cache.folder / "not-there-yet" if found is None else found.folder

@@ -12,17 +12,22 @@ from unseg_bench.data.volume import Volume
 from unseg_bench.plugins.method import Method
 from unseg_bench.run.determinism import deterministic
 from unseg_bench.run.performers import unlike_mask
-from unseg_bench.run.sealed.channel import Channel, Message
 from unseg_bench.run.sealed.inside import Line, SealedContext, use_handed_weights
 from unseg_bench.run.sealed.inspection import inspect_class, load_method
-from unseg_bench.run.sealed.wire import describe_error, pack_mask
+from unseg_bench.sandbox.channel import Channel, Message
+from unseg_bench.sandbox.wire import describe_error, pack_mask
+
+
+def serve(channel: Channel, given: Message) -> None:
+    """Serve the runner in the sealed process until it hangs up (Closed); `given`: where the method is."""
+    Worker(channel, given).serve()
 
 
 class Worker:
-    """Serves the runner's calls one after the other. `hello`: where the method is, its seed, device and folders."""
+    """Serves the runner's calls one after the other. `given`: where the method is."""
 
-    def __init__(self, channel: Channel, hello: Message) -> None:
-        self._channel, self._hello = channel, hello
+    def __init__(self, channel: Channel, given: Message) -> None:
+        self._channel, self._given = channel, given
         self._line = Line(channel, open_volume)
         self._method: Method | None = None
         self._stack = ExitStack()
@@ -78,7 +83,7 @@ class Worker:
         return self._method
 
     def _load(self) -> type[Method]:
-        return load_method(self._hello["method"])
+        return load_method(self._given["method"])
 
 
 def open_volume(facts: dict[str, Any], files: list[int]) -> Volume:

@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseg_bench.errors import RunError
-from unseg_bench.run.sealed import landlock
-from unseg_bench.run.sealed.channel import Channel, Closed, Message
-from unseg_bench.run.sealed.child import BOOT
-from unseg_bench.run.sealed.landlock import Rule
-from unseg_bench.run.sealed.policy import import_paths
-from unseg_bench.run.sealed.probe import NOT_REFUSED
-from unseg_bench.run.sealed.room import Room
-from unseg_bench.run.sealed.wire import describe_error, revive_error
+from unseg_bench.sandbox import landlock
+from unseg_bench.sandbox.channel import Channel, Closed, Message
+from unseg_bench.sandbox.child import BOOT
+from unseg_bench.sandbox.landlock import Rule
+from unseg_bench.sandbox.policy import import_paths
+from unseg_bench.sandbox.probe import NOT_REFUSED
+from unseg_bench.sandbox.wire import describe_error, revive_error
+from unseg_bench.sandbox.workspace import Workspace
 
 Answer = tuple[Message, Sequence[int]]
 """What the runner answers a question with: a message, and open files (which are closed once they are sent)."""
@@ -39,7 +39,7 @@ class ProcessLost(RunError):  # noqa: N818 - said of the process
     """The sealed process ended in the middle of a call."""
 
 
-class Cell:
+class SandboxProcess:
     """A sealed process. `ask` answers its questions, `tell` hears its words; both run in the calling thread.
 
     A question's bytes are its 'payload'.
@@ -49,14 +49,18 @@ class Cell:
 
     def __init__(
         self,
-        room: Room,
+        room: Workspace,
         rules: Sequence[Rule],
         probes: Sequence[dict[str, str]],
-        where: dict[str, Any],
+        serve: str,
+        given: Message,
         ask: Callable[[Message], Answer],
         tell: Callable[[Message], None],
     ) -> None:
-        """Start and lock the process; raises NotSealed when that fails or a probe of its own was not refused."""
+        """Start and lock the process, which then calls `serve` ('module:function') with its channel and `given`.
+
+        Raises NotSealed when that fails or a probe of its own was not refused.
+        """
         self._ask, self._tell = ask, tell
         ours, theirs = socket.socketpair()
         self._channel = Channel(ours)
@@ -67,7 +71,7 @@ class Cell:
         self._relay = threading.Thread(target=_relay, args=(self._process,), daemon=True)
         self._relay.start()
         try:
-            self.probes = self._lock(ours, rules, probes, where)
+            self.probes = self._lock(ours, rules, probes, {"serve": serve, "given": given})
         except BaseException:
             self.end()
             raise
@@ -118,7 +122,7 @@ class Cell:
                 os.close(file)
 
     def _lock(
-        self, line: socket.socket, rules: Sequence[Rule], probes: Sequence[dict[str, str]], where: dict[str, Any]
+        self, line: socket.socket, rules: Sequence[Rule], probes: Sequence[dict[str, str]], orders: Message
     ) -> list[dict[str, str]]:
         line.settimeout(_SECONDS_TO_START)
         try:
@@ -128,7 +132,7 @@ class Cell:
                     "landlock_abi": landlock.abi(),
                     "rules": [(str(rule.path), int(rule.rights)) for rule in rules],
                     "probes": [dict(probe) for probe in probes],
-                    "method": where,
+                    **orders,
                 }
             )
             report, _, _ = self._channel.receive()
@@ -155,7 +159,7 @@ class Cell:
         return f"{what}: the method's process was ended by {signal.Signals(-code).name}{hint}"
 
 
-def _start(theirs: socket.socket, room: Room) -> "subprocess.Popen[bytes]":
+def _start(theirs: socket.socket, room: Workspace) -> "subprocess.Popen[bytes]":
     """Start Python with nothing but the line: no other descriptor, no terminal, an environment of its own."""
     line = theirs.fileno()
     return subprocess.Popen(  # noqa: S603 - Python itself

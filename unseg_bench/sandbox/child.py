@@ -3,6 +3,7 @@
 Until the lock is shut, nothing may be imported that starts a thread: Landlock binds only the thread that asks for it.
 """
 
+import importlib
 import importlib.util
 import os
 import socket
@@ -10,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from unseg_bench.run.sealed import landlock, privileges, probe, seccomp
-from unseg_bench.run.sealed.channel import Channel, Closed
+from unseg_bench.sandbox import landlock, privileges, probe, seccomp
+from unseg_bench.sandbox.channel import Channel, Closed
 
-BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[2]); from unseg_bench.run.sealed.child import main; main()"
+BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[2]); from unseg_bench.sandbox.child import main; main()"
 """What the runner has Python execute; arguments: the line's descriptor, the import path as JSON."""
 
 
@@ -30,9 +31,8 @@ def main() -> None:
             channel.send({"failed": str(error)})
             return
         channel.send({"probes": probe.try_all(hello["probes"])})
-        from unseg_bench.run.sealed.worker import Worker
-
-        Worker(channel, hello).serve()
+        module, _, function = str(hello["serve"]).partition(":")
+        getattr(importlib.import_module(module), function)(channel, hello["given"])
     except Closed:
         return
 

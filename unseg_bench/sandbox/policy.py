@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from unseg_bench.plugins.dataset import Dataset
-from unseg_bench.run.sealed.landlock import DEVICE, LIST, READ, Right, Rule
+from unseg_bench.sandbox.landlock import DEVICE, LIST, READ, Right, Rule
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 _CONFIGURATION = (
@@ -88,16 +87,6 @@ def own_package(module_name: str) -> tuple[str, Path]:
             file = Path(spec.origin).resolve()
             return name, file.parent if spec.submodule_search_locations else file
     raise ModuleNotFoundError(module_name)
-
-
-def dataset_files(dataset: type[Dataset]) -> list[Path]:
-    """Return the files (folders, of packages) of a data set's own module and of those that make its references."""
-    return [_module_files(name) for name in (dataset.__module__, *dataset.makers)]
-
-
-def _module_files(module_name: str) -> Path:
-    file = Path(str(importlib.import_module(module_name).__file__)).resolve()
-    return file.parent if file.name == "__init__.py" else file
 
 
 def import_paths() -> list[str]:

@@ -9,8 +9,7 @@ from tempfile import mkdtemp
 from unseg_bench.data.atomic import make_folder
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.errors import RunError
-from unseg_bench.run.sealed.landlock import READ, WORK, Rule
-from unseg_bench.run.stages import StageCache
+from unseg_bench.sandbox.landlock import READ, WORK, Rule
 
 _KEPT_VARIABLES = (
     *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHASHSEED"),
@@ -38,9 +37,10 @@ _FIXED = {"JOBLIB_MULTIPROCESSING": "0"}
 """Sealed processes have no shared memory, and joblib would warn of it."""
 
 
-class Room:
+class Workspace:
     """One sealed process's folders below the cache: `work` it may change, from `weights` it may read.
 
+    `stages` and `partials` are its plugin's finished and unfinished stages.
     `owner` is the module or package that the method comes from: its sealed stages are shared by its runs, and by no
     other plugin.
     """
@@ -51,13 +51,10 @@ class Room:
         _sweep(base / "rooms")
         self.folder = Path(mkdtemp(prefix=f"{os.getpid()}-", dir=base / "rooms"))
         self.work, self.weights = self.folder / "work", self.folder / "weights"
-        self._stages, self._tools = base / "stages" / owner, base / "tools" / owner
-        for folder in (self.weights, self._partials, *map(Path, self._folders.values())):
+        self.stages, self._tools = base / "stages" / owner, base / "tools" / owner
+        self.partials = self.stages / "partial"
+        for folder in (self.weights, self.partials, *map(Path, self._folders.values())):
             folder.mkdir(parents=True, exist_ok=True)
-
-    @property
-    def _partials(self) -> Path:
-        return self._stages / "partial"
 
     @property
     def rules(self) -> list[Rule]:
@@ -65,8 +62,8 @@ class Room:
         return [
             Rule(self.work, WORK),
             Rule(self._tools, WORK),
-            Rule(self._partials, WORK),
-            Rule(self._stages, READ),
+            Rule(self.partials, WORK),
+            Rule(self.stages, READ),
             Rule(self.weights, READ),
         ]
 
@@ -80,10 +77,6 @@ class Room:
     def _folders(self) -> dict[str, str]:
         own = {name: str(self.work / folder) for name, folder in _FOLDERS.items()}
         return own | {name: str(self._tools / folder) for name, folder in _KEPT_FOLDERS.items()}
-
-    def stages(self) -> StageCache:
-        """Return the plugin's sealed stages; what the process leaves as a result is looked at before it is kept."""
-        return StageCache(self._stages, self._partials, _only_plain_files)
 
     def hand_over(self, file: Path, sha256: str) -> Path:
         """Put a file where the process can read it, and return that path: a hard link where possible, else a copy."""
@@ -109,7 +102,7 @@ def _sweep(rooms: Path) -> None:
                 shutil.rmtree(room, ignore_errors=True)
 
 
-def _only_plain_files(folder: Path) -> None:
+def only_plain_files(folder: Path) -> None:
     """Refuse links to elsewhere, pipes and the like in a result, which the runner would follow; raises RunError."""
     for parent, folders, names in os.walk(folder):
         for name in (*folders, *names):
