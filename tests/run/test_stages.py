@@ -1,6 +1,7 @@
 """The stage cache: whole results or none, errors that name the stage, one process at a time."""
 
 import os
+import platform
 import threading
 
 import numpy as np
@@ -182,7 +183,7 @@ def test_two_at_one_stage_compute_it_once(cache):
     assert len(calls) == 1
     assert artifacts[0] == artifacts[1]
     assert len(waited) == 1
-    assert f"waiting: process {os.getpid()} (since 20" in waited[0]
+    assert f"waiting: process {os.getpid()} of {platform.node()} (since 20" in waited[0]
 
 
 def test_lock_is_free_again_after_an_error(tmp_path):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from unseg_bench.blocks.weights_registry import REGISTRY, WeightsEntry, shipped_entries
 from unseg_bench.data.atomic import write_text
+from unseg_bench.data.locks import file_lock
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.errors import WeightsError
 
@@ -217,12 +218,11 @@ def _refuse(path: Path) -> str:
 
 def _download(entry: WeightsEntry, path: Path) -> None:
     import pooch
-    from filelock import FileLock
 
     path.parent.mkdir(parents=True, exist_ok=True)
     url, known = cast("str", entry.url), f"sha256:{entry.sha256}" if entry.sha256 else None
     downloader: Any = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=1 << 20, timeout=60)
-    with FileLock(path.with_name(path.name + ".lock")):
+    with file_lock(path.with_name(path.name + ".lock")):
         if path.is_file():
             return
         try:

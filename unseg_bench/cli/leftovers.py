@@ -85,13 +85,15 @@ def _entry(path: Path) -> Entry:
 @contextmanager
 def _unless_busy(path: Path) -> Generator[bool]:
     """Hold a stage's lock while it is deleted; False when a process holds it."""
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
+
+    from unseg_bench.data.locks import file_lock
 
     if "stages" not in {parent.name for parent in path.parents[:3]}:
         yield True
         return
     beside = path.parent.parent if path.parent.name == "partial" else path.parent
-    lock = FileLock(beside / f"{path.name.removesuffix('.partial')}.lock")
+    lock = file_lock(beside / f"{path.name.removesuffix('.partial')}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:

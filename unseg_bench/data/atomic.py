@@ -1,4 +1,8 @@
-"""Files appear whole or not at all: written beside, flushed to disk, renamed. A full disk is said in one line."""
+"""Files appear whole or not at all: written beside, flushed to disk, renamed. A full disk is said in one line.
+
+Shares (SMB, FUSE, NFS, object stores) refuse some of the calls that make this safe against a power loss; there the
+content is the same and only that guarantee is missing, so such a refusal is passed over.
+"""
 
 import errno
 import json
@@ -14,15 +18,39 @@ from unseg_bench.errors import RunError, UbenchError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _NO_ROOM_BYTES = 64 * 1024
+_NOT_KNOWN_THERE = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM}
+"""What a file system answers to a call that it does not have."""
+
+
+def flush(descriptor: int, path: Path) -> None:
+    """Bring an open file of `path` to the disk, where its file system can; any other error names `path`."""
+    with _where_known(path):
+        os.fsync(descriptor)
+
+
+def set_mode(path: Path, mode: int) -> None:
+    """Set the mode of a file or folder, where its file system has modes and we may set them."""
+    with _where_known(path):
+        path.chmod(mode)
+
+
+@contextmanager
+def _where_known(path: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NOT_KNOWN_THERE:
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames inside `folder` survive a power loss (no effect where a folder cannot be opened)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Make renames inside `folder` survive a power loss (no effect where a folder cannot be opened or flushed)."""
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        flush(descriptor, folder)
     finally:
         os.close(descriptor)
 
@@ -32,7 +60,7 @@ def sync_tree(folder: Path) -> None:
     for parent, _, names in os.walk(folder, topdown=False):
         for name in names:
             with Path(parent, name).open("rb") as written:
-                os.fsync(written.fileno())
+                flush(written.fileno(), Path(parent, name))
         sync_folder(Path(parent))
 
 
@@ -56,8 +84,8 @@ def whole_file(path: Path) -> Generator[Path]:
         with room_on_disk(path.parent):
             yield temporary
             with temporary.open("rb+") as written:
-                os.fsync(written.fileno())
-            temporary.chmod(0o644)
+                flush(written.fileno(), path)
+            set_mode(temporary, 0o644)
             temporary.replace(path)
             sync_folder(path.parent)
     finally:
@@ -86,10 +114,10 @@ def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - whatever json 
 def reserve(path: Path) -> None:
     """Give a sparse file its blocks now: a write into a memory map of it would kill the process on a full disk.
 
-    Raises RunError when there is no room. No effect where the system cannot do it (macOS).
+    Raises RunError when there is no room. No effect where the system (macOS) or the file system cannot do it.
     """
     if hasattr(os, "posix_fallocate"):
-        with room_on_disk(path.parent), path.open("rb+") as file:
+        with room_on_disk(path.parent), path.open("rb+") as file, _where_known(path):
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unseg_bench.data.atomic import make_folder, room_on_disk, sync_folder
+from unseg_bench.data.atomic import flush, make_folder, room_on_disk, set_mode, sync_folder
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.nifti import NiftiGrid, grid_from_header, header_bytes, read_image, write_map, write_mask
 from unseg_bench.data.prepare import PREPARATION_VERSION, Placement, prepare
@@ -178,17 +177,14 @@ def _write_files(folder: Path, image: Image, brain: Mask, facts: dict[str, Any])
     for name, array in ((_IMAGE, image), (_BRAIN, brain)):
         with (folder / name).open("wb") as file:
             np.save(file, np.ascontiguousarray(array), allow_pickle=False)
-            _flush(file.fileno(), file.flush)
+            file.flush()
+            flush(file.fileno(), folder / name)
     with (folder / _FACTS).open("w", encoding="utf-8") as file:
         json.dump(facts, file, indent=2)
-        _flush(file.fileno(), file.flush)
-    folder.chmod(0o755)
+        file.flush()
+        flush(file.fileno(), folder / _FACTS)
+    set_mode(folder, 0o755)
     sync_folder(folder)
-
-
-def _flush(descriptor: int, flush: Any) -> None:  # noqa: ANN401
-    flush()
-    os.fsync(descriptor)
 
 
 def _rename(temporary: Path, folder: Path) -> None:

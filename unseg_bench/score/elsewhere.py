@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from unseg_bench.data.atomic import make_folder, room_on_disk, sync_folder
+from unseg_bench.data.atomic import make_folder, room_on_disk, set_mode, sync_folder
 from unseg_bench.data.labels import read_reference
 from unseg_bench.data.nifti import NiftiGrid, write_mask
 from unseg_bench.data.paths import cache_dir
@@ -267,7 +267,7 @@ def _folder_beside(final: Path) -> Generator[Path]:
         make_folder(final.parent)
         folder = Path(mkdtemp(prefix=".part-", dir=final.parent))
     try:
-        folder.chmod(0o755)
+        set_mode(folder, 0o755)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
