@@ -19,6 +19,7 @@ class FilledBox(Method):
 
     name = "filled-box"
     supervision = Supervision.PROMPTS_FROM_MASKS
+    ceiling = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {}, "demo": {}}
 
     def segment(self, volume: Volume, context: Context) -> Mask:
@@ -40,6 +41,7 @@ class BestThreshold(Method):
 
     name = "best-threshold"
     supervision = Supervision.TEST_MASKS
+    ceiling = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {}, "demo": {}}
     Options = BestThresholdOptions
     options: BestThresholdOptions

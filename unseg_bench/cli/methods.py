@@ -49,7 +49,7 @@ def _list_all(plugins: "Plugins", *, as_json: bool) -> None:
         return
     table = new_table("method", "labels it reads", "presets", "what it is")
     for method in known:
-        kind = " [dim](floor)[/dim]" if method.floor else ""
+        kind = " [dim](floor)[/dim]" if method.floor else " [dim](ceiling)[/dim]" if method.ceiling else ""
         presets = ", ".join(method.presets) or "default"
         table.add_row(method.name + kind, _supervision(method), presets, first_line(method))
     stdout().print(table)
@@ -97,6 +97,7 @@ def _facts(plugins: "Plugins", method: "type[Method]") -> dict[str, Any]:
         "what": first_line(method),
         "supervision": _supervision(method),
         "floor": method.floor,
+        "ceiling": method.ceiling,
         "presets": {preset: dict(values) for preset, values in method.presets.items()},
         "studies": {
             name: {"title": study.title, "rows": {row: dict(options) for row, options in study.rows.items()}}

@@ -24,14 +24,16 @@ class Method(ABC):
     """One method. Subclass it in a file of its own and run `ubench run ./mine.py`.
 
     `name` appears in tables. `supervision` is the most that the method may read of labels; `context.labels` refuses
-    the rest. `floor` marks a rule so simple that a learned method must beat it. `presets` are named sets of options:
-    dotted or nested names, as in a settings file; 'paper' is the default on real data, 'demo' on the phantom. `studies`
-    are named ablations for `ubench ablate`; the first is the one that it takes when none is named.
+    the rest. `floor` marks a rule so simple that a learned method must beat it, `ceiling` an answer that is made with
+    the case's own mask and so is no method: tables set both apart. `presets` are named sets of options: dotted or
+    nested names, as in a settings file; 'paper' is the default on real data, 'demo' on the phantom. `studies` are named
+    ablations for `ubench ablate`; the first is the one that it takes when none is named.
     """
 
     name: ClassVar[str]
     supervision: Supervision = Supervision.NONE
     floor: ClassVar[bool] = False
+    ceiling: ClassVar[bool] = False
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     studies: ClassVar[Mapping[str, Study]] = {}
     Options: ClassVar[type[MethodOptions]] = MethodOptions

@@ -181,11 +181,14 @@ def flatten_options(options: BaseModel) -> dict[str, Any]:
     return flat
 
 
+def usual_preset(method: type[Method], default_preset: str) -> str:
+    """Return the preset of a method that nobody chose one for: the data set's, or 'default' where it lacks that."""
+    return default_preset if default_preset in method.presets else "default"
+
+
 def _preset(method: type[Method], asked: str | None, default: str) -> str:
-    if not method.presets:
-        return "default"
-    if asked is None:
-        return default if default in method.presets else "default"
+    if not method.presets or asked is None:
+        return usual_preset(method, default)
     if asked not in method.presets:
         raise SettingsError(f"{method.name} has no preset '{asked}'.{did_you_mean(asked, method.presets)}")
     return asked

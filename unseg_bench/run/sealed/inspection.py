@@ -1,19 +1,29 @@
 """What the runner must know of a method, told by the method's class: here, or by a sealed process that imported it."""
 
 import importlib
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from pydantic import ValidationError
+
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import PluginError, SettingsError, UbenchError
 from unseg_bench.plugins.manager import Plugins, file_of, module_name_of
 from unseg_bench.plugins.method import Method
+from unseg_bench.plugins.presets import preset_options
 from unseg_bench.plugins.studies import Study
 from unseg_bench.run.digests import code_digest
-from unseg_bench.run.settings import RunSettings, flatten_options, option_names, resolve_method
+from unseg_bench.run.settings import (
+    Resolved,
+    RunSettings,
+    flatten_options,
+    option_names,
+    resolve_method,
+    usual_preset,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +31,20 @@ class MethodCard:
     """A method as the runner sees it, without its code. `where` is its class: file or None, module, class name.
 
     `options` are its checked options as JSON, `flat` the same by dotted name; `used` are the names in the settings'
-    `set` that it has, `known` all names that it has. `learns`: its `fit` is to be called; `looks_ahead`: it
-    has an `expect`. `code`: digest of its code. `studies`: its ablations by name.
+    `set` that it has, `known` all names that it has; `differs` is what `differences` returns. `learns`: its `fit` is to
+    be called; `looks_ahead`: it has an `expect`. `code`: digest of its code. `studies`: its ablations by name.
     """
 
     name: str
     floor: bool
+    ceiling: bool
     supervision: Supervision
     learns: bool
     looks_ahead: bool
     preset: str
     options: dict[str, Any]
     flat: dict[str, Any]
+    differs: dict[str, Any]
     used: tuple[str, ...]
     known: tuple[str, ...]
     code: str
@@ -47,18 +59,37 @@ def make_card(written: str, method: type[Method], settings: RunSettings, default
     return MethodCard(
         name=method.name,
         floor=method.floor,
+        ceiling=method.ceiling,
         supervision=Supervision(made.supervision),
         learns=made.learns,
         looks_ahead=method.expect is not Method.expect,
         preset=resolved.preset,
         options=resolved.options.model_dump(mode="json"),
         flat=flatten_options(resolved.options),
+        differs=differences(method, resolved, used, default_preset),
         used=tuple(sorted(used)),
         known=tuple(option_names(method.Options)),
         code=code_digest(method.__module__),
         where=find_class(method),
         studies=dict(method.studies),
     )
+
+
+def differences(method: type[Method], resolved: Resolved, used: Collection[str], default_preset: str) -> dict[str, Any]:
+    """Return what a plain `ubench run METHOD` would have otherwise: 'preset' (None: the same) and 'options' by name.
+
+    Options are told against their own preset's. A table says so beside the row's name. `used`: names that were set.
+    """
+    options = flatten_options(resolved.options)
+    try:
+        usual = flatten_options(preset_options(method, resolved.preset))
+    except ValidationError:  # an option without a default: what was not set by name is as it always is
+        names = tuple(f"{name.rpartition(':')[2].replace('-', '_')}." for name in used)
+        usual = {name: value for name, value in options.items() if not f"{name}.".startswith(names)}
+    return {
+        "preset": resolved.preset if resolved.preset != usual_preset(method, default_preset) else None,
+        "options": {name: value for name, value in options.items() if name not in usual or usual[name] != value},
+    }
 
 
 @contextmanager
