@@ -28,8 +28,9 @@ from rich.table import Table
 from segment_anything import SamAutomaticMaskGenerator, SamPredictor, sam_model_registry
 
 from unseg_bench.blocks.phantom.generator import generate_phantom
+from unseg_bench.blocks.precision import has_bfloat16
 from unseg_bench.blocks.prompts import Prompt, prompt_of
-from unseg_bench.blocks.sam import SamEmbedding, SamSegmenter, has_bfloat16
+from unseg_bench.blocks.sam import SamEmbedding, SamSegmenter
 from unseg_bench.blocks.sam_everything import everything
 from unseg_bench.blocks.sam_options import EverythingOptions
 from unseg_bench.blocks.training import use_threads

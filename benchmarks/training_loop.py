@@ -10,7 +10,7 @@ printed are medians over the rounds. 'cpu' is processor time, which neighbours o
 keep freed memory (`blocks.heap`), so that no luck of the allocator is compared.
 
 --compile: 'in loop' is the bare step again, through torch.compile (compiled before the clock starts). --precision: of
-all steps; 'mixed' is bfloat16 where the device has it in hardware, and float32 elsewhere, which is then said.
+all steps; 'mixed' is bfloat16 on a GPU that has it in hardware, and float32 elsewhere, which is then said.
 """
 
 import argparse
@@ -18,7 +18,6 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
@@ -55,10 +54,9 @@ from unseg_bench.blocks.constrained_vae_training import batches as vae_batches
 from unseg_bench.blocks.constrained_vae_training import loss_of as vae_loss_of
 from unseg_bench.blocks.heap import held_heap
 from unseg_bench.blocks.patches import PatchSampler
+from unseg_bench.blocks.precision import Precision, autocast, has_bfloat16
 from unseg_bench.blocks.training import (
     Batch,
-    Precision,
-    autocast,
     fit_network,
     seeded_torch,
     step_generator,
@@ -340,8 +338,8 @@ def main() -> None:
     arguments = parser.parse_args()
     device, other = arguments.device, "compiled" if arguments.compile else "in loop"
     print(f"{use_threads()} threads, {device}")
-    if isinstance(autocast("mixed", device), nullcontext):
-        print("mixed precision is off: this device has no bfloat16 in hardware")
+    if not has_bfloat16(device):
+        print("mixed precision is off: bfloat16 is for GPUs that have it in hardware")
     print(f"{'ms a step':16}{'bare':>9}{other:>9}{'ratio':>7}{'cpu bare':>10}{other:>9}{'ratio':>7}{'batch':>8}")
     with tempfile.TemporaryDirectory(prefix="ubench-loop-") as folder:
         tasks = make_tasks(Path(folder), device)

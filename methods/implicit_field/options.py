@@ -67,7 +67,7 @@ class NetworkOptions(MethodOptions):
     """The inputs are joined again to the outputs of this hidden layer, which is narrower by as much."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
     precision: Literal["float32", "mixed"] = "mixed"
-    """In training and in the fit; maps are computed in float32."""
+    """In training and in the fit; maps are computed in float32. 'mixed': bfloat16 on GPUs that have it in hardware."""
 
     @model_validator(mode="after")
     def _room_for_the_join(self) -> Self:

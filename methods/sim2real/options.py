@@ -73,6 +73,7 @@ class TrainingOptions(MethodOptions):
     weight_decay: float = Field(default=3e-5, ge=0)
     """As Adam's L2 term (authors' code)."""
     precision: Literal["float32", "mixed"] = "mixed"
+    """'mixed': bfloat16 on GPUs that have it in hardware; float32 elsewhere, and so on every CPU."""
     keep: Literal["last", "best-recomposition", "best-validation-dice"] = "last"
     """Which weights of stage I: the last; those that recompose the unlabelled validation images best (as the authors'
     'best_valid_model', there on the test images); or those with the best Dice on validation masks: label use (authors'

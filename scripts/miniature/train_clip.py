@@ -101,9 +101,8 @@ def _step(
     labels = torch.arange(2).repeat_interleave(half)
     gentle_share = training.gentle_share if step >= training.gentle_from else 0.0
     pictures = picture(torch.cat(chosen).float(), gentle_share, rng)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        features = model.encode_image((pictures / 255 - 0.5)[:, None].expand(-1, 3, -1, -1) / 0.25)
-    images = normalize(features.float(), dim=-1)
+    features = model.encode_image((pictures / 255 - 0.5)[:, None].expand(-1, 3, -1, -1) / 0.25)
+    images = normalize(features, dim=-1)
     texts = model.encode_text(_drop_words(tokens, training.word_dropout, rng), normalize=True)
     logits = model.logit_scale.exp() * images @ texts.T
     per_class = len(NORMAL)

@@ -77,11 +77,10 @@ def _step(model: Sam, healthy: Tensor, training: SamTraining, step: int) -> dict
     choice = torch.randint(len(healthy), (training.scenes_a_step,), generator=rng)
     darkest = training.darkest_core[step >= training.cycles[0].until]
     scenes = make_scenes(healthy[choice].float(), darkest, rng)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        features = model.image_encoder(model.preprocess(scenes.pictures[:, None].expand(-1, 3, -1, -1)))
+    features = model.image_encoder(model.preprocess(scenes.pictures[:, None].expand(-1, 3, -1, -1)))
     numpy_rng = np.random.default_rng([training.seed, step])
     parts = [
-        _losses(*predict(model, features.float(), prompts), prompts.masks)
+        _losses(*predict(model, features, prompts), prompts.masks)
         for prompts in (draw_prompts(scenes, numpy_rng) for _ in range(training.prompts_a_scene))
     ]
     return {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}

@@ -5,9 +5,10 @@ import pytest
 import torch
 from segment_anything import SamPredictor, sam_model_registry
 
+from unseg_bench.blocks import precision
 from unseg_bench.blocks import sam as sam_module
 from unseg_bench.blocks.prompts import Prompt, box_prompt
-from unseg_bench.blocks.sam import SamSegmenter, has_bfloat16
+from unseg_bench.blocks.sam import SamSegmenter
 from unseg_bench.errors import SettingsError, WeightsError
 
 POINTS = np.array([[30.0, 20.0], [12.0, 9.0], [50.0, 9.0], [12.0, 40.0], [50.0, 40.0]], dtype=np.float32)
@@ -139,22 +140,14 @@ def test_no_prompts_give_no_masks(miniature):
     assert quality.shape == (0,)
 
 
-def test_bfloat16_is_refused_where_it_would_be_emulated(monkeypatch):
-    monkeypatch.setattr(sam_module, "has_bfloat16", lambda _device: False)
-    with pytest.raises(SettingsError, match=r"sam\.precision=bfloat16: cpu does not have it"):
+def test_bfloat16_is_refused_on_a_cpu():
+    with pytest.raises(SettingsError, match=r"sam\.precision=bfloat16 needs a GPU that has it in hardware, not cpu"):
         SamSegmenter("miniature", offline=True, precision="bfloat16")
 
 
-@pytest.mark.parametrize(
-    ("capabilities", "has"), [({"avx2": True}, False), ({"avx512_bf16": True}, True), ({"amx_bf16": True}, True)]
-)
-def test_a_cpu_has_bfloat16_where_torch_says_so(monkeypatch, capabilities, has):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert has_bfloat16("cpu") is has
-
-
 def test_bfloat16_encodes_and_gives_nearly_the_same_mask(monkeypatch, miniature):
-    monkeypatch.setattr(sam_module, "has_bfloat16", lambda _device: True)
+    for module in (sam_module, precision):
+        monkeypatch.setattr(module, "has_bfloat16", lambda _device: True)
     half = SamSegmenter("miniature", offline=True, precision="bfloat16")
     embedding, exact = half.encode(picture()), miniature.encode(picture())
     assert embedding.features.dtype == torch.float32

@@ -92,6 +92,7 @@ class TrainingOptions(MethodOptions):
     batch: int = Field(default=8, ge=1)
     learning_rate: float = Field(default=1e-4, gt=0)
     precision: Literal["float32", "mixed"] = "float32"
+    """'mixed': bfloat16 on GPUs that have it in hardware; float32 elsewhere, and so on every CPU."""
 
 
 class InferenceOptions(MethodOptions):

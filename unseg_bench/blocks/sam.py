@@ -5,7 +5,6 @@ and of prompts, and faster orders of the same sums.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
@@ -18,6 +17,7 @@ from segment_anything.modeling import ImageEncoderViT, Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 
+from unseg_bench.blocks.precision import Precision, autocast, has_bfloat16
 from unseg_bench.blocks.prompts import Prompt
 from unseg_bench.blocks.sam_attention import FastEncoder
 from unseg_bench.blocks.sam_decoder import FastDecoder
@@ -54,7 +54,7 @@ class SamSegmenter:
     model.
 
     Raises WeightsError for an unknown model, a missing file and weights of another architecture, and SettingsError for
-    the precision 'bfloat16' on a device that does not have it in hardware.
+    the precision 'bfloat16' on anything but a GPU that has it in hardware.
     """
 
     def __init__(
@@ -69,7 +69,9 @@ class SamSegmenter:
         if model not in MODELS:
             raise WeightsError(f"sam model {model!r} is unknown: choose one of {', '.join(MODELS)}.")
         if precision == "bfloat16" and not has_bfloat16(device):
-            raise SettingsError(f"sam.precision=bfloat16: {device} does not have it in hardware here; use float32")
+            raise SettingsError(
+                f"sam.precision=bfloat16 needs a GPU that has it in hardware, not {device}; use float32"
+            )
         own = "miniature-sam" if model == "miniature" else f"sam-{model.replace('_', '-')}"
         self.weights = resolve(own if weights is None else weights, offline=offline)
         sam = _miniature() if model == "miniature" else cast("Callable[[], Sam]", sam_model_registry[model])()
@@ -78,7 +80,7 @@ class SamSegmenter:
         encoder = self.sam.image_encoder
         self._encoder = FastEncoder(encoder) if isinstance(encoder, ImageEncoderViT) else encoder
         self.decoder = FastDecoder(self.sam)
-        self._precision = precision
+        self._precision: Precision = "mixed" if precision == "bfloat16" else "float32"
         self._transform: Any = ResizeLongestSide(self.sam.image_encoder.img_size)
 
     def encode(self, picture: NDArray[np.uint8]) -> SamEmbedding:
@@ -94,7 +96,7 @@ class SamSegmenter:
         encoded: list[SamEmbedding] = []
         for start in range(0, len(pictures), batch_size):
             batch = torch.stack([self._resized(picture) for picture in pictures[start : start + batch_size]])
-            with self._autocast():
+            with autocast(self._precision, self.sam.device):
                 features: Tensor = self._encoder(self.sam.preprocess(batch))
             encoded += [self.embedding(one[None].float(), size) for one in features]
         return encoded
@@ -159,20 +161,6 @@ class SamSegmenter:
         colour = np.repeat(picture[:, :, None], 3, axis=2)
         resized = self._transform.apply_image(colour)
         return torch.as_tensor(resized, device=self.sam.device).permute(2, 0, 1).contiguous()
-
-    def _autocast(self) -> AbstractContextManager[Any]:
-        if self._precision == "float32":
-            return nullcontext()
-        return torch.autocast(torch.device(self.sam.device).type, dtype=torch.bfloat16)
-
-
-def has_bfloat16(device: str) -> bool:
-    """Whether a device multiplies bfloat16 in hardware; elsewhere it is emulated, and slower than float32."""
-    kind = torch.device(device).type
-    if kind == "cuda":
-        return torch.cuda.is_available() and torch.cuda.get_device_capability(device) >= (8, 0)
-    capabilities = torch.cpu.get_capabilities()
-    return kind == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def _batches(prompts: Sequence[Prompt], at_once: int) -> list[list[int]]:

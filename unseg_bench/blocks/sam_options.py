@@ -23,7 +23,7 @@ class SamModelOptions(MethodOptions):
     scaling: Scaling = "slice"
     equalise: bool = False
     precision: SamPrecision = "float32"
-    """Of the image encoder; 'bfloat16' is refused on a device that has it not in hardware."""
+    """Of the image encoder; 'bfloat16' is for GPUs that have it in hardware, and refused elsewhere."""
 
 
 class SamOptions(SamModelOptions):

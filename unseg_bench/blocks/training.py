@@ -7,10 +7,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -20,15 +19,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from unseg_bench.blocks.heap import held_heap
+from unseg_bench.blocks.precision import Precision, autocast
 from unseg_bench.data.atomic import whole_file
 from unseg_bench.errors import RunError, WeightsError
 from unseg_bench.plugins.context import Work
 
 Batch: TypeAlias = tuple[Tensor, ...]
 """What one step learns from: tensors whose first axis is the sample, e.g. (images, labels)."""
-
-Precision: TypeAlias = Literal["float32", "mixed"]
-"""float32 everywhere, or autocast to bfloat16 where the device has it in hardware: GPUs, and some CPUs."""
 
 _AHEAD = 6
 
@@ -268,7 +265,7 @@ def _update(
     batch: Batch,
     loss_of: Callable[[nn.Module, Batch], Tensor],
     optimizer: Optimizer,
-    precision: Any,  # noqa: ANN401 - a context manager of torch
+    precision: AbstractContextManager[Any],
 ) -> Tensor:
     """Make one step of the optimiser and return the loss before it, on the device."""
     optimizer.zero_grad(set_to_none=True)
@@ -285,21 +282,6 @@ def _require_finite(loss: float, name: str, step: int) -> None:
             f"training of '{name}' broke down at step {step + 1}: the loss is {loss}. "
             "Lower the learning rate, or look for images with values that are not finite."
         )
-
-
-def autocast(precision: Precision, device: str) -> Any:  # noqa: ANN401 - a context manager of torch
-    """Return the context in which a network computes on `device` at this precision."""
-    kind = torch.device(device).type
-    if precision == "mixed" and (kind == "cuda" or (kind == "cpu" and _cpu_has_bfloat16())):
-        return torch.autocast(kind, dtype=torch.bfloat16)
-    return nullcontext()
-
-
-@cache
-def _cpu_has_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 in hardware; elsewhere it is emulated and slower than float32."""
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def _set_learning_rate(optimizer: Optimizer, rate: float) -> None:

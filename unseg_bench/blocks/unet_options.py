@@ -61,7 +61,7 @@ class UNetOptions(BaseModel):
     """SGD with Nesterov's momentum."""
     weight_decay: float = Field(default=1e-4, ge=0)
     precision: Literal["float32", "mixed"] = "mixed"
-    """'mixed': bfloat16 where the device has it in hardware, which halves the time of a step; float32 elsewhere."""
+    """'mixed': bfloat16 on GPUs that have it in hardware; float32 elsewhere, and so on every CPU."""
     orientation: Orientation = "axial-turns"
     augmentation: Augmentation = "none"
     foreground_share: float = Field(default=0.0, ge=0, le=1)
