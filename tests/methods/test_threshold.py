@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from unseg_bench_methods.threshold import Threshold, ThresholdOptions, ball
+from unseg_bench_methods.threshold import Threshold, ThresholdOptions
 
+from unseg_bench.blocks.bright import ball
 from unseg_bench.blocks.otsu import otsu
 from unseg_bench.blocks.smoothing import smooth_inside
 from unseg_bench.data.nifti import read_image, read_labels
