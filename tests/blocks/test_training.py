@@ -238,7 +238,7 @@ def test_threads_follow_the_environment(monkeypatch):
         monkeypatch.setenv("OMP_NUM_THREADS", str(before))
         assert training.use_threads() == before
         monkeypatch.delenv("OMP_NUM_THREADS")
-        monkeypatch.setattr(training, "_physical_cores", lambda: 3)
+        monkeypatch.setattr(training, "physical_cores", lambda: 3)
         assert training.use_threads() == 3
     finally:
         torch.set_num_threads(before)

@@ -52,6 +52,22 @@ def test_cases_are_scored_side_by_side(run):
     assert len(score_predictions(pair, reference_of, workers=2)) == 2
 
 
+def test_there_are_as_many_threads_as_processors_that_may_be_used(run, monkeypatch):
+    paths, references = run
+    monkeypatch.setattr("unseg_bench.score.run_scores.usable_cpus", lambda: 1)
+    threads = set()
+
+    def reference_of(case):
+        threads.add(threading.get_ident())
+        return references[case], AFFINE
+
+    score_predictions(paths, reference_of)
+    assert len(threads) == 1
+    monkeypatch.setattr("unseg_bench.score.run_scores.usable_cpus", lambda: 2)
+    both = threading.Barrier(2, timeout=20)
+    assert len(score_predictions(dict(list(paths.items())[:2]), lambda case: (both.wait(), reference_of(case))[1])) == 2
+
+
 def test_another_shape_is_refused(run):
     paths, references = run
     with pytest.raises(ScoreError, match=r"case6.*case6\.nii\.gz has shape \(9, 11, 13\), its reference \(9, 11, 12\)"):

@@ -20,6 +20,7 @@ from torch.optim import Optimizer
 
 from unseg_bench.blocks.heap import held_heap
 from unseg_bench.blocks.precision import Precision, autocast
+from unseg_bench.cpus import physical_cores, usable_cpus
 from unseg_bench.data.atomic import whole_file
 from unseg_bench.errors import RunError, WeightsError
 from unseg_bench.plugins.context import Work
@@ -100,19 +101,8 @@ def use_threads() -> int:
     Returns the number of threads. Results are equal bit for bit only between runs with the same number.
     """
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(_physical_cores())
+        torch.set_num_threads(physical_cores())
     return torch.get_num_threads()
-
-
-def _physical_cores() -> int:
-    """Count the cores that this process may use; hyper-threads of one core count once (where Linux tells)."""
-    if not hasattr(os, "sched_getaffinity"):
-        return max(1, (os.cpu_count() or 1))
-    cores: set[str] = set()
-    for cpu in os.sched_getaffinity(0):
-        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-        cores.add(siblings.read_text().strip() if siblings.exists() else str(cpu))
-    return max(1, len(cores))
 
 
 def polynomial_decay(initial: float, steps: int, power: float = 0.9) -> Callable[[int], float]:
@@ -245,7 +235,7 @@ def _batches_ahead(
     One batch ahead on a CPU, which has work enough; for a GPU as many as there are spare cores, up to `_AHEAD`.
     """
     pinned = torch.device(device).type == "cuda"
-    ahead = min(_AHEAD, max(1, (os.cpu_count() or 1) - 1)) if pinned else 1
+    ahead = min(_AHEAD, max(1, usable_cpus() - 1)) if pinned else 1
 
     def make(step: int) -> Batch:
         batch = batch_for(step)

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from unseg_bench.cpus import usable_cpus
 from unseg_bench.errors import SettingsError
 
 REPORTED = (
@@ -60,6 +61,6 @@ def package_versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """Return what a reader of run.json wants to know of the machine (no host name, no user)."""
+    """Return what a reader of run.json wants to know of the machine (no host name, no user). 'cpus': usable ones."""
     threads = os.environ.get("OMP_NUM_THREADS", "one a core")
-    return {"system": platform.system(), "processor": platform.machine(), "cpus": os.cpu_count(), "threads": threads}
+    return {"system": platform.system(), "processor": platform.machine(), "cpus": usable_cpus(), "threads": threads}

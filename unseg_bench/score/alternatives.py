@@ -1,6 +1,5 @@
 """Alternative answers of a run, such as those at other thresholds: scored as its own are, and never compared."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,9 +40,7 @@ def _score(name: str, masks: dict[str, Path], reference_of: ReferenceOf, reporte
         done += 1
         reporter.step(done, len(masks), f"{name}, {score.case}")
 
-    scores = score_predictions(
-        masks, reference_of, workers=os.cpu_count() or 1, progress=step, leave_out=unscored.__setitem__
-    )
+    scores = score_predictions(masks, reference_of, progress=step, leave_out=unscored.__setitem__)
     if unscored:
         first = next(iter(unscored.values()))
         reporter.message(f"alternative {name}: {len(unscored)} of {len(masks)} masks cannot be scored, first: {first}")

@@ -1,6 +1,5 @@
 """Mean DSC against the threshold on a run's kept maps. The curve's maximum is chosen with the references: an oracle."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench.cpus import usable_cpus
 from unseg_bench.data.labels import read_reference
 from unseg_bench.data.nifti import grid_difference, read_image
 from unseg_bench.data.store import PreparedStore
@@ -69,7 +69,7 @@ def dice_curve(cases: Sequence[str], map_of: MapOf, also: Iterable[float] = ()) 
     def dice(case: str) -> NDArray[np.float64]:
         return case_dice(*map_of(case), thresholds)
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="curve") as pool:
+    with ThreadPoolExecutor(max_workers=usable_cpus(), thread_name_prefix="curve") as pool:
         values = np.concatenate(list(pool.map(quantiles, cases)))
         shares = np.geomspace(1.0, _SMALLEST_SHARE, POINTS)
         spread = np.quantile(values, 1.0 - shares) if len(values) else np.zeros(1)

@@ -1,7 +1,6 @@
 """Predictions made elsewhere: masks in a folder in, a run like any other out, of whose labels nothing is known."""
 
 import hashlib
-import os
 import re
 import shutil
 import time
@@ -183,7 +182,6 @@ def _score(plan: _Plan, grids: dict[str, NiftiGrid], run: RunFolder, reporter: R
     return score_predictions(
         {case: run.prediction(case) for case in grids},
         lambda case: read_reference(plan.dataset, case, grids[case]),
-        workers=os.cpu_count() or 1,
         progress=step,
     )
 

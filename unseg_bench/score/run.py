@@ -1,6 +1,5 @@
 """The score room's door: a run folder with predictions in, `scores.csv` beside them out."""
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -47,7 +46,6 @@ def _score(
     scores = score_predictions(
         {case_id: run.prediction(case_id) for case_id in cases},
         _references(run, plugins),
-        workers=os.cpu_count() or 1,
         progress=_steps(reporter, len(cases)),
         leave_out=None if strict else unscored.__setitem__,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench.cpus import usable_cpus
 from unseg_bench.data.nifti import LabelImage, read_labels
 from unseg_bench.errors import ScoreError, UbenchError
 from unseg_bench.score.case import DEFAULT_RULES, score_case
@@ -23,14 +24,15 @@ def score_predictions(
     predictions: Mapping[str, Path],
     reference_of: ReferenceOf,
     *,
-    workers: int = 1,
+    workers: int | None = None,
     rules: ScoringRules = DEFAULT_RULES,
     progress: Callable[[CaseScore], None] | None = None,
     leave_out: Callable[[str, UbenchError], None] | None = None,
 ) -> list[CaseScore]:
     """Score every predicted file; the result is in the order of `predictions`, whatever the number of workers.
 
-    Cases are spread over threads: unpacking and the kernels release the interpreter lock. `progress` is called in the
+    Cases are spread over threads, by default one a processor that this process may use: unpacking and the kernels
+    release the interpreter lock. `progress` is called in the
     caller's thread after each case. A case that cannot be scored is left out and told to `leave_out`; without it, the
     ScoreError or DataError of the first one (in order) is raised.
     """
@@ -46,7 +48,7 @@ def score_predictions(
             return error
 
     scores: list[CaseScore] = []
-    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="score") as pool:
+    with ThreadPoolExecutor(max_workers=workers or usable_cpus(), thread_name_prefix="score") as pool:
         try:
             for case, score in zip(predictions, pool.map(score_one, predictions.items()), strict=True):
                 if isinstance(score, CaseScore):
