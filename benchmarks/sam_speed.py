@@ -33,7 +33,7 @@ from unseg_bench.blocks.prompts import Prompt, prompt_of
 from unseg_bench.blocks.sam import SamEmbedding, SamSegmenter
 from unseg_bench.blocks.sam_everything import everything
 from unseg_bench.blocks.sam_options import EverythingOptions
-from unseg_bench.blocks.training import use_threads
+from unseg_bench.blocks.threads import use_threads
 
 Picture = NDArray[np.uint8]
 MaskOfSlice = NDArray[np.bool_]

@@ -55,12 +55,12 @@ from unseg_bench.blocks.constrained_vae_training import loss_of as vae_loss_of
 from unseg_bench.blocks.heap import held_heap
 from unseg_bench.blocks.patches import PatchSampler
 from unseg_bench.blocks.precision import Precision, autocast, has_bfloat16
+from unseg_bench.blocks.threads import use_threads
 from unseg_bench.blocks.training import (
     Batch,
     fit_network,
     seeded_torch,
     step_generator,
-    use_threads,
 )
 from unseg_bench.blocks.unet3d import deeply_supervised, segmentation_loss
 from unseg_bench.blocks.unet_options import DEMO_UNET, NNUNET, UNetOptions

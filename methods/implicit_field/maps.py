@@ -8,7 +8,6 @@ from torch import Tensor
 
 from unseg_bench.blocks.normals import normal_places
 from unseg_bench.blocks.thresholds import collect_best_dice, collect_normal_values
-from unseg_bench.blocks.training import use_threads
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Image, Volume
 from unseg_bench.plugins.context import Artifact, Work, stage
@@ -49,7 +48,6 @@ class Mapper:
     """
 
     def __init__(self, trained: Artifact, options: MappingOptions, device: str, cohort: Cohort | None = None) -> None:
-        use_threads()
         self._options, self._device, self._cohort = options, device, cohort
         self._trained = load_field(trained, options.network, options.scan, device)
         self._fitted: dict[str, Fitted] = {}

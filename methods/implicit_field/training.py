@@ -17,7 +17,6 @@ from unseg_bench.blocks.training import (
     save_network,
     seeded_torch,
     step_generator,
-    use_threads,
 )
 from unseg_bench.data.atomic import write_json
 from unseg_bench.data.cohort import Cohort
@@ -41,7 +40,6 @@ def train_field(
     `slices`: which slices of each case are normal, points come from no others; '' for all. Raises RunError when no scan
     has a normal voxel.
     """
-    use_threads()
     centres = read_centres(classes)
     scans = _scan_set(work, options, cohort, slices, centres)
     network = build(options.network, options.scan, centres, len(scans), work.seed)

@@ -5,7 +5,6 @@ import torch
 from torch import Tensor, nn
 
 from unseg_bench.blocks.components import largest_component
-from unseg_bench.blocks.training import use_threads
 from unseg_bench.data.volume import Image, Mask, Volume
 
 from .layers import Outputs, network_input
@@ -16,7 +15,6 @@ from .volumes import Brain, back
 
 def take_apart(network: nn.Module, one: Brain, scale: Scale, *, mirror: bool) -> Outputs:
     """Return the network's outputs for a brain; with `mirror`, the mean with those of its mirror image."""
-    use_threads()
     image = torch.from_numpy(network_input(one.image, one.brain, scale))[None, None]
     with torch.inference_mode():
         views = torch.cat([image, image.flip(2)]) if mirror else image

@@ -15,7 +15,6 @@ from unseg_bench.blocks.training import (
     save_network,
     schedule_of,
     step_generator,
-    use_threads,
 )
 from unseg_bench.data.atomic import write_json
 from unseg_bench.errors import RunError
@@ -53,7 +52,6 @@ def learn_to_restore(
     `pairs`: of phantoms, instead of normals and donors. What is not needed is ''. Raises RunError when the loss is not
     finite, and when the network finds nothing in any held-out simulation.
     """
-    use_threads()
     training = options.training
     network = build_network(options.network, work.seed)
     source = source_of(options.simulation, normals, donors, pairs, held_out=False)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from unseg_bench.blocks.components import keep_components
 from unseg_bench.blocks.otsu import otsu
 from unseg_bench.blocks.overlap import dice
-from unseg_bench.blocks.training import Batch, fit_network, save_network, step_seed, use_threads
+from unseg_bench.blocks.training import Batch, fit_network, save_network, step_seed
 from unseg_bench.data.atomic import write_json
 from unseg_bench.data.volume import Mask
 from unseg_bench.errors import RunError
@@ -124,7 +124,6 @@ def adapt(
     Half of a batch (at least one) is real and has the mask's Dice for its loss; half is simulated and has all five
     terms. Raises RunError when the network comes to find nothing.
     """
-    use_threads()
     training, adaptation = options.training, options.adaptation
     half, seed = max(1, training.batch // 2), step_seed(work.seed, options.number)
     kept = read_verified(labels).kept(adaptation.share)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from unseg_bench.blocks.components import surest_component
 from unseg_bench.blocks.overlap import dice
-from unseg_bench.blocks.training import step_generator, step_seed, use_threads
+from unseg_bench.blocks.training import step_generator, step_seed
 from unseg_bench.blocks.weights import WeightsFile
 from unseg_bench.blocks.working_cases import LabelledCase
 from unseg_bench.data.atomic import write_json
@@ -78,7 +78,6 @@ def adapt(
 
     `cohort` is at the working spacing.
     """
-    use_threads()
     pair = load_pair(file, work.device)
     case_ids = [case_id for case_id in cohort.case_ids if (answers.folder / f"{case_id}.npy").exists()]
     changed = {"steps": options.adaptation.steps, "learning_rate": options.adaptation.learning_rate}

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unseg_bench.blocks.training import use_threads
 from unseg_bench.blocks.unet3d import predict_sliding
 from unseg_bench.blocks.unet_options import MIRROR_AXES, Mirroring
 from unseg_bench.blocks.unet_training import build_unet
@@ -30,7 +29,6 @@ class Pair:
 
     def probabilities(self, working: Volume, mirror: Mirroring) -> tuple[Image, Image]:
         """Each half's probability of tumour (X, Y, Z), 0 outside the brain; `working` is at SPACING_MM."""
-        use_threads()
         brain = torch.from_numpy(np.array(working.brain))
         image = standardise(torch.from_numpy(np.array(working.image)), brain).numpy()
         first, second = (

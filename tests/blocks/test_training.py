@@ -232,18 +232,6 @@ def test_schedules():
     assert 0 < cycle(99) < 0.01
 
 
-def test_threads_follow_the_environment(monkeypatch):
-    before = torch.get_num_threads()
-    try:
-        monkeypatch.setenv("OMP_NUM_THREADS", str(before))
-        assert training.use_threads() == before
-        monkeypatch.delenv("OMP_NUM_THREADS")
-        monkeypatch.setattr(training, "physical_cores", lambda: 3)
-        assert training.use_threads() == 3
-    finally:
-        torch.set_num_threads(before)
-
-
 def test_networks_are_saved_and_checked(tmp_path):
     network = make_network()
     save_network(tmp_path / "net.safetensors", network)

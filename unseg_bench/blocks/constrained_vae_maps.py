@@ -15,7 +15,7 @@ from unseg_bench.blocks.constrained_vae_slices import draw_pictures, eroded, fra
 from unseg_bench.blocks.normals import normal_places
 from unseg_bench.blocks.slices import Pictures, to_pictures
 from unseg_bench.blocks.thresholds import collect_best_dice, collect_normal_values
-from unseg_bench.blocks.training import load_network, use_threads
+from unseg_bench.blocks.training import load_network
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.plugins.context import Artifact, Work, stage
@@ -49,7 +49,6 @@ class Maps:
     """Makes the maps of volumes with the network that `vae`, a result of the stage 'constrained-vae', holds."""
 
     def __init__(self, options: MapOptions, vae: Artifact, device: str) -> None:
-        use_threads()
         facts = json.loads(vae.path("training.json").read_text(encoding="utf-8"))
         self.low, self.high = float(facts["low"]), float(facts["high"])
         self._options, self._device = options, device

@@ -21,7 +21,6 @@ from unseg_bench.blocks.training import (
     save_network,
     seeded_torch,
     step_generator,
-    use_threads,
 )
 from unseg_bench.data.atomic import write_json
 from unseg_bench.data.cohort import Cohort
@@ -38,7 +37,6 @@ def train_vae(work: Work, options: FitOptions, *, cohort: Cohort, normal: Artifa
     Writes `vae.safetensors`, `training.json` and, where grey values are matched, `reference.npy`. Raises RunError when
     there is no slice, or when the training ends before its constraint begins.
     """
-    use_threads()
     slices = gather_pictures(work.scratch / "pictures.npy", cohort, normal, options.slices)
     an_epoch = steps_an_epoch(len(slices.pictures), options.training.batch)
     steps, start = options.training.epochs * an_epoch, constraint_start(options.loss, an_epoch)

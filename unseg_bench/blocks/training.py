@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -20,7 +19,8 @@ from torch.optim import Optimizer
 
 from unseg_bench.blocks.heap import held_heap
 from unseg_bench.blocks.precision import Precision, autocast
-from unseg_bench.cpus import physical_cores, usable_cpus
+from unseg_bench.blocks.threads import use_threads
+from unseg_bench.cpus import usable_cpus
 from unseg_bench.data.atomic import whole_file
 from unseg_bench.errors import RunError, WeightsError
 from unseg_bench.plugins.context import Work
@@ -95,16 +95,6 @@ def seeded_torch(seed: int) -> Generator[None]:
         yield
 
 
-def use_threads() -> int:
-    """Let torch compute on every physical core this process may use, unless OMP_NUM_THREADS says otherwise.
-
-    Returns the number of threads. Results are equal bit for bit only between runs with the same number.
-    """
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(physical_cores())
-    return torch.get_num_threads()
-
-
 def polynomial_decay(initial: float, steps: int, power: float = 0.9) -> Callable[[int], float]:
     """Return the learning rate of each step: initial * (1 - step / steps) ** power."""
     return lambda step: initial * (1.0 - step / steps) ** power
@@ -157,6 +147,7 @@ def fit_network(
 
     Raises RunError naming `name` and the step when the loss is not finite.
     """
+    use_threads()
     network.to(work.device)
     network.train()
     state = _State(network, optimizer_of(p for p in network.parameters() if p.requires_grad))
@@ -336,6 +327,7 @@ def load_network(path: Path, network: nn.Module) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import load_model
 
+    use_threads()
     try:
         load_model(network, path)
     except (RuntimeError, SafetensorError, FileNotFoundError) as error:

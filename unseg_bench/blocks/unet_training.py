@@ -18,7 +18,6 @@ from unseg_bench.blocks.training import (
     load_network,
     schedule_of,
     seeded_torch,
-    use_threads,
 )
 from unseg_bench.blocks.unet3d import (
     Network,
@@ -56,7 +55,6 @@ def train_unet(
     RunError when there is no case, no case has any tumour, or the loss is not finite.
     """
     _require_tumour(cases, name)
-    use_threads()
     chooser = _validation(options, validation, name)
     steps = options.steps_for(len(cases))
     sampler = PatchSampler(
@@ -95,7 +93,6 @@ def predict_unet(
     network: nn.Module, options: UNetOptions, inference: UNetInference, image: Image, spacing_mm: Spacing
 ) -> Image:
     """Return the tumour probability (X, Y, Z), float32, on the image's own grid."""
-    use_threads()
     shape = working_shape(image.shape, spacing_mm, options.spacing_mm)
     small = resample_to_shape(image, shape)
     axes = MIRROR_AXES[inference.mirror]

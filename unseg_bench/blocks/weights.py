@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from unseg_bench.blocks.threads import use_threads
 from unseg_bench.blocks.weights_registry import REGISTRY, WeightsEntry, shipped_entries
 from unseg_bench.data.atomic import write_text
 from unseg_bench.data.locks import file_lock
@@ -142,6 +143,7 @@ def check_keys(module: "nn.Module", state: "Mapping[str, Tensor]", file: Weights
             f"{file.path} does not hold weights of {architecture} ({'; '.join(found)}): "
             "give the file that belongs to this architecture, or name the architecture of this file."
         )
+    use_threads()
     module.load_state_dict(dict(state))
 
 
