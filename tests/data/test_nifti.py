@@ -8,7 +8,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unseg_bench.data.nifti import grid_difference, read_image, read_labels, write_image, write_mask
+from unseg_bench.data.nifti import (
+    form_at_fault,
+    forms_difference,
+    grid_difference,
+    read_grid,
+    read_image,
+    read_labels,
+    write_image,
+    write_mask,
+)
 from unseg_bench.errors import DataError
 
 AFFINE = np.array([[-1.0, 0, 0, 12], [0, -2.0, 0, 30], [0, 0, 3.0, -7], [0, 0, 0, 1]])
@@ -99,7 +108,7 @@ def broken_files(folder):
     patches = {
         "pair.nii": (344, b"ni1\0", "single-file"),
         "zerodim.nii": (42, struct.pack("<h", 0), "empty"),
-        "hugedim.nii": (42, struct.pack("<3h", 30000, 30000, 30000), "cut short"),
+        "hugedim.nii": (42, struct.pack("<3h", 30000, 30000, 30000), "crop or resample"),
         "negdim.nii": (42, struct.pack("<h", -5), "empty"),
         "zerospacing.nii": (84, struct.pack("<f", 0), "voxel sizes"),
         "negspacing.nii": (84, struct.pack("<f", -2), "voxel sizes"),
@@ -282,3 +291,37 @@ def test_real_files_are_read_as_nibabel_reads_them(shared_dir: Path):
     assert np.array_equal(image.affine, expected.affine)
     assert set(np.unique(read_labels(case / "OTMultiClass.nii.gz").data)) <= {0, 1, 2, 3, 4}
     assert set(np.unique(read_labels(case / "brainmask.nii.gz").data)) == {0, 1}
+
+
+def with_forms(path, sform, qform):
+    image = nib.Nifti1Image(np.ones((4, 5, 6), np.uint8), sform)
+    image.set_sform(sform, code=2)
+    image.set_qform(qform, code=0 if qform is None else 1)
+    nib.save(image, path)
+    return read_grid(path)
+
+
+def test_forms_of_a_header_that_disagree_are_found_and_explained(tmp_path):
+    here = np.diag([-3.0, -3, 3, 1])
+    away = here.copy()
+    away[:3, 3] = 70, 82, -60
+    image, plain = with_forms(tmp_path / "image.nii", away, here), with_forms(tmp_path / "mask.nii", here, here)
+    assert forms_difference(image).startswith("of sform and qform, origins are (70, 82, -60) and")
+    assert forms_difference(plain) == ""
+    for one, other in ((image, plain), (plain, image)):
+        said = form_at_fault(one, other)
+        assert f"The sform of {tmp_path / 'image.nii'}" in said
+        assert "mask.nii lies where the qform says" in said
+    elsewhere = with_forms(tmp_path / "elsewhere.nii", np.diag([-2.0, -2, 3, 1]), None)
+    assert form_at_fault(image, elsewhere) == "", "a grid that neither form has is not explained by them"
+
+
+def test_voxel_sizes_beside_another_sform_are_found(tmp_path):
+    path = save(tmp_path / "sizes.nii", ramp())
+    assert forms_difference(read_grid(path)) == ""
+    content = bytearray(path.read_bytes())
+    content[252:254] = struct.pack("<h", 0)  # no qform
+    content[80:92] = struct.pack("<3f", 1, 1, 1)
+    content[280:328] = np.float32([[3, 0, 0, 0], [0, 3, 0, 0], [0, 0, 3, 0]]).tobytes()
+    path.write_bytes(bytes(content))
+    assert forms_difference(read_grid(path)) == "voxel sizes are (3, 3, 3) mm by the sform and (1, 1, 1) mm by pixdim"

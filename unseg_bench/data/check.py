@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unseg_bench.data.files import DataCheck
-from unseg_bench.data.labels import negative_label, whole_tumour
-from unseg_bench.data.nifti import grid_difference, read_image, read_labels
+from unseg_bench.data.labels import negative_label, not_counted, uncounted_labels, whole_tumour
+from unseg_bench.data.nifti import form_at_fault, forms_difference, grid_difference, read_image, read_labels
 from unseg_bench.data.prepare import prepare
 from unseg_bench.errors import DataError
 
@@ -23,15 +23,23 @@ if TYPE_CHECKING:
 
 _REMEDY = "Mend or replace the files named above, or leave those cases out of the image pattern or the split."
 _NAMED = 3
+_USUAL_LABELS = 3
+"""Labels of a tumour's parts, as BraTS has; one more is often none, such as the cavity of a resection."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaseReport:
-    """What was found in one case. `shape` and `labels` are None and empty where files could not be read."""
+    """What was found in one case. `shape` and `labels` are None and empty where files could not be read.
+
+    `uncounted`: labels above 0 that are no tumour by the data set's options. `forms`: how the image's sform and qform
+    disagree, '' where they agree.
+    """
 
     case_id: str
     shape: tuple[int, int, int] | None = None
+    forms: str = ""
     labels: tuple[int, ...] = ()
+    uncounted: tuple[int, ...] = ()
     has_reference: bool = False
     tumour_voxels: int = 0
     problems: tuple[str, ...] = ()
@@ -84,9 +92,7 @@ def describe(reports: Sequence[CaseReport], healthy: set[str]) -> list[str]:
         common, count = shapes.most_common(1)[0]
         rest = "all" if len(shapes) == 1 else f"{count} of {sum(shapes.values())} cases, {len(shapes)} sizes in all"
         notes.append(f"image size {common[0]} x {common[1]} x {common[2]}: {rest}")
-    found = sorted({label for report in reports for label in report.labels})
-    if found:
-        notes.append(f"values in the reference masks: {', '.join(map(str, found))}")
+    notes += _on_labels(reports)
     patients = [report for report in reports if report.shape and report.case_id not in healthy]
     if bare := [report.case_id for report in patients if not report.has_reference]:
         notes.append(
@@ -94,14 +100,37 @@ def describe(reports: Sequence[CaseReport], healthy: set[str]) -> list[str]:
         )
     if empty := [r.case_id for r in patients if r.has_reference and not r.tumour_voxels and not r.problems]:
         notes.append(f"no tumour in the reference mask: {count_cases(len(empty))}, {name_cases(empty)}")
+    if odd := [report for report in reports if report.forms]:
+        notes.append(
+            f"the image's header contradicts itself, and programs differ in what they read: {count_cases(len(odd))}, "
+            f"{name_cases(report.case_id for report in odd)} ({odd[0].forms}); the sform is used here"
+        )
+    return notes
+
+
+def _on_labels(reports: Sequence[CaseReport]) -> list[str]:
+    """Say which values the reference masks hold, and which of them are no tumour by the data set's options."""
+    found = sorted({label for report in reports for label in report.labels})
+    if not found:
+        return []
+    notes = [f"values in the reference masks: {', '.join(map(str, found))}"]
+    partly = [report for report in reports if report.uncounted]
+    if partly:
+        rest = {label for report in partly for label in report.uncounted}
+        notes.append(
+            f"the references {not_counted(rest)}: {count_cases(len(partly))}, "
+            f"{name_cases(report.case_id for report in partly)}"
+        )
+    elif sum(label > 0 for label in found) > _USUAL_LABELS:
+        notes.append("every value above 0 counts as tumour; name others by tumour_labels")
     return notes
 
 
 def _inspect(dataset: Dataset, case_id: str) -> CaseReport:
     problems: list[str] = []
     grid = _try_image(dataset, case_id, problems)
-    labels, has_reference, voxels = _try_reference(dataset, case_id, grid, problems)
-    return CaseReport(case_id, grid.shape if grid else None, labels, has_reference, voxels, tuple(problems))
+    report = CaseReport(case_id, grid.shape, forms_difference(grid)) if grid else CaseReport(case_id)
+    return replace(_with_reference(report, dataset, grid, problems), problems=tuple(problems))
 
 
 def _try_image(dataset: Dataset, case_id: str, problems: list[str]) -> NiftiGrid | None:
@@ -115,28 +144,29 @@ def _try_image(dataset: Dataset, case_id: str, problems: list[str]) -> NiftiGrid
     return image
 
 
-def _try_reference(
-    dataset: Dataset, case_id: str, grid: NiftiGrid | None, problems: list[str]
-) -> tuple[tuple[int, ...], bool, int]:
-    """Return the labels found, whether there is a reference, and how many voxels are tumour."""
+def _with_reference(report: CaseReport, dataset: Dataset, grid: NiftiGrid | None, problems: list[str]) -> CaseReport:
+    """Return the report with what the case's reference holds."""
     try:
-        reference = dataset.reference(case_id)
-        if reference is None:
-            return (), False, 0
-        labels, voxels = _examine(reference, grid, problems)
+        reference = dataset.reference(report.case_id)
+        return _examined(report, reference, grid, problems) if reference else report
     except DataError as error:
         problems.append(str(error))
-        return (), True, 0
-    return labels, True, voxels
+        return replace(report, has_reference=True)
 
 
-def _examine(reference: ReferenceFile, grid: NiftiGrid | None, problems: list[str]) -> tuple[tuple[int, ...], int]:
+def _examined(report: CaseReport, reference: ReferenceFile, grid: NiftiGrid | None, problems: list[str]) -> CaseReport:
     labels = read_labels(reference.path)
     if grid and (difference := grid_difference(grid, labels)):
-        problems.append(
-            f"{reference.path} is not on the grid of {grid.path}: {difference}; resample it with nearest neighbour"
-        )
+        remedy = form_at_fault(grid, labels) or "Resample it with nearest neighbour"
+        problems.append(f"{reference.path} is not on the grid of {grid.path}: {difference}. {remedy}")
     values = tuple(int(value) for value in np.unique(labels.data))
     if values[0] < 0:
         problems.append(f"{reference.path}: {negative_label(values[0])}")
-    return values, int(whole_tumour(labels.data, reference.tumour_labels).sum())
+    tumour = whole_tumour(labels.data, reference.tumour_labels)
+    return replace(
+        report,
+        has_reference=True,
+        labels=values,
+        uncounted=uncounted_labels(labels.data, tumour),
+        tumour_voxels=int(tumour.sum()),
+    )

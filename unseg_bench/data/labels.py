@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unseg_bench.data.nifti import NiftiGrid, grid_difference, read_labels
+from unseg_bench.data.nifti import NiftiGrid, form_at_fault, grid_difference, read_grid, read_labels
 from unseg_bench.data.splits import PARTS
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import DataError, LabelAccessError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -96,29 +97,56 @@ class LabelDoor:
         return np.ascontiguousarray(case.placement.take(mask))
 
 
-def read_reference(dataset: Dataset, case_id: str, like: NiftiGrid) -> tuple[Mask, NDArray[np.float64]]:
+def read_reference(
+    dataset: Dataset, case_id: str, like: NiftiGrid, uncounted: set[int] | None = None
+) -> tuple[Mask, NDArray[np.float64]]:
     """Read the whole tumour of a case for scoring: (mask (X, Y, Z) in file order, affine 4x4).
 
-    `like`: the image or prediction that the reference must share its grid with. Raises DataError when the data set
-    has no reference for the case, or when it is on another grid.
+    `like`: the image or prediction that the reference must share its grid with. `uncounted` gets the labels above 0
+    that do not count as tumour. Raises DataError when the data set has no reference for the case, or when it is on
+    another grid.
     """
     reference = dataset.reference(case_id)
     if reference is None:
         raise DataError(f"the data set '{dataset.name}' has no reference mask for case {case_id}; it cannot be scored")
-    return read_whole_tumour(reference, like), like.affine
+    return read_whole_tumour(reference, like, uncounted), like.affine
 
 
-def read_whole_tumour(reference: ReferenceFile, like: NiftiGrid) -> Mask:
-    """Read a reference file on the grid `like`: True where the label counts as tumour, (X, Y, Z) in file order."""
-    labels = read_labels(reference.path)
-    if difference := grid_difference(like, labels):
-        raise DataError(
-            f"{reference.path} is not on the grid of {like.path}: {difference}. Resample the mask to the image with "
-            "nearest neighbour (ANTs: antsApplyTransforms -n NearestNeighbor -r IMAGE -i MASK -o MASK)"
+def read_whole_tumour(reference: ReferenceFile, like: NiftiGrid, uncounted: set[int] | None = None) -> Mask:
+    """Read a reference file on the grid `like`: True where the label counts as tumour, (X, Y, Z) in file order.
+
+    A file on another grid is known by its header and never unpacked. `uncounted` gets the labels that do not count.
+    """
+    grid = read_grid(reference.path)
+    if difference := grid_difference(like, grid):
+        remedy = form_at_fault(like, grid) or (
+            "Resample the mask to the image with nearest neighbour (ANTs: antsApplyTransforms -n NearestNeighbor "
+            "-r IMAGE -i MASK -o MASK)"
         )
-    if (lowest := int(labels.data.min())) < 0:
-        raise DataError(f"{reference.path}: {negative_label(lowest)}")
-    return whole_tumour(labels.data, reference.tumour_labels)
+        raise DataError(f"{reference.path} is not on the grid of {like.path}: {difference}. {remedy}")
+    labels = read_labels(reference.path)
+    refuse_negative(reference.path, labels.data)
+    tumour = whole_tumour(labels.data, reference.tumour_labels)
+    if uncounted is not None:
+        uncounted.update(uncounted_labels(labels.data, tumour))
+    return tumour
+
+
+def uncounted_labels(labels: NDArray[np.integer[Any]], tumour: Mask) -> tuple[int, ...]:
+    """Return the labels above 0 outside the tumour: those that `tumour_labels` does not name."""
+    rest = (labels > 0) & ~tumour
+    return tuple(int(value) for value in np.unique(labels[rest])) if rest.any() else ()
+
+
+def not_counted(values: Iterable[int]) -> str:
+    """Say of files that they 'also hold 3, which does not count as tumour'."""
+    return f"also hold {', '.join(map(str, sorted(values)))}, which does not count as tumour"
+
+
+def refuse_negative(path: Path, labels: NDArray[np.integer[Any]]) -> None:
+    """Raise DataError where a mask holds a value below 0, as 255 kept in a signed byte does."""
+    if (lowest := int(labels.min())) < 0:
+        raise DataError(f"{path}: {negative_label(lowest)}")
 
 
 def negative_label(label: int) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unseg_bench.data.atomic import whole_file
+from unseg_bench.data.nifti_bytes import read_start, read_whole
 from unseg_bench.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,8 +24,11 @@ _TRIFLES = logging.getLogger("unseg_bench.data.nifti")
 _TRIFLES.addHandler(logging.NullHandler())
 _TRIFLES.propagate = False
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _HEADER_BYTES = {348: "nifti1", 540: "nifti2"}
+_MOST_VOXELS = 2**29
+"""Over all channels. An image of a head at 0.25 mm has fewer; a header may claim any number."""
+_LAST_OFFSET = 2**26
+"""Between header and voxels there may be notes (extensions) of some kilobytes."""
 _AFFINE_TOLERANCE = 1e-3
 _LABEL_TOLERANCE = 1e-3
 
@@ -83,6 +88,15 @@ def read_labels(path: Path) -> LabelImage:
     return LabelImage(*_grid(path, header, raw.shape), data=values)
 
 
+def read_grid(path: Path) -> NiftiGrid:
+    """Read where a file's voxels are, and nothing more of it; `shape` holds its first three axes.
+
+    Raises DataError, naming the file and the remedy, when it has no usable grid.
+    """
+    header, shape = _read_header(path)
+    return NiftiGrid(*_grid(path, header, (*shape, 1, 1)[:3]))
+
+
 def write_mask(path: Path, mask: Mask, like: NiftiGrid) -> None:
     """Write a mask (X, Y, Z in file order) as uint8 with the affine, codes and units of `like`, whole or not at all.
 
@@ -130,6 +144,35 @@ def grid_difference(one: NiftiGrid, other: NiftiGrid) -> str:
     return f"origins are {_numbers(one.affine[:3, 3])} and {_numbers(other.affine[:3, 3])} mm"
 
 
+def forms_difference(grid: NiftiGrid) -> str:
+    """Say how a header's sform, which is the affine, differs from its qform or its voxel sizes; '' where it does not.
+
+    Programs differ in which of them they read.
+    """
+    if (qform := _qform(grid)) is not None:
+        difference = grid_difference(grid, qform)
+        return f"of sform and qform, {difference}" if difference else ""
+    sizes = grid.header["pixdim"][1:4]
+    if int(grid.header["sform_code"]) and not np.allclose(sizes, grid.spacing_mm, atol=_AFFINE_TOLERANCE):
+        return f"voxel sizes are {_numbers(grid.spacing_mm)} mm by the sform and {_numbers(sizes)} mm by pixdim"
+    return ""
+
+
+def form_at_fault(image: NiftiGrid, mask: NiftiGrid) -> str:
+    """Say what to do where two grids differ only since programs read different forms of one header; '' elsewhere."""
+    for grid, other in ((image, mask), (mask, image)):
+        qform = _qform(grid)
+        if qform is None or not grid_difference(grid, qform):
+            continue
+        if not all(grid_difference(qform, form) for form in (other, _qform(other)) if form is not None):
+            return (
+                f"The sform of {grid.path}, which is used, and its qform disagree, and {other.path.name} lies where "
+                "the qform says. Make the two forms equal first (FSL: fslorient -copyqform2sform keeps the qform, "
+                "-copysform2qform the sform, whose place the other file must then be given too)"
+            )
+    return ""
+
+
 def header_bytes(grid: NiftiGrid) -> bytes:
     """Return the header as it stands in a file, for `grid_from_header`."""
     return bytes(grid.header.binaryblock)
@@ -140,61 +183,56 @@ def grid_from_header(path: Path, block: bytes, shape: tuple[int, int, int]) -> N
     return NiftiGrid(*_grid(path, _parse_header(path, block), shape))
 
 
+def _qform(grid: NiftiGrid) -> NiftiGrid | None:
+    """Return the grid by the qform where the affine is the sform and there are both."""
+    header = grid.header
+    if not (int(header["sform_code"]) and int(header["qform_code"])):
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            affine = np.asarray(header.get_qform(), dtype=np.float64)
+    except ValueError:  # nibabel's HeaderDataError too
+        return None
+    return NiftiGrid(grid.path, grid.shape, affine, _spacing_mm(affine), header) if np.isfinite(affine).all() else None
+
+
+def _spacing_mm(affine: NDArray[np.float64]) -> tuple[float, float, float]:
+    x, y, z = (float(value) for value in np.sqrt((affine[:3, :3] ** 2).sum(axis=0)))
+    return x, y, z
+
+
 def _numbers(values: Any) -> str:  # noqa: ANN401 - any sequence of numbers
     return "(" + ", ".join(f"{float(value):g}" for value in values) + ")"
 
 
-def _read(path: Path) -> tuple[Any, NDArray[Any]]:
-    """Return nibabel's header and the stored values, unscaled, with the shape that the header gives."""
-    block = _read_bytes(path)
-    header = _parse_header(path, block)
-    shape = header.get_data_shape()
+def _read_header(path: Path) -> tuple[Any, tuple[int, ...]]:
+    """Return nibabel's header, checked, and the shape that it gives; of the file no more than that is read."""
+    header = _parse_header(path, read_start(path, max(_HEADER_BYTES)))
+    shape = tuple(int(size) for size in header.get_data_shape())
     if not shape or min(shape) < 1:
-        raise DataError(f"{path}: the header gives the shape {tuple(shape)}; the image is empty, export it again")
+        raise DataError(f"{path}: the header gives the shape {shape}; the image is empty, export it again")
     dtype = header.get_data_dtype()
     if dtype.kind not in "iuf":
         raise DataError(
             f"{path}: voxels are of type {dtype}; convert the image to one number a voxel (float32 or int16)"
         )
-    offset, count = int(header["vox_offset"]), int(np.prod(shape, dtype=object))
-    if offset + count * dtype.itemsize > len(block):
+    if (count := math.prod(shape)) > _MOST_VOXELS:
         raise DataError(
-            f"{path}: cut short, {len(block)} bytes of {offset + count * dtype.itemsize}; copy the file again"
+            f"{path}: the header gives the shape {shape}, {count:.2g} voxels; up to {_MOST_VOXELS:.2g} are read, "
+            "crop or resample the image"
         )
+    return header, shape
+
+
+def _read(path: Path) -> tuple[Any, NDArray[Any]]:
+    """Return nibabel's header and the stored values, unscaled, with the shape that the header gives."""
+    header, shape = _read_header(path)
+    dtype, offset, count = header.get_data_dtype(), int(header["vox_offset"]), math.prod(shape)
+    size = offset + count * dtype.itemsize
+    block = read_whole(path, size)
+    if size > len(block):
+        raise DataError(f"{path}: cut short, {len(block)} bytes of {size}; copy the file again")
     return header, np.frombuffer(block, dtype, count, offset).reshape(shape, order="F")
-
-
-def _read_bytes(path: Path) -> bytes:
-    """Read and, where it starts as gzip does, decompress a file in one go."""
-    try:
-        block = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}); a readable .nii or .nii.gz file is needed"
-        ) from None
-    if not block:
-        raise DataError(f"{path}: the file is empty (0 bytes); copy it again")
-    return _gunzip(path, block) if block.startswith(_GZIP_MAGIC) else block
-
-
-def _gunzip(path: Path, block: bytes) -> bytes:
-    """Decompress all members of a gzip file; its checksums are compared on the way."""
-    from zlib_ng import zlib_ng
-
-    damaged = cast("type[Exception]", zlib_ng.error)
-    parts: list[bytes] = []
-    while block.startswith(_GZIP_MAGIC):
-        member = zlib_ng.decompressobj(wbits=31)
-        try:
-            parts.append(member.decompress(block))
-        except damaged as error:
-            raise DataError(f"{path}: damaged gzip file ({error}); copy or download it again") from None
-        if not member.eof:
-            raise DataError(f"{path}: the gzip file is cut short; copy or download it again")
-        block = member.unused_data
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _parse_header(path: Path, block: bytes) -> Any:  # noqa: ANN401 - nibabel has no types
@@ -234,7 +272,7 @@ def _check_fields(path: Path, header: Any, size: int) -> None:  # noqa: ANN401
     if not set(codes) <= set(range(6)):
         raise DataError(f"{path}: orientation codes {codes} in the header mean nothing; mend qform_code and sform_code")
     offset = float(header["vox_offset"])
-    if not np.isfinite(offset) or offset < size + 4:
+    if not np.isfinite(offset) or not size + 4 <= offset <= _LAST_OFFSET:
         raise DataError(f"{path}: the NIfTI header is damaged (data begins at byte {offset:g}); export the image again")
 
 
@@ -283,16 +321,15 @@ def _grid(path: Path, header: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:  
     """Return the fields of a NiftiGrid; raises DataError when voxel indices do not map to distinct places."""
     with np.errstate(all="ignore"):
         affine = np.asarray(header.get_best_affine(), dtype=np.float64)
-        spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
-    if not np.isfinite(affine).all() or spacing.min() <= 0:
+        spacing = _spacing_mm(affine)
+    if not np.isfinite(affine).all() or min(spacing) <= 0:
         raise DataError(f"{path}: the affine has zero or infinite voxel sizes; mend the header's sform or qform")
-    if abs(np.linalg.det(affine[:3, :3] / spacing)) < 1e-4:
+    if abs(np.linalg.det(affine[:3, :3] / np.array(spacing))) < 1e-4:
         raise DataError(
             f"{path}: the affine is singular (two axes point the same way); mend the header's sform or qform"
         )
     x, y, z = shape
-    sx, sy, sz = (float(value) for value in spacing)
-    return path, (x, y, z), affine, (sx, sy, sz), header
+    return path, (x, y, z), affine, spacing, header
 
 
 def _write_like(path: Path, data: NDArray[Any], like: NiftiGrid, level: int) -> None:
