@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -89,20 +90,19 @@ def _assignments(pairs: list[str]) -> dict[str, Any]:
         name, equals, text = pair.partition("=")
         if not equals or not name:
             raise SettingsError(f"--dataset-option {pair}: expected name=value, e.g. --dataset-option spacing_mm=1")
-        values[name] = _value(name, text)
+        values[name] = _value(text)
     return values
 
 
-def _value(name: str, text: str) -> Any:  # noqa: ANN401 - whatever an option can hold
+def _value(text: str) -> Any:  # noqa: ANN401 - whatever an option can hold
     """Read lists and groups as JSON and 'null' as nothing; all else stays text, for YAML would misread '*' and '7:1:2'.
 
-    The data set's options turn text into numbers.
+    A pattern may begin as JSON does ('{case}/flair.nii.gz'). The data set's options turn text into numbers, and refuse
+    what they cannot hold.
     """
     if text == "null":
         return None
-    if not text.startswith(("[", "{")):
-        return text
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise SettingsError(f"--dataset-option {name}: {text} is not readable as JSON: {error}") from error
+    if text.startswith(("[", "{")):
+        with suppress(json.JSONDecodeError):
+            return json.loads(text)
+    return text
