@@ -77,7 +77,6 @@ MASKS: dict[str, tuple[Spoil, str]] = {
     "m-shape": (rewrite(lambda array: array[1:]), "Resample the mask"),
     "m-affine": (moved(a03=5.0), "Resample the mask"),
     "m-flipped": (moved(a00=-2.0), "orientations differ. Resample the mask"),
-    "m-missing": (lambda path: path.unlink(), "has no reference mask"),
 }
 SOUND = {"good-1": np.uint8(1), "good-float": np.float32(1), "good-255": np.uint8(255), "good-4": np.int16(4)}
 """Masks of the same tumour under other labels and types."""
@@ -108,7 +107,7 @@ def test_each_is_named_with_its_remedy_and_the_sound_ones_are_scored(run: Result
     for file, bad in {"flair.nii.gz": IMAGES, "seg.nii.gz": MASKS}.items():
         for case, (_, remedy) in bad.items():
             assert remedy in failed[case], case
-            assert case == "m-missing" or str(tmp_path / "cases" / case / file) in failed[case]
+            assert str(tmp_path / "cases" / case / file) in failed[case]
             assert failed[case].startswith("DataError: "), case
     rows = Path(outcome["scores"]).read_text().splitlines()[1:]
     assert {row.split(",")[0] for row in rows} == set(SOUND)

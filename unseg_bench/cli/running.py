@@ -13,10 +13,10 @@ from unseg_bench.cli.reporters import make_reporter
 from unseg_bench.cli.summary import print_plans, print_summary, print_workload
 from unseg_bench.cli.text import print_error, print_json, warn
 from unseg_bench.errors import RunError, UbenchError
-from unseg_bench.run.empty import empty_text
 from unseg_bench.run.failures import failed_text
 from unseg_bench.run.plan import RunPlan, describe, plan_runs
 from unseg_bench.run.runner import execute
+from unseg_bench.score.doubts import remarks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +54,8 @@ class Outcome:
             "evidence": plan.dataset.evidence,
             "cases": len(plan.case_ids),
             "failed_cases": plan.folder.failed_cases,
+            "without_reference": plan.folder.record.get("without_reference", []),
+            "remarks": remarks(plan.folder),
             "all_empty": bool(plan.folder.record.get("all_empty")),
             "dsc": fmean(score.dsc for score in scores) if scores else None,
             "hd95_mm": fmean(score.hd95_mm for score in scores) if scores else None,
@@ -140,8 +142,8 @@ def _attempt(plan: RunPlan, plugins: "Plugins", made: set[Path] | None, *, stric
     except UbenchError as error:
         print_error(str(error))
         return Outcome(plan, error=error)
-    if found_nothing := empty_text(plan.folder):
-        warn(f"Warning: {plan.title}: {found_nothing}")
+    for remark in remarks(plan.folder):
+        warn(f"Warning: {plan.title}: {remark}")
     if failed := plan.folder.failed_cases:
         error = RunError(failed_text(plan.title, failed, len(plan.case_ids)))
         print_error(str(error))

@@ -144,6 +144,7 @@ def _numbers(text: str | None) -> tuple[int, ...] | None:
 
 def _print_notes(scored: "ScoredElsewhere") -> None:
     """Say on stderr what was not scored, and whether anything was."""
+    from unseg_bench.score.doubts import remarks
     from unseg_bench.score.foreign_mask import list_briefly
 
     if scored.known:
@@ -155,10 +156,14 @@ def _print_notes(scored: "ScoredElsewhere") -> None:
         if paths:
             names = list_briefly([path_text(path) for path in paths])
             warn(f"  left out: {count_text(len(paths), 'file')} {what} ({names})")
+    for remark in remarks(scored.run):
+        warn(f"  Warning: {remark}")
 
 
 def _facts(scored: "ScoredElsewhere") -> dict[str, Any]:
     from statistics import fmean
+
+    from unseg_bench.score.doubts import remarks
 
     run, record = scored.run, scored.run.record
     return {
@@ -168,6 +173,8 @@ def _facts(scored: "ScoredElsewhere") -> dict[str, Any]:
         "scored_before": scored.known,
         "cases": len(scored.scores),
         "missing": list(scored.matching.missing),
+        "without_reference": record.get("without_reference", []),
+        "remarks": remarks(run),
         "left_out": [str(path) for path in (*scored.matching.strangers, *scored.matching.other_parts)],
         "dsc": fmean(score.dsc for score in scored.scores),
         "hd95_mm": fmean(score.hd95_mm for score in scored.scores),

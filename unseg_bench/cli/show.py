@@ -122,7 +122,7 @@ def _line(name: str, text: str) -> None:
 
 def _print_head(run: "RunFolder", record: Mapping[str, Any], scores: "Sequence[CaseScore]") -> None:
     from unseg_bench.cli.summary import score_texts
-    from unseg_bench.run.empty import empty_text
+    from unseg_bench.score.doubts import remarks
 
     dsc, hd95 = score_texts(scores)
     made = "made elsewhere" if record.get("made_elsewhere") else f"preset {record['preset']}"
@@ -131,7 +131,8 @@ def _print_head(run: "RunFolder", record: Mapping[str, Any], scores: "Sequence[C
     _line("method", f"{record['method']}, {made}, seed {record['seed']}")
     cases = count_text(len(record["cases"]), "case")
     _line("data", f"{record['dataset']}, split {record['split']}, {record['part']}: {cases}")
-    _line("empty", empty_text(run))
+    for remark in remarks(run):
+        _line("remark", remark)
     _line("DSC %", dsc)
     _line("HD95 mm", hd95)
     _line("beside it", alternatives_text(run))

@@ -124,10 +124,15 @@ def flat(options: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 
 def _cases_text(outcome: "Outcome") -> str:
-    """Return how many cases there are, and how many of them have no score where some failed."""
+    """Return how many cases there are, and how many of them have no score: why not, where they have no reference."""
     cases = len(outcome.plan.case_ids)
-    missing = cases - len(outcome.scores) if outcome.scores else 0
-    return f"{cases} [red]({missing} missing)[/red]" if missing else str(cases)
+    if not outcome.scores:
+        return str(cases)
+    bare = len(outcome.plan.folder.record.get("without_reference", []))
+    missing = cases - bare - len(outcome.scores)
+    words = [f"[red]{missing} missing[/red]"] if missing else []
+    words += [f"{bare} without reference"] if bare else []
+    return f"{cases} ({', '.join(words)})" if words else str(cases)
 
 
 def _state_text(state: str) -> str:

@@ -1,6 +1,7 @@
 """One prediction and its reference in, the case's scores out."""
 
 import math
+from dataclasses import replace
 
 from unseg_bench.errors import ScoreError
 from unseg_bench.score import distances
@@ -23,9 +24,11 @@ def score_case(
     """
     _check(prediction, reference, spacing_mm, case)
     pair = distances.crop_pair(prediction, reference, spacing_mm)
-    if pair.prediction_count and pair.reference_count:
-        return _score_full(pair, case, rules)
-    return _score_empty(pair, case, rules)
+    both = pair.prediction_count and pair.reference_count
+    score = _score_full(pair, case, rules) if both else _score_empty(pair, case, rules)
+    if pair.prediction_count < prediction.size:
+        return score
+    return replace(score, flags=(*score.flags, Flag.FULL_PREDICTION))
 
 
 def warm_up() -> None:

@@ -4,7 +4,7 @@ import hashlib
 import re
 import shutil
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from unseg_bench.run.folder import RunFolder, find_runs
 from unseg_bench.run.progress import Reporter
 from unseg_bench.run.record import first_facts, utc_now
 from unseg_bench.run.settings import RunSettings, make_dataset
+from unseg_bench.score.doubts import doubts_of, without_reference
 from unseg_bench.score.foreign_mask import MaskReader, list_briefly
 from unseg_bench.score.matching import Matching, match_files
 from unseg_bench.score.record import SCORING_RULES, CaseScore
@@ -67,7 +68,7 @@ class ScoredElsewhere:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Checked names: which files become which run of which data."""
+    """Checked names: which files become which run of which data. `bare`: the cases that have no reference."""
 
     asked: Elsewhere
     settings: RunSettings
@@ -75,6 +76,7 @@ class _Plan:
     split: Split
     matching: Matching
     sources: dict[str, dict[str, str]]
+    bare: tuple[str, ...]
     run: RunFolder
 
     @property
@@ -123,7 +125,11 @@ def _plan(asked: Elsewhere, settings: RunSettings, plugins: Plugins, runs_folder
         "part": settings.part,
     }
     name = f"{asked.name}-seed{settings.seeds[0]}-{digest_of(key)[:8]}"
-    return _Plan(asked, settings, dataset, split, matching, sources, RunFolder(runs_folder / dataset.name / name))
+    bare = tuple(without_reference(dataset, tuple(matching.files)))
+    if len(bare) == len(matching.files):
+        raise DataError(f"the data set '{dataset.name}' has no reference mask for any of these cases: --reference GLOB")
+    run = RunFolder(runs_folder / dataset.name / name)
+    return _Plan(asked, settings, dataset, split, matching, sources, bare, run)
 
 
 def _make_run(plan: _Plan, reporter: Reporter) -> list[CaseScore]:
@@ -135,12 +141,16 @@ def _make_run(plan: _Plan, reporter: Reporter) -> list[CaseScore]:
             store = PreparedStore(cache_dir() / "prepared")
             cohort = build_cohort(plan.settings.part, plan.case_ids, plan.dataset, store, reporter.step)
             grids = {case: store.prepare(case, plan.dataset.image(case)).grid for case in plan.matching.files}
-            _take_over(plan, grids, partial, reporter)
+            file_doubts = _take_over(plan, grids, partial, reporter)
         with _stage("score", reporter):
-            scores = _score(plan, grids, partial, reporter)
+            scores, score_doubts = _score(plan, grids, partial, reporter)
         write_scores(partial.scores, scores)
-        found = {"images": {"test": cohort.digest}, "all_empty": finds_nothing(partial, tuple(plan.matching.files))}
-        partial.update({**_record(plan), **found, "started": started, "ended": utc_now()})
+        found = {
+            "images": {"test": cohort.digest},
+            "all_empty": finds_nothing(partial, tuple(plan.matching.files)),
+            "doubts": score_doubts,
+        }
+        partial.update({**_record(plan, file_doubts), **found, "started": started, "ended": utc_now()})
         _move(folder, plan.run)
     return scores
 
@@ -153,8 +163,11 @@ def _stage(name: str, reporter: Reporter) -> Generator[None]:
     reporter.stage_ends(name, time.monotonic() - started, cached=False)
 
 
-def _take_over(plan: _Plan, grids: dict[str, NiftiGrid], run: RunFolder, reporter: Reporter) -> None:
-    """Write every file's tumour as a mask of the run; raises DataError for the first bad file and counts the others."""
+def _take_over(plan: _Plan, grids: dict[str, NiftiGrid], run: RunFolder, reporter: Reporter) -> list[str]:
+    """Write every file's tumour as a mask of the run, and return what is doubtful about the files.
+
+    Raises DataError for the first bad file and counts the others.
+    """
     reader = MaskReader(plan.asked.labels, plan.asked.threshold)
     refused: list[UbenchError] = []
     files = plan.matching.files
@@ -168,25 +181,31 @@ def _take_over(plan: _Plan, grids: dict[str, NiftiGrid], run: RunFolder, reporte
         more = f" ({len(refused)} of {len(files)} files are refused; this is the first)" if len(files) > 1 else ""
         raise DataError(f"{refused[0]}{more}")
     reader.check_labels_seen()
+    return reader.doubts()
 
 
-def _score(plan: _Plan, grids: dict[str, NiftiGrid], run: RunFolder, reporter: Reporter) -> list[CaseScore]:
-    total = len(grids)
+def _score(
+    plan: _Plan, grids: dict[str, NiftiGrid], run: RunFolder, reporter: Reporter
+) -> tuple[list[CaseScore], list[str]]:
+    """Score the cases that have a reference; returns the scores, and what is doubtful about them."""
+    total = len(grids) - len(plan.bare)
     done = 0
+    uncounted: set[int] = set()
 
     def step(score: CaseScore) -> None:
         nonlocal done
         done += 1
         reporter.step(done, total, score.case)
 
-    return score_predictions(
-        {case: run.prediction(case) for case in grids},
-        lambda case: read_reference(plan.dataset, case, grids[case]),
+    scores = score_predictions(
+        {case: run.prediction(case) for case in grids if case not in plan.bare},
+        lambda case: read_reference(plan.dataset, case, grids[case], uncounted),
         progress=step,
     )
+    return scores, doubts_of(scores, uncounted)
 
 
-def _record(plan: _Plan) -> dict[str, Any]:
+def _record(plan: _Plan, file_doubts: Sequence[str]) -> dict[str, Any]:
     """The run's record, of the same form as that of a run made here."""
     asked = plan.asked
     return {
@@ -206,7 +225,9 @@ def _record(plan: _Plan) -> dict[str, Any]:
             "labels": None if asked.labels is None else list(asked.labels),
             "threshold": asked.threshold,
             "files": plan.sources,
+            "doubts": list(file_doubts),
         },
+        "without_reference": list(plan.bare),
         "label_reads": [],
         "failed_cases": {},
         "error": None,

@@ -27,6 +27,8 @@ class Flag(StrEnum):
     EMPTY_REFERENCE = "empty-reference"
     NO_OVERLAP = "no-overlap"
     """Neither mask is empty, and they have no voxel in common."""
+    FULL_PREDICTION = "full-prediction"
+    """The prediction fills the whole grid."""
 
 
 @dataclass(frozen=True, slots=True)

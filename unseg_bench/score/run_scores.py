@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseg_bench.cpus import usable_cpus
-from unseg_bench.data.nifti import LabelImage, read_labels
+from unseg_bench.data.labels import refuse_negative
+from unseg_bench.data.nifti import NiftiGrid, read_grid, read_labels
 from unseg_bench.errors import ScoreError, UbenchError
 from unseg_bench.score.case import DEFAULT_RULES, score_case
 from unseg_bench.score.record import CaseScore, ScoringRules
@@ -40,9 +41,12 @@ def score_predictions(
     def score_one(item: tuple[str, Path]) -> CaseScore | UbenchError:
         case, path = item
         try:
-            prediction = read_labels(path)
+            # The header first: a file on another grid is never unpacked.
+            grid = read_grid(path)
             reference, affine = reference_of(case)
-            check_grid(case, prediction, reference, affine)
+            check_grid(case, grid, reference, affine)
+            prediction = read_labels(path)
+            refuse_negative(path, prediction.data)
             return score_case(prediction.data > 0, reference, prediction.spacing_mm, case=case, rules=rules)
         except UbenchError as error:
             return error
@@ -65,7 +69,7 @@ def score_predictions(
     return scores
 
 
-def check_grid(case: str, prediction: LabelImage, reference: NDArray[np.bool_], affine: Affine) -> None:
+def check_grid(case: str, prediction: NiftiGrid, reference: NDArray[np.bool_], affine: Affine) -> None:
     """Refuse a prediction on another grid than its reference's. Raises: ScoreError saying what differs."""
     start = f"case {case}: the prediction {prediction.path}"
     remedy = "write predictions on the image's own grid, with its affine"
