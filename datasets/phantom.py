@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
@@ -61,6 +62,10 @@ class PhantomDataset(Dataset):
         """Return the split; each part has its tumour volumes spread evenly in the logarithm."""
         return self._split
 
+    def made_from(self, case_id: str) -> dict[str, object]:
+        """Return the options that decide a phantom, its name and the digest of the generator's code."""
+        return {**self._recipe(), "case": case_id}
+
     def healthy(self) -> tuple[str, ...]:
         """Return the ids of the cases without tumour."""
         return self._healthy
@@ -85,11 +90,12 @@ class PhantomDataset(Dataset):
         if self._folder is None:
             from unseg_bench.data.paths import cache_dir
 
-            # How many healthy cases there are changes no file: they are numbered after the patients.
-            options = self._chosen.model_dump(exclude={"healthy"})
-            key = _key({**self.identity(), "options": options})
-            self._folder = cache_dir() / "phantom" / key
+            self._folder = cache_dir() / "phantom" / _key(self._recipe())
         return self._folder
+
+    def _recipe(self) -> dict[str, object]:
+        # How many healthy cases there are changes no file: they are numbered after the patients.
+        return {**self.identity(), "options": self._chosen.model_dump(exclude={"healthy"})}
 
     def _generate(self, case_id: str) -> Phantom:
         from unseg_bench.blocks.phantom.generator import generate_phantom, tumour_volumes_ml
@@ -119,6 +125,7 @@ class PhantomDataset(Dataset):
         write_image(image, phantom.image, phantom.affine)
 
 
+@cache
 def _generator_version() -> str:
     """Digest of the generator's source files: phantoms made by other code are other data."""
     import hashlib

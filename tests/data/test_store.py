@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from unseg_bench.data import content as content_module
 from unseg_bench.data import prepare as prepare_module
 from unseg_bench.data import store as store_module
 from unseg_bench.data.nifti import read_image
@@ -47,27 +49,34 @@ def test_the_digest_follows_content_channel_and_version_not_the_name(small, tmp_
     assert store.prepare("z", ImageFile(tmp_path / "renamed.nii.gz")).digest == digest
     assert store.prepare("b", small.image("b")).digest != digest
     assert store.prepare("a", ImageFile(source.path, 0)).digest != digest
-    monkeypatch.setattr(store_module, "PREPARATION_VERSION", prepare_module.PREPARATION_VERSION + 1)
+    monkeypatch.setattr(content_module, "PREPARATION_VERSION", prepare_module.PREPARATION_VERSION + 1)
     assert store.prepare("a", source).digest != digest
 
 
-def test_a_changed_file_gets_a_new_digest_and_an_unchanged_one_is_hashed_once(small, tmp_path, monkeypatch):
+def test_a_changed_file_gets_a_new_digest(small, tmp_path):
     store = PreparedStore(tmp_path / "store")
     source = small.image("a")
     first = store.prepare("a", source).digest
-    hashed = []
-    original = store_module.hashlib.file_digest
-    monkeypatch.setattr(store_module.hashlib, "file_digest", lambda f, name: hashed.append(f.name) or original(f, name))
-    assert store.prepare("a", source).digest == first
-    assert not hashed
     status = source.path.stat()
     shutil.copy(small.image("b").path, source.path)
     os.utime(source.path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    changed = store.prepare("a", source).digest
-    assert changed != first
-    assert changed == store.prepare("a", source).digest
-    assert hashed == [str(source.path)]
-    assert changed == store.prepare("b", small.image("b")).digest
+    changed = store.prepare("a", source)
+    assert changed.digest != first
+    assert changed.digest == store.prepare("b", small.image("b")).digest
+    assert changed.sha256 == hashlib.sha256(source.path.read_bytes()).hexdigest()
+
+
+def test_an_image_that_changes_while_it_is_read_is_kept_under_no_digest(small, tmp_path, monkeypatch):
+    source = small.image("a")
+
+    def read_late(path, channel):
+        shutil.copy(small.image("b").path, path)
+        return read_image(path, channel)
+
+    monkeypatch.setattr(store_module, "read_image", read_late)
+    with pytest.raises(DataError, match="changes while it is read; call again"):
+        PreparedStore(tmp_path / "store").prepare("a", source)
+    assert not (tmp_path / "store").exists()
 
 
 def test_predictions_are_on_the_image_s_own_grid_even_if_the_image_is_gone(small, tmp_path):

@@ -105,6 +105,14 @@ class Restless(Good):
         return {"opened": Restless.opened}
 
 
+class RestlessRecipe(Good):
+    opened = 0
+
+    def made_from(self, case_id):
+        RestlessRecipe.opened += 1
+        return {"case": case_id, "opened": RestlessRecipe.opened}
+
+
 class NoTest(Good):
     def split(self):
         return Split("all-train", ("a", "b"), (), ())
@@ -155,6 +163,7 @@ def test_a_good_data_set_passes(tmp_path):
         (Loose, "options", "accepts unknown names"),
         (NamesItsFolder, "identity", "path of this machine"),
         (Restless, "identity", "differ"),
+        (RestlessRecipe, "identity", "made_from differs"),
         (NoTest, "split", "no test case"),
         (HealthyInSplit, "split", "case a is declared healthy"),
         (BrokenFile, "files", "2 problems, first: .*a-image.nii.gz"),

@@ -95,5 +95,5 @@ def test_no_temporary_file_is_left(toy):
     folder = toy.run()
     assert isinstance(folder, RunFolder)
     assert not [path for path in toy.folder.rglob("*") if ".part" in path.name]
-    known = {"run.json", "predictions", "log.jsonl", "run.lock", "opened.txt"}
+    known = {"run.json", "predictions", "made.jsonl", "log.jsonl", "run.lock", "opened.txt"}
     assert {path.name for path in folder.path.iterdir()} == known

@@ -57,6 +57,9 @@ class ToyData(Dataset):
         ids = [f"case-{number}" for number in range(self.options.cases)]
         return Split("toy", tuple(ids[:3]), tuple(ids[3:4]), tuple(ids[4:]))
 
+    def made_from(self, case_id: str) -> dict[str, object]:
+        return {**self.identity(), "case": case_id}
+
     def image(self, case_id: str) -> ImageFile:
         return ImageFile(self._make(case_id, "image"))
 

@@ -161,11 +161,11 @@ def _predict_and_score(
 ) -> "list[CaseScore] | None":
     from unseg_bench.score.run import score_run
 
-    if plan.folder.state == "complete" and plan.is_done and made is None:
+    execute(plan, reporter, force=made is not None, strict=strict, made=made)
+    if plan.folder.state == "complete":
         reporter.run_begins(plan.title)
         reporter.message("complete already; --force does it again")
         return score_run(plan.folder, plugins, reporter)
-    execute(plan, reporter, force=made is not None, strict=strict, made=made)
     if all(plan.dataset.reference(case_id) is None for case_id in plan.case_ids):
         reporter.message("no reference masks, so nothing is scored")
         return None

@@ -12,7 +12,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkstemp
-from typing import Any
+from typing import Any, BinaryIO
 
 from unseg_bench.errors import RunError, UbenchError
 
@@ -109,6 +109,24 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - whatever json can hold
     """Write `value` as indented JSON to `path`, whole or not at all."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def append_line(path: Path, line: str, *, flushed: bool = False) -> None:
+    """Append a line to `path`, `flushed` to disk; one that a crash cut short before it stays a line of its own."""
+    with room_on_disk(path.parent):
+        make_folder(path.parent)
+        with path.open("ab+") as file:
+            file.write(b"\n" * _ends_in_mid_line(file) + line.encode() + b"\n")
+            if flushed:
+                file.flush()
+                flush(file.fileno(), path)
+
+
+def _ends_in_mid_line(file: BinaryIO) -> bool:
+    if file.seek(0, os.SEEK_END) == 0:
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"
 
 
 def reserve(path: Path) -> None:

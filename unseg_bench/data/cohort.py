@@ -10,12 +10,14 @@ from unseg_bench.data.volume import Volume
 class Cohort:
     """An ordered set of volumes; iterating loads one after the other, so memory does not grow with the cohort.
 
-    `name` says which part it is ('train', 'valid', 'test', 'healthy'). `digest` identifies the content: ids and images.
+    `name` says which part it is ('train', 'valid', 'test', 'healthy'). `digest` identifies the content: ids and images;
+    `digests` has that of each image, by case id.
     """
 
     def __init__(self, name: str, digests: Sequence[tuple[str, str]], load: Callable[[str], Volume]) -> None:
         """`digests`: (case id, digest of its prepared image) in order; `load`: case id -> Volume."""
         self.name = name
+        self.digests: dict[str, str] = dict(digests)
         self.case_ids: tuple[str, ...] = tuple(case_id for case_id, _ in digests)
         listing = "\n".join(f"{case_id} {digest}" for case_id, digest in digests)
         self.digest = hashlib.sha256(listing.encode()).hexdigest()

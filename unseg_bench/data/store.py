@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -15,8 +14,10 @@ import numpy as np
 
 from unseg_bench.data.atomic import flush, make_folder, room_on_disk, set_mode, sync_folder
 from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.content import prepared_digest
+from unseg_bench.data.digests import file_digest, refuse_change
 from unseg_bench.data.nifti import NiftiGrid, grid_from_header, header_bytes, read_image, write_map, write_mask
-from unseg_bench.data.prepare import PREPARATION_VERSION, Placement, prepare
+from unseg_bench.data.prepare import Placement, prepare
 from unseg_bench.data.volume import Volume
 from unseg_bench.errors import DataError
 
@@ -26,22 +27,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unseg_bench.data.files import ImageFile, Progress
+    from unseg_bench.data.nifti import NiftiImage
     from unseg_bench.data.volume import Image, Mask
     from unseg_bench.plugins.dataset import Dataset
 
 _IMAGE, _BRAIN, _FACTS = "image.npy", "brain.npy", "prepared.json"
-_content_digests: dict[tuple[str, int, int, int], str] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedCase:
     """One case in the store: where its arrays are, and how to get back to its file's grid.
 
-    `digest` identifies the prepared content; `spacing_mm` is per prepared axis; `grid` is the image file's own.
+    `digest` identifies the prepared content, `sha256` the file's; `spacing_mm` is per prepared axis; `grid` is the
+    image file's own.
     """
 
     case_id: str
     digest: str
+    sha256: str
     folder: Path
     source: ImageFile
     placement: Placement
@@ -90,14 +93,16 @@ class PreparedStore:
 
     def prepare(self, case_id: str, source: ImageFile) -> PreparedCase:
         """Return the case, prepared now if its content is new; raises DataError naming the file at fault."""
-        digest = _digest(source)
+        sha256 = file_digest(source.path)
+        digest = prepared_digest(sha256, source.channel)
         folder = self.folder / digest
         if not folder.is_dir():
-            self._make(folder, source)
-        return _open_case(case_id, digest, folder, source)
+            image = read_image(source.path, source.channel)
+            refuse_change(source.path, sha256)
+            self._make(folder, image)
+        return _open_case(case_id, sha256, folder, source)
 
-    def _make(self, folder: Path, source: ImageFile) -> None:
-        image = read_image(source.path, source.channel)
+    def _make(self, folder: Path, image: NiftiImage) -> None:
         prepared, brain, placement = prepare(image)
         facts = {
             "placement": placement.to_json(),
@@ -142,27 +147,7 @@ def build_cohort(
     return Cohort(name, digests, lambda case_id: cases[case_id].volume())
 
 
-def _digest(source: ImageFile) -> str:
-    description = f"{_content_digest(source.path)} channel {source.channel} preparation {PREPARATION_VERSION}"
-    return hashlib.sha256(description.encode()).hexdigest()
-
-
-def _content_digest(path: Path) -> str:
-    """SHA-256 of a file; read once a process as long as its size and times of change stay the same."""
-    try:
-        status = path.stat()
-        key = (str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-        if key not in _content_digests:
-            with path.open("rb") as file:
-                _content_digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); a .nii or .nii.gz file is needed") from None
-    return _content_digests[key]
-
-
-def _open_case(case_id: str, digest: str, folder: Path, source: ImageFile) -> PreparedCase:
+def _open_case(case_id: str, sha256: str, folder: Path, source: ImageFile) -> PreparedCase:
     try:
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -170,7 +155,7 @@ def _open_case(case_id: str, digest: str, folder: Path, source: ImageFile) -> Pr
     placement = Placement.from_json(facts["placement"])
     grid = grid_from_header(source.path, base64.b64decode(facts["header"]), placement.file_shape)
     x, y, z = facts["spacing_mm"]
-    return PreparedCase(case_id, digest, folder, source, placement, (x, y, z), grid)
+    return PreparedCase(case_id, folder.name, sha256, folder, source, placement, (x, y, z), grid)
 
 
 def _write_files(folder: Path, image: Image, brain: Mask, facts: dict[str, Any]) -> None:

@@ -247,6 +247,12 @@ def _identity(dataset: type[Dataset], options: DatasetOptions) -> str:
         raise Broken(f"two openings with the same options differ: {first} and {second}")
     if str(Path.home()) in first or str(Path.cwd()) in first:
         raise Broken(f"identity holds a path of this machine, so no other machine can have the same data: {first}")
+    recipes = [
+        json.dumps([opened.made_from(case) for case in opened.split().case_ids], sort_keys=True)
+        for opened in (dataset(options), dataset(options))
+    ]
+    if recipes[0] != recipes[1]:
+        raise Broken("made_from differs between two openings with the same options, so no run could ever go on")
     return first
 
 

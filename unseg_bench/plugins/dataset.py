@@ -20,7 +20,8 @@ class DatasetOptions(BaseModel):
 class Dataset(ABC):
     """One data set, opened with its options. Subclass it and register it with the hook `ubench_datasets`.
 
-    Images and references are files; `image` and `reference` may make them on the first call (the phantom does).
+    Images and references are files; `image` and `reference` may make them on the first call, and `made_from` then says
+    what from (the phantom does).
     Only `unseg_bench.data.labels` opens what `reference` names.
     """
 
@@ -53,6 +54,14 @@ class Dataset(ABC):
     @abstractmethod
     def reference(self, case_id: str) -> ReferenceFile | None:
         """Return the reference mask's file of a case, or None where the data set has none for it."""
+
+    def made_from(self, case_id: str) -> dict[str, object] | None:
+        """Return what a case's files are made from when they are first asked for, None where files are read (default).
+
+        JSON values that decide every voxel, the code's digest among them, and never a path. They identify the case
+        where a run is planned, so that nothing is made for that.
+        """
+        return None
 
     def healthy(self) -> tuple[str, ...]:
         """Return ids of cases that are declared free of tumour and belong to no part of the split."""

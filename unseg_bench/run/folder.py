@@ -4,15 +4,14 @@ Beside them: tables/, alternatives/, and maps/ where the run was to keep them.
 """
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
-from unseg_bench.data.atomic import make_folder, room_on_disk, write_json
+from unseg_bench.data.atomic import append_line, write_json
 from unseg_bench.data.paths import check_alternative_name, check_case_id
 from unseg_bench.errors import DataError, UbenchError
 
@@ -105,11 +104,7 @@ class RunFolder:
     def log(self, event: str, values: Mapping[str, Any]) -> None:
         """Append one line to log.jsonl."""
         line = {"time": time.strftime("%Y-%m-%dT%H:%M:%S"), "event": event, **values}
-        text = json.dumps(line, ensure_ascii=False) + "\n"
-        with room_on_disk(self.path):
-            make_folder(self.path)
-            with self.log_file.open("ab+") as file:
-                file.write(b"\n" * _ends_in_mid_line(file) + text.encode())
+        append_line(self.log_file, json.dumps(line, ensure_ascii=False))
 
     def events(self) -> list[dict[str, Any]]:
         """Return the lines of log.jsonl, without those that a crash cut short."""
@@ -120,13 +115,6 @@ class RunFolder:
             with suppress(json.JSONDecodeError):
                 events.append(json.loads(line))
         return events
-
-
-def _ends_in_mid_line(file: BinaryIO) -> bool:
-    if file.seek(0, os.SEEK_END) == 0:
-        return False
-    file.seek(-1, os.SEEK_END)
-    return file.read(1) != b"\n"
 
 
 def find_runs(folder: Path) -> list[RunFolder]:

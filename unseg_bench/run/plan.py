@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unseg_bench.data.content import Content
 from unseg_bench.data.splits import PARTS, Part, Split
 from unseg_bench.errors import DataError, PluginError
 from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.plugins.manager import Plugins, is_file
 from unseg_bench.plugins.method import Method, MethodOptions
-from unseg_bench.run.digests import digest_of
 from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.identity import SEGMENTED, Inputs, inputs_of, references_of, run_folder
 from unseg_bench.run.sealed.inspection import MethodCard, make_card, said_of
 from unseg_bench.run.sealed.sealing import inspect_file
 from unseg_bench.run.settings import RunSettings, make_dataset, refuse_unknown
@@ -22,7 +23,8 @@ class RunPlan:
     """One run, checked and ready: a method with its options on the cases of one part, under one seed.
 
     `written` is what the user called the method: its name, or the path of its file. `loaded` is its class; None where
-    only a sealed process may run its code, and all that is known here is what `method` says.
+    only a sealed process may run its code, and all that is known here is what `method` says. `inputs` is the content
+    that goes in, as it was when this was planned.
     """
 
     written: str
@@ -32,6 +34,7 @@ class RunPlan:
     split: Split
     settings: RunSettings
     seed: int
+    inputs: Inputs
     folder: RunFolder
 
     @property
@@ -99,14 +102,14 @@ def plan_variants(variants: Mapping[str, RunSettings], plugins: Plugins, runs_fo
             refuse_unknown(own, {name for card in cards for name in card.used}, {c.name: c.known for c in cards})
     dataset = make_dataset(dataset_class, settings.dataset_options)
     split = dataset.split()
-    plans: dict[str, list[RunPlan]] = {}
+    content = Content(dataset)
+    plans: dict[str, list[RunPlan]] = {label: [] for label in variants}
     for label, own in variants.items():
-        plans[label] = [
-            RunPlan(written, cards[label], loaded, dataset, split, own, seed,
-                    RunFolder(runs_folder / dataset.name / _run_name(cards[label], dataset, split, own, seed)))
-            for written, (cards, loaded) in found.items()
-            for seed in own.seeds
-        ]  # fmt: skip
+        for written, (cards, loaded) in found.items():
+            card, inputs = cards[label], _inputs(cards[label], dataset, split, own, content)
+            for seed in own.seeds:
+                folder = run_folder(runs_folder / dataset.name, f"{card.name}-{card.preset}-seed{seed}", inputs)
+                plans[label].append(RunPlan(written, card, loaded, dataset, split, own, seed, inputs, folder))
         for plan in plans[label]:
             _check_parts(plan)
     return plans
@@ -158,14 +161,16 @@ def _check_parts(plan: RunPlan) -> None:
         )
 
 
-def _run_name(card: MethodCard, dataset: Dataset, split: Split, settings: RunSettings, seed: int) -> str:
-    key = {
+def _inputs(card: MethodCard, dataset: Dataset, split: Split, settings: RunSettings, content: Content) -> Inputs:
+    chosen = {
         "code": card.code,
         "options": card.options,
         "dataset": dataset.identity(),
-        "split": [list(split.part(part)) for part in PARTS],
         "part": settings.part,
         "limit": settings.limit,
+        "references": references_of(card.supervision, content, split, dataset.healthy()),
         **({"deterministic": True} if settings.deterministic else {}),
     }
-    return f"{card.name}-{card.preset}-seed{seed}-{digest_of(key)[:8]}"
+    learned = {part: split.part(part) if card.learns else () for part in ("train", "valid")}
+    segmented = split.part(settings.part)[: settings.limit]
+    return inputs_of(chosen, content, split, {**learned, "healthy": dataset.healthy(), SEGMENTED: segmented})

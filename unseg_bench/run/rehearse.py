@@ -148,13 +148,13 @@ def _cohort(name: str, case_ids: Sequence[str], known: Mapping[str, str]) -> Coh
 
 
 def _known_digests(plan: RunPlan, records: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the digests of the plan's cohorts by part, from the newest run on the same data that has them."""
-    identity = digest_of(plan.dataset.identity())
+    """Return the digests of the plan's cohorts by part, from the newest run on the same images that has them."""
     known: dict[str, str] = {}
     for record in records:
-        if record.get("split") == plan.split.name and digest_of(record.get("dataset_identity")) == identity:
-            images: Mapping[str, str] = record.get("images", {})
-            known |= {part: digest for part, digest in images.items() if digest != _NOBODY}
+        content: Mapping[str, str] = record.get("content", {})
+        images: Mapping[str, str] = record.get("images", {})
+        same = {part for part, digest in content.items() if digest == plan.inputs.content.get(part)}
+        known |= {part: digest for part, digest in images.items() if part in same and digest != _NOBODY}
     return known
 
 

@@ -21,8 +21,10 @@ from unseg_bench.run.empty import finds_nothing
 from unseg_bench.run.failures import Failures
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.handover import Handover
+from unseg_bench.run.identity import SEGMENTED, refuse_changed_image, refuse_changed_images
 from unseg_bench.run.ledger import Ledger
 from unseg_bench.run.locks import hold
+from unseg_bench.run.made import forget_unfounded, note_made
 from unseg_bench.run.mask_sources import MaskSources, forget_outdated
 from unseg_bench.run.performers import Images, InProcess, Performer
 from unseg_bench.run.plan import RunPlan
@@ -48,6 +50,8 @@ def execute(
     with hold(plan.folder.path / "run.lock", reporter.message):
         if forget_outdated(plan):
             reporter.message(f"{plan.title}: masks that it was given have changed, so all cases are segmented again")
+        if unfounded := forget_unfounded(plan.folder, plan.dataset, plan.inputs.images):
+            reporter.message(f"{plan.title}: {unfounded}")
         if plan.is_done and not force:
             _insist(plan)
             return plan.folder
@@ -77,8 +81,10 @@ def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, strict: bool, refresh
     failures = Failures(plan, strict=strict)
     images = Images(training, validation, cohorts(plan.settings.part, plan.case_ids, leave_out=failures.add))
     failures.require_some(images.test)
+    by_use = {"train": training, "valid": validation, SEGMENTED: images.test}
+    refuse_changed_images(plan.inputs, plan.dataset, by_use)
     reporter.stage_ends("prepare", time.monotonic() - started, cached=False)
-    digests = {"train": training.digest, "valid": validation.digest, "test": images.test.digest}
+    digests = {use: cohort.digest for use, cohort in by_use.items()}
     _forget_another_models_predictions(plan, digests)
     plan.folder.update({"images": digests})
     inner = Hushable(reporter)
@@ -113,6 +119,7 @@ def _performer(
 
     def healthy() -> Cohort:
         cohort = build_cohort("healthy", plan.dataset.healthy(), plan.dataset, store, reporter.step)
+        refuse_changed_images(plan.inputs, plan.dataset, {"healthy": cohort})
         plan.folder.update({"images": {**plan.folder.record.get("images", {}), "healthy": cohort.digest}})
         return cohort
 
@@ -167,8 +174,9 @@ def _segment_all(
     started = time.monotonic()
     for index, case_id in enumerate(test.case_ids):
         if again or not plan.is_segmented(case_id):
-            prepared = store.prepare(case_id, plan.dataset.image(case_id))
             try:
+                prepared = store.prepare(case_id, plan.dataset.image(case_id))
+                refuse_changed_image(prepared, test)
                 with handover.case(prepared):
                     mask = performer.segment(case_id)
             except ProcessLost:
@@ -177,6 +185,7 @@ def _segment_all(
                 failures.add(case_id, error)
             else:
                 prepared.write_prediction(plan.folder.prediction(case_id), mask)
+                note_made(plan.folder, plan.inputs.images[case_id], prepared)
                 plan.folder.log("case", {"case": case_id, "voxels": int(np.count_nonzero(mask))})
         reporter.step(index + 1, len(test), case_id)
     reporter.stage_ends("segment", time.monotonic() - started, cached=False)
@@ -208,6 +217,7 @@ def _begin(plan: RunPlan) -> None:
             "seed": plan.seed,
             **first_facts(plan.dataset, plan.split, settings, plan.case_ids),
             "started": record.get("started", utc_now()),
+            **plan.inputs.facts,
             "label_reads": record.get("label_reads", []),
             "error": None,
         }
