@@ -1,6 +1,7 @@
 """Sim2Real as a method: the contract, presets, what it reads of whom, both stages' answers, and phantoms."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -57,6 +58,19 @@ def fitted(folder, options=None, train=None, valid=None):
     return method, context
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with the stages of a whole run, that run's method and context."""
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, *fitted(folder)
+
+
+@pytest.fixture
+def warm(finished, tmp_path):
+    """A folder of the test's own that has these stages."""
+    return shutil.copytree(finished[0], tmp_path / "stages")
+
+
 def stages(context):
     return [name.rpartition("-")[0] for name in context.finished]
 
@@ -108,8 +122,8 @@ def test_options_that_do_not_fit_are_refused(changes, message):
         options_of(**changes)
 
 
-def test_both_stages_answer_and_no_label_is_read(tmp_path):
-    method, context = fitted(tmp_path)
+def test_both_stages_answer_and_no_label_is_read(finished):
+    _, method, context = finished
     mask = method.segment(TEST.volume, context)
     assert stages(context).count("sim2real-stage-1") == stages(context).count("sim2real-stage-2") == 1
     assert mask.shape == TEST.volume.shape
@@ -136,15 +150,14 @@ def test_stage_one_alone_is_a_run_without_rounds(tmp_path):
     assert np.array_equal(context.alternatives["stage-1"], mask)
 
 
-def test_a_further_round_costs_that_round_and_draws_simulations_of_its_own(tmp_path):
-    fitted(tmp_path)
-    _, context = fitted(tmp_path, options_of(adaptation__rounds=2, adaptation__stop=0.0))
+def test_a_further_round_costs_that_round_and_draws_simulations_of_its_own(warm):
+    _, context = fitted(warm, options_of(adaptation__rounds=2, adaptation__stop=0.0))
     assert stages(context)[-3:] == ["sim2real-stage-2", "sim2real-pseudo-labels", "sim2real-stage-2"]
     assert context.tables["verification"][-1]["change"] > 0
 
 
-def test_rounds_end_where_predictions_stand_still(tmp_path):
-    _, context = fitted(tmp_path, options_of(adaptation__rounds=3, adaptation__stop=0.999))
+def test_rounds_end_where_predictions_stand_still(warm):
+    _, context = fitted(warm, options_of(adaptation__rounds=3, adaptation__stop=0.999))
     assert stages(context).count("sim2real-stage-2") == 1
     assert context.tables["verification"][-1]["round"] == 2
 
@@ -211,8 +224,8 @@ def test_a_network_that_finds_nothing_of_its_own_task_ends_stage_one(tmp_path):
         fitted(tmp_path, options)
 
 
-def test_explanation_shows_every_stage(tmp_path):
-    method, context = fitted(tmp_path)
+def test_explanation_shows_every_stage(finished):
+    _, method, context = finished
     shown = method.explain(TEST.volume, context)
     titles = [step.title for step in shown.steps]
     assert titles[0] == "input"
