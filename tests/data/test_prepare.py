@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from itertools import permutations, product
 
 import nibabel as nib
@@ -176,6 +177,35 @@ def test_a_head_with_its_skull_is_refused():
     noise = np.random.default_rng(0).random((30, 30, 30)).astype(np.float32)
     with pytest.raises(DataError, match="strip the skull"):
         prepare(as_image(noise, np.diag([-8.0, -8.0, 8.0, 1.0])))
+
+
+def noise(kind, level, shape):
+    rng = np.random.default_rng(1)
+    values = rng.normal(0, level, shape)
+    if kind == "rician":
+        values = np.hypot(values, rng.normal(0, level, shape))
+    return np.clip(values, 0, None) if kind == "clipped" else values
+
+
+@pytest.mark.parametrize("level", [0.01, 0.3])
+@pytest.mark.parametrize("kind", ["gaussian", "rician", "clipped"])
+@pytest.mark.parametrize("padding", [0, 5])
+def test_noise_around_the_brain_is_refused_whatever_its_kind_and_however_small_the_field(kind, level, padding):
+    clean, inside = head((36, 40, 34))
+    prepare(as_image(clean))
+    noisy = np.where(inside, clean, noise(kind, level, clean.shape)).astype(np.float32)
+    with pytest.raises(DataError, match=r"case\.nii\.gz: the background is not one value.*brain mask first"):
+        prepare(as_image(np.pad(noisy, padding)))
+
+
+def test_real_brains_cut_anywhere_are_no_noise(shared_dir):
+    image = read_image(next((shared_dir / "data" / "brats2018_bioexp").glob("*/*flair.nii*")))
+    brain = prepare(image)[2].restore(prepare(image)[1])
+    middle = np.argwhere(brain).mean(axis=0).astype(int)
+    for half in (40, 60, 72):
+        cut = tuple(slice(max(0, at - half), at + half) for at in middle)
+        found = prepare(replace(image, data=image.data[cut], shape=image.data[cut].shape))
+        assert np.array_equal(found[2].restore(found[1]) & brain[cut], found[2].restore(found[1]))
 
 
 def test_placement_survives_json_and_refuses_other_shapes():

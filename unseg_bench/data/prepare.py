@@ -20,10 +20,18 @@ if TYPE_CHECKING:
 
     Scalar = TypeVar("Scalar", bound=np.generic)
 
-PREPARATION_VERSION = 1
-"""Raise it when `prepare` gives other values for the same file: cached volumes are then made anew."""
+PREPARATION_VERSION = 2
+"""Raise it when `prepare` gives other values for the same file, or none: cached volumes are then made anew."""
 
 _MAX_BRAIN_ML = 3000.0
+_DIM = 0.1
+_MAX_DIM_SHARE = 0.4
+"""Of the brain's voxels, so many may lie within `_DIM` of the way from the background to the brightest: real ones have
+8 % at most. Where noise surrounds a brain, half of what differs from the background and more is that dim."""
+_ENOUGH_VOXELS = 20_000
+"""In a smaller box than that of a brain at 5 mm, such shares mean nothing."""
+_MIN_COHERENCE = 0.75
+"""Of the voxels outside a brain, so many have a neighbour outside it: 95 % around real ones, half in clipped noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +97,20 @@ def prepare(image: NiftiImage) -> tuple[Image, Mask, Placement]:
     """Turn to LPS, find the brain, crop to its box, z-score inside it; returns (image, brain, placement).
 
     The image is float32 with mean 0 and standard deviation 1 inside the brain (CLISC, section 3) and 0 outside. The
-    image must be skull-stripped: the brain is what differs from the constant background. Raises DataError otherwise.
+    image must be skull-stripped: the brain is what differs from the constant background. Raises DataError otherwise,
+    for noise around the brain too.
     """
     axes, flipped = _towards_lps(image.affine)
     whole = Placement(image.shape, axes, flipped, (0, 0, 0), _permuted(image.shape, axes))
     data = whole.reorient(image.data)
-    foreground = _foreground(image.path, data)
-    brain, start = find_brain(foreground)
+    background = _background(data)
+    brain, start = find_brain(_foreground(image.path, data, background))
     x, y, z = (int(a + n) for a, n in zip(start, brain.shape, strict=True))
     placement = Placement(image.shape, axes, flipped, start, (x, y, z))
     _check_size(image, brain)
-    return _standardise(image.path, placement.take(image.data), brain), brain, placement
+    prepared = _standardise(image.path, placement.take(image.data), brain)
+    _refuse_noise(image.path, placement.take(image.data), brain, background)
+    return prepared, brain, placement
 
 
 def find_brain(foreground: Mask) -> tuple[Mask, tuple[int, int, int]]:
@@ -141,19 +152,44 @@ def _fill_holes(mask: Mask) -> Mask:
     return labels[1:-1, 1:-1, 1:-1] != labels[0, 0, 0]
 
 
-def _foreground(path: Path, data: Image) -> Mask:
-    """Return where the image differs from its background, the value that most voxels on its border hold.
+def _background(data: Image) -> float:
+    """Return the value that most voxels on the image's border hold.
 
     It is 0 in raw BraTS files, but the minimum (about -3.5) where intensities were standardised before.
     """
     faces = [np.moveaxis(data, axis, 0)[side].ravel() for axis in range(3) for side in (0, -1)]
     values, counts = np.unique(np.concatenate(faces), return_counts=True)
-    background = values[counts.argmax()]
+    return float(values[counts.argmax()])
+
+
+def _foreground(path: Path, data: Image, background: float) -> Mask:
+    """Return where the image differs from its background."""
     tolerance = 1e-6 * (float(data.max()) - float(data.min()))
-    foreground = np.abs(data - background) > tolerance
+    foreground = np.abs(data - np.float32(background)) > tolerance
     if not foreground.any():
         raise DataError(f"{path}: every voxel holds {background:g}, so there is no brain; export the image again")
     return foreground
+
+
+def _refuse_noise(path: Path, data: Image, brain: Mask, background: float) -> None:
+    """Raise DataError where the background is not one value: what is no brain is scattered, or what is brain is dim.
+
+    `data` and `brain` are on the prepared grid.
+    """
+    if brain.size < _ENOUGH_VOXELS:
+        return
+    # Some 100,000 voxels tell as much as all of them.
+    distance = np.abs(data[brain][:: max(1, int(brain.sum()) // 100_000)] - np.float32(background))
+    dim = float((distance < _DIM * np.percentile(distance, 99)).mean())
+    outside = ~brain
+    neighbours = outside[..., 1:]
+    scattered = neighbours.any() and (neighbours & outside[..., :-1]).sum() < _MIN_COHERENCE * neighbours.sum()
+    if scattered or dim > _MAX_DIM_SHARE:
+        raise DataError(
+            f"{path}: the background is not one value: what differs from its most common one ({background:g}) is noise "
+            "rather than a brain. Set all outside the brain to 0 with a brain mask first (HD-BET or SynthStrip make "
+            "one; FSL: fslmaths IMAGE -mas MASK OUT)"
+        )
 
 
 def _check_size(image: NiftiImage, brain: Mask) -> None:
