@@ -53,10 +53,10 @@ def test_the_case_id_is_the_first_star_or_what_case_marks(tmp_path, pattern, nam
     assert found.case_id(name) == case_id
     root = touch(tmp_path, name)
     if case_id:
-        assert found.files(root) == {case_id: root / name}
+        assert found.find(root).files == {case_id: root / name}
     else:
         with pytest.raises(DataError, match="matches no file"):
-            found.files(root)
+            found.find(root)
 
 
 def test_references_are_never_images_and_hidden_files_are_nothing(tmp_path):
@@ -160,11 +160,12 @@ def test_splits_by_ratio_by_files_and_all_test(tmp_path):
 
 
 def test_healthy_cases_belong_to_no_part(tmp_path):
-    touch(tmp_path, "p1/f.nii", "p2/f.nii", "control1/f.nii", "more/c9.nii")
+    touch(tmp_path, "p1/f.nii", "p2/f.nii", "control1/f.nii")
     dataset = opened(tmp_path, image="*/f.nii", healthy="control*/f.nii", split="all-test")
     assert case_ids(dataset) == ["p1", "p2"]
     assert dataset.healthy() == ("control1",), "the id that the image pattern gives it"
     assert dataset.image("control1").path == tmp_path / "control1/f.nii"
+    touch(tmp_path, "more/c9.nii")
     assert opened(tmp_path, image="*/f.nii", healthy="more/*.nii").healthy() == ("c9",)
 
 
@@ -254,6 +255,143 @@ def test_the_real_case_of_2021(shared_dir):
     check = dataset.check(lambda *_: None)
     assert not check.problems
     assert "values in the reference masks: 0, 1, 2, 4" in check.notes
+
+
+COMMON = {"image": "*/flair.nii.gz", "reference": "*/seg.nii.gz", "split": "all-test"}
+
+
+def to_annex(root, *names):
+    for name in names:
+        (root / name).unlink()
+        (root / name).symlink_to("../.git/annex/objects/x/y/none.nii.gz")
+
+
+def lfs(root, name):
+    (root / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n")
+
+
+SHRINKS = {
+    "links": (
+        lambda root: to_annex(root, "p1/flair.nii.gz", "p3/flair.nii.gz"),
+        r"2 images not there \(p1/flair.nii.gz, p3/flair.nii.gz\): a git-annex link.* git annex get",
+        ["p0", "p2"],
+    ),
+    "pointer": (
+        lambda root: lfs(root, "p1/flair.nii.gz"),
+        r"1 image not there \(p1/flair.nii.gz\): a git-lfs pointer; fetch the content: git lfs pull",
+        ["p0", "p2", "p3"],
+    ),
+    "reference": (
+        lambda root: to_annex(root, "p2/seg.nii.gz"),
+        r"1 reference not there \(p2/seg.nii.gz\): a git-annex link",
+        ["p0", "p1", "p2", "p3"],
+    ),
+    "missing": (
+        lambda root: (root / "p3/flair.nii.gz").unlink(),
+        r"1 reference without an image: p3/seg.nii.gz",
+        ["p0", "p1", "p2"],
+    ),
+    "letters": (
+        lambda root: (root / "p3/flair.nii.gz").rename(root / "p3/Flair.nii.gz"),
+        r"1 name unlike the image pattern in upper and lower case \(p3/Flair.nii.gz\): rename\. --allow",
+        ["p0", "p1", "p2"],
+    ),
+    "letters of a reference": (
+        lambda root: (root / "p3/seg.nii.gz").rename(root / "p3/Seg.nii.gz"),
+        r"1 name unlike the reference pattern in upper and lower case \(p3/Seg.nii.gz\)",
+        ["p0", "p1", "p2", "p3"],
+    ),
+    "folder": (
+        lambda root: touch(root, "p4/t1.nii.gz", "lists/train.txt", "derivatives/p1/mean.nii.gz"),
+        r"1 folder with NIfTI files of which image '\*/flair.nii.gz' matches none: p4\. --allow",
+        ["p0", "p1", "p2", "p3"],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SHRINKS)
+def test_a_cohort_that_shrinks_says_so_and_goes_on_when_told_to(tmp_path, kind):
+    touch(tmp_path, *[f"p{n}/{name}.nii.gz" for n in range(4) for name in ("flair", "seg")])
+    whole = opened(tmp_path, **COMMON)
+    assert whole.left_out() == ()
+    spoil, said, left = SHRINKS[kind]
+    spoil(tmp_path)
+    with pytest.raises(DataError, match=said):
+        opened(tmp_path, **COMMON)
+    smaller = opened(tmp_path, **COMMON, allow_missing=True)
+    assert len(smaller.left_out()) == 1
+    assert case_ids(smaller) == left
+    if kind == "reference":
+        assert smaller.reference("p2") is None
+
+
+def test_what_is_allowed_is_no_part_of_the_identity(tmp_path):
+    touch(tmp_path, "p0/flair.nii.gz", "p1/flair.nii.gz")
+    one, two = (opened(tmp_path, image="*/flair.nii.gz", split="all-test", allow_missing=ok) for ok in (False, True))
+    assert one.identity() == two.identity()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "case_id", "patient"),
+    [
+        ("{patient}/{session}/flair.nii.gz", "p1/t0/flair.nii.gz", "p1_t0", "p1"),
+        ("{patient}/*/flair.nii.gz", "p1/t0/flair.nii.gz", "p1_t0", "p1"),
+        (
+            "{patient}-{session}/{patient}-{session}-t2f.nii.gz",
+            "B-G-05-100/B-G-05-100-t2f.nii.gz",
+            "B-G-05-100",
+            "B-G-05",
+        ),
+        (
+            "{patient}/{session}/anat/{patient}_{session}_FLAIR.nii.gz",
+            "s-1/e-2/anat/s-1_e-2_FLAIR.nii.gz",
+            "s-1_e-2",
+            "s-1",
+        ),
+        ("{patient}/{case}_flair.nii.gz", "p1/scan7_flair.nii.gz", "scan7", "p1"),
+        ("*/flair.nii.gz", "p1/flair.nii.gz", "p1", "p1"),
+    ],
+)
+def test_a_pattern_says_what_a_patient_and_a_session_is(tmp_path, pattern, name, case_id, patient):
+    dataset = opened(touch(tmp_path, name), image=pattern, split="all-test")
+    assert case_ids(dataset) == [case_id]
+    assert dataset.patient(case_id) == patient
+
+
+@pytest.mark.parametrize("pattern", ["{session}/*.nii.gz", "{case}/{session}.nii.gz", "{patient}/flair.nii.gz"])
+def test_half_of_a_session_is_refused(tmp_path, pattern):
+    with pytest.raises(DataError, match=r"'\{session\}'"):
+        opened(touch(tmp_path, "p1/flair.nii.gz"), image=pattern)
+
+
+def test_no_split_parts_the_sessions_of_a_patient(tmp_path):
+    names = [f"p{n}/t{t}/flair.nii.gz" for n in range(20) for t in range(1 + n % 3)]
+    touch(tmp_path, *names, *[f"masks/p{n}-t0.nii.gz" for n in range(20)])
+    options = {"image": "{patient}/{session}/flair.nii.gz", "reference": "masks/{patient}-{session}.nii.gz"}
+    for seed in range(5):
+        dataset = opened(tmp_path, **options, split_seed=seed)
+        split = dataset.split()
+        parts = [{dataset.patient(case_id) for case_id in split.part(part)} for part in ("train", "valid", "test")]
+        assert [len(part) for part in parts] == [14, 2, 4]
+        assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
+        assert len(split.case_ids) == len(names)
+    assert dataset.reference("p3_t0").path == tmp_path / "masks/p3-t0.nii.gz"
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    (lists / "train.txt").write_text("p1_t0\n")
+    (lists / "test.txt").write_text("".join(f"{i}\n" for i in sorted(split.case_ids) if i != "p1_t0"))
+    with pytest.raises(DataError, match=r"p1_t0 \(train.txt\) and p1_t1 \(test.txt\) are of one patient, p1"):
+        opened(tmp_path, **options, split=str(lists))
+
+
+def test_training_images_of_a_patient_who_is_tested_make_the_split_transductive(tmp_path):
+    touch(tmp_path, "i/p1/t0.nii.gz", "more/p1/t1.nii.gz", "more/p2/t0.nii.gz")
+    image = {"image": "i/{patient}/{session}.nii.gz", "split": "all-test"}
+    both = opened(tmp_path, **image, unlabelled="more/{patient}/{session}.nii.gz").split()
+    assert (both.name, both.train) == ("all-test-transductive", ("unlabelled-p1_t1", "unlabelled-p2_t0"))
+    (tmp_path / "more/p1/t1.nii.gz").unlink()
+    others = opened(tmp_path, **image, unlabelled="more/{patient}/{session}.nii.gz").split()
+    assert others.name == "all-test-unlabelled"
 
 
 def test_it_is_registered():

@@ -1,5 +1,6 @@
 """`ubench data`: look at data before hours are spent on it."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ import typer
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.complete import complete_dataset
 from unseg_bench.cli.data_options import (
+    AllowMissing,
     Channel,
     DataDir,
     HealthyGlob,
@@ -56,6 +58,7 @@ def check(
     healthy: HealthyGlob = None,
     channel: Channel = None,
     split: SplitText = None,
+    allow_missing: AllowMissing = None,
     dataset_option: MoreOptions = None,
     as_json: AsJson = False,
 ) -> None:
@@ -75,10 +78,14 @@ def check(
         channel=channel,
         split=split,
     )
-    opened = make_dataset(plugins_with_warnings().dataset(name), options)
+    opened = make_dataset(plugins_with_warnings().dataset(name), options, allow_missing=True)
     with make_reporter() as reporter:
         reporter.stage_begins("check")
         found = opened.check(reporter.step)
+    if allow_missing:
+        found = replace(found, notes=(*opened.left_out(), *found.notes))
+    else:
+        found = replace(found, problems=(*opened.left_out(), *found.problems))
     if as_json:
         print_json(
             {"cases": found.cases, "problems": found.problems, "notes": found.notes, "remedy": found.remedy or None}

@@ -53,6 +53,14 @@ SplitText = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+AllowMissing = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-missing",
+        help="Go on without files that are not fetched, named otherwise, or missing beside others.",
+        rich_help_panel=PANEL,
+    ),
+]
 MoreOptions = Annotated[
     list[str] | None,
     typer.Option(
@@ -64,7 +72,7 @@ MoreOptions = Annotated[
 ]
 
 
-def dataset_options(more: list[str] | None, **shortcuts: Path | str | int | None) -> dict[str, Any]:
+def dataset_options(more: list[str] | None, **shortcuts: Path | str | int | bool | None) -> dict[str, Any]:
     """Return the data set's options that were given; paths are made absolute, so that run.json works from anywhere.
 
     Raises SettingsError for `--dataset-option` without '='.

@@ -6,6 +6,7 @@ import typer
 
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.data_options import (
+    AllowMissing,
     Channel,
     DataDir,
     DatasetName,
@@ -61,6 +62,7 @@ def run(
     healthy: HealthyGlob = None,
     channel: Channel = None,
     split: SplitText = None,
+    allow_missing: AllowMissing = None,
     dataset_option: MoreOptions = None,
     part: Part = None,
     limit: Limit = None,
@@ -99,6 +101,7 @@ def run(
             healthy=healthy,
             channel=channel,
             split=split,
+            allow_missing=allow_missing,
         ),
         preset=preset,
         assignments=assignments or [],

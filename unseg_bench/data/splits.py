@@ -49,22 +49,32 @@ def split_all_test(case_ids: Iterable[str]) -> Split:
     return Split("all-test", (), (), tuple(case_ids))
 
 
-def split_by_ratio(case_ids: Sequence[str], ratios: tuple[float, float, float], seed: int) -> Split:
-    """Shuffle the sorted ids by `seed` and cut them by `ratios` (train, valid, test; any positive scale)."""
+def split_by_ratio(
+    case_ids: Sequence[str], ratios: tuple[float, float, float], seed: int, patients: Mapping[str, str] | None = None
+) -> Split:
+    """Shuffle the sorted patients by `seed` and cut them by `ratios` (train, valid, test; any positive scale).
+
+    `patients`: case id -> patient, for a patient with several cases; the others are their own.
+    """
     if min(ratios) < 0 or sum(ratios) <= 0:
         raise DataError(f"split ratios {ratios} must not be negative and not all zero, e.g. 7:1:2")
-    order = [sorted(case_ids)[i] for i in np.random.default_rng(seed).permutation(len(case_ids))]
+    cases: dict[str, list[str]] = {}
+    for case_id in case_ids:
+        cases.setdefault((patients or {}).get(case_id, case_id), []).append(case_id)
+    order = [sorted(cases)[i] for i in np.random.default_rng(seed).permutation(len(cases))]
     edges = np.round(np.cumsum(ratios) / sum(ratios) * len(order)).astype(int)
-    train, valid, test = order[: edges[0]], order[edges[0] : edges[1]], order[edges[1] :]
+    parts = order[: edges[0]], order[edges[0] : edges[1]], order[edges[1] :]
     name = "ratio-" + "-".join(f"{ratio:g}" for ratio in ratios) + f"-seed{seed}"
-    return Split(name, tuple(sorted(train)), tuple(sorted(valid)), tuple(sorted(test)))
+    return Split(name, *(tuple(sorted(case_id for patient in part for case_id in cases[patient])) for part in parts))
 
 
-def split_from_files(folder: Path, name: str, known: Iterable[str] | None = None) -> Split:
+def split_from_files(
+    folder: Path, name: str, known: Iterable[str] | None = None, patients: Mapping[str, str] | None = None
+) -> Split:
     """Read `train.txt`, `valid.txt` and `test.txt` (one id a line, in any order; a missing file is an empty part).
 
     `known`: the ids that exist. Each belongs to one part, or to `unused.txt`. Raises DataError for an id that does not
-    exist or is left out, or when there is no test.txt.
+    exist or is left out, for a patient (`patients`: case id -> patient) in two parts, or when there is no test.txt.
     """
     if not (folder / "test.txt").is_file():
         raise DataError(f"{folder}: no test.txt; a split is a folder with train.txt, valid.txt and test.txt")
@@ -72,7 +82,20 @@ def split_from_files(folder: Path, name: str, known: Iterable[str] | None = None
     split = Split(name, parts["train"], parts["valid"], parts["test"])
     if known is not None:
         _compare_ids(folder, parts, set(known))
+    _refuse_parted_patients(folder, split, patients or {})
     return split
+
+
+def _refuse_parted_patients(folder: Path, split: Split, patients: Mapping[str, str]) -> None:
+    seen: dict[str, tuple[str, str]] = {}
+    for part in PARTS:
+        for case_id in split.part(part):
+            other, elsewhere = seen.setdefault(patients.get(case_id, case_id), (case_id, part))
+            if elsewhere != part:
+                raise DataError(
+                    f"{folder}: {other} ({elsewhere}.txt) and {case_id} ({part}.txt) are of one patient, "
+                    f"{patients[case_id]}; put all sessions of a patient into one part"
+                )
 
 
 def _compare_ids(folder: Path, parts: Mapping[str, tuple[str, ...]], known: set[str]) -> None:

@@ -63,6 +63,14 @@ class Dataset(ABC):
         """
         return None
 
+    def patient(self, case_id: str) -> str:
+        """Return the patient of a case, who may have several (sessions); by default each has one."""
+        return case_id
+
+    def left_out(self) -> tuple[str, ...]:
+        """Return sentences on files that look like cases of this data set and are not used; none by default."""
+        return ()
+
     def healthy(self) -> tuple[str, ...]:
         """Return ids of cases that are declared free of tumour and belong to no part of the split."""
         return ()

@@ -16,6 +16,8 @@ def first_facts(dataset: Dataset, split: Split, settings: RunSettings, case_ids:
     return {
         "dataset": dataset.name,
         "dataset_identity": dataset.identity(),
+        "patients": {case_id: patient for case_id in case_ids if (patient := dataset.patient(case_id)) != case_id},
+        "left_out": list(dataset.left_out()),
         "evidence": dataset.evidence,
         "split": split.name,
         "part": settings.part,

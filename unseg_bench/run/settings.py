@@ -145,8 +145,13 @@ def refuse_unknown(settings: RunSettings, used: Collection[str], known: Mapping[
             raise SettingsError(f"--set {name}: {who} has no such option.{hint}")
 
 
-def make_dataset(dataset: type[Dataset], options: Mapping[str, Any]) -> Dataset:
-    """Open a data set with its options; raises SettingsError for the options, DataError for the data."""
+def make_dataset(dataset: type[Dataset], options: Mapping[str, Any], *, allow_missing: bool = False) -> Dataset:
+    """Open a data set with its options; raises SettingsError for the options, DataError for the data.
+
+    `allow_missing`: open it without the files that it lacks, where it has the option of that name.
+    """
+    if allow_missing and "allow_missing" in dataset.Options.model_fields:
+        options = {**options, "allow_missing": True}
     for name in options:
         if name not in dataset.Options.model_fields:
             known = dataset.Options.model_fields

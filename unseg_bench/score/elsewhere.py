@@ -108,7 +108,8 @@ def _plan(asked: Elsewhere, settings: RunSettings, plugins: Plugins, runs_folder
     _check_name(asked.name, plugins, runs_folder)
     if asked.labels is not None and asked.threshold is not None:
         raise SettingsError("--labels is for label maps, --threshold for probabilities; give one of them")
-    dataset = make_dataset(plugins.dataset(settings.dataset), settings.dataset_options)
+    dataset_class = plugins.dataset(settings.dataset)
+    dataset = make_dataset(dataset_class, settings.dataset_options, allow_missing=asked.allow_missing)
     split = dataset.split()
     case_ids = split.part(settings.part)
     if not case_ids:
