@@ -143,7 +143,7 @@ def tiny(tmp_path: Path) -> Path:
 @pytest.fixture
 def two_runs(ubench: Ubench, tiny: Path, data: list[str]) -> Result:
     """The method of the file and `threshold`, run on the cohort."""
-    return ubench("run", tiny, "threshold", *data, "--json")
+    return ubench("run", tiny, "threshold", *data, "--json", "--sealed", "off")
 
 
 @pytest.fixture
