@@ -25,10 +25,10 @@ print(json.dumps([code, *sorted(sys.modules)]), file=sys.stderr)
 
 
 def write_run(folder: Path, method: str, dsc: float, *, floor: bool = False) -> None:
-    """A complete run on twelve cases whose DSC is near `dsc`."""
+    """A complete run on fifteen cases whose DSC is near `dsc`."""
     scores = [
         CaseScore(f"case-{i:02d}", 2.0 + i, 2.0, dsc - 0.01 * (i % 5) * dsc, 9 + i % 4 - 5 * dsc, 9, 9, 1, 1, 1, 90.0)
-        for i in range(12)
+        for i in range(15)
     ]
     write_scores(folder / "scores.csv", scores)
     facts = {"dataset": "folder", "split": "s", "part": "test", "evidence": True, "preset": "paper", "seed": 0}
@@ -72,7 +72,7 @@ def test_groups_and_their_metric(compare: Callable[..., Result]) -> None:
 
 
 def test_groups_by_a_column_of_a_table(compare: Callable[..., Result]) -> None:
-    Path("t.csv").write_text("id,grade\n" + "".join(f"case-{i:02d},{i % 2}\n" for i in range(12)))
+    Path("t.csv").write_text("id,grade\n" + "".join(f"case-{i:02d},{i % 2}\n" for i in range(15)))
     shown = compare("--group-by", "grade", "--table", "t.csv")
     assert "grade 0" in shown.out
     assert "grade 1" in shown.out
@@ -107,8 +107,8 @@ def test_missing_cases(compare: Callable[..., Result]) -> None:
     scores = next(Path("runs").glob("*/good-*/scores.csv"))
     scores.write_text("\n".join(scores.read_text(encoding="utf-8").splitlines()[:-1]) + "\n", encoding="utf-8")
     assert "--missing common" in compare().err
-    assert len(compare("--missing", "common", "--json").json["cases"]) == 11
-    assert "m: cases without a prediction: good 1 of 12" in compare("--missing", "worst").out
+    assert len(compare("--missing", "common", "--json").json["cases"]) == 14
+    assert "m: cases without a prediction: good 1 of 15" in compare("--missing", "worst").out
 
 
 def test_statistics_only_when_asked_for(compare: Callable[..., Result]) -> None:
@@ -134,7 +134,7 @@ def test_files(compare: Callable[..., Result]) -> None:
     written = json.loads(Path("out/t.json").read_text(encoding="utf-8"))
     assert written["statistics"]["families"]
     with Path("out/t.csv").open(newline="", encoding="utf-8") as file:
-        assert len(list(csv.DictReader(file))) == 36
+        assert len(list(csv.DictReader(file))) == 45
     assert "sign-flip" in Path("out/t.md").read_text(encoding="utf-8")
 
 

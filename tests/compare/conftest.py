@@ -12,14 +12,14 @@ DIAGONAL_MM = 90.0
 def make_run():
     """A function: label and one DSC (and HD95) a case in, a run out; cases are p00, p01 ... unless `volumes` says.
 
-    volumes: case -> ml; flags: case -> its flags; every grid's diagonal is 90 mm.
+    volumes: case -> ml; flags: case -> its flags; every grid's diagonal is 90 mm unless `diagonal_mm` says.
     """
 
-    def make(label, dsc, hd95_mm=None, *, volumes=None, flags=None, **more):
+    def make(label, dsc, hd95_mm=None, *, volumes=None, flags=None, diagonal_mm=DIAGONAL_MM, **more):
         volumes = volumes or {f"p{i:02d}": 1.5 * (i + 1) for i in range(len(dsc))}
         hd95_mm = hd95_mm or [10.0] * len(dsc)
         scores = [
-            CaseScore(case, ml, ml, own, mm, mm, mm, own, own, own, DIAGONAL_MM, (flags or {}).get(case, ()))
+            CaseScore(case, ml, ml, own, mm, mm, mm, own, own, own, diagonal_mm, (flags or {}).get(case, ()))
             for (case, ml), own, mm in zip(volumes.items(), dsc, hd95_mm, strict=True)
         ]
         facts = {"method": label, "seed": 0, "label_free": "sealed", "dataset": "d", "split": "s", "part": "test"}

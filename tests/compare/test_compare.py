@@ -1,6 +1,7 @@
 """A comparison with known answers, cell by cell, and every mark."""
 
 import json
+import math
 import statistics
 from dataclasses import replace
 
@@ -34,17 +35,19 @@ POOR = a_run("poor", [0.10] * 9 + [1.0], [50.0, 60.0] * 5)
 def test_every_cell():
     found = compare([GOOD, FAIR, POOR])
     assert [row.label for row in found.rows] == ["good", "fair", "poor"]
-    keys = ["dsc", "hd95_mm", "dsc:tiny", "dsc:small", "dsc:medium", "dsc:large", "dsc:huge"]
+    keys = ["dsc", "hd95_mm", "dsc:size-1/3", "dsc:size-2/3", "dsc:size-3/3"]
     hd95_keys = [key.replace("dsc", "hd95_mm") for key in keys[2:]]
     assert [column.key for column in found.columns] == keys + hd95_keys
     means = {row.label: [row.cells[key].mean for key in keys] for row in found.rows}
-    assert means["good"] == pytest.approx([0.89, 5.5, 0.81, 0.85, 0.89, 0.93, 0.97])
-    assert means["fair"] == pytest.approx([0.802, 5.25, 0.775, 0.77, 0.79, 0.845, 0.83])
-    assert means["poor"] == pytest.approx([0.19, 55.0, 0.1, 0.1, 0.1, 0.1, 0.55])
+    assert means["good"] == pytest.approx([0.89, 5.5, 0.82, 0.88, 0.95])
+    assert means["fair"] == pytest.approx([0.802, 5.25, 2.29 / 3, 2.38 / 3, 0.8375])
+    assert means["poor"] == pytest.approx([0.19, 55.0, 0.1, 0.1, 0.325])
     spreads = {row.label: [row.cells[key].sd for key in keys] for row in found.rows}
-    assert spreads["good"] == pytest.approx([statistics.pstdev([0.01 * i for i in range(80, 99, 2)]), 0.5, *[0.01] * 5])
-    assert spreads["poor"] == pytest.approx([0.27, 5.0, 0.0, 0.0, 0.0, 0.0, 0.45])
-    assert [found.columns[2].low_ml, found.columns[2].high_ml, found.columns[2].n] == [1.5, 3.0, 2]
+    assert spreads["good"] == pytest.approx(
+        [statistics.pstdev([0.01 * i for i in range(80, 99, 2)]), 0.5, *[math.sqrt(8e-4 / 3)] * 2, math.sqrt(5e-4)]
+    )
+    assert spreads["poor"] == pytest.approx([0.27, 5.0, 0.0, 0.0, 0.9 * math.sqrt(3) / 4])
+    assert [found.columns[2].low_ml, found.columns[2].high_ml, found.columns[2].n] == [1.5, 4.5, 3]
     assert [row.cells["dsc"].n for row in found.rows] == [10, 10, 10]
 
 
@@ -72,7 +75,7 @@ def test_star_needs_p_below_alpha():
     assert 0.0001 < compare([GOOD, FAIR]).test("dsc").p < 0.001
     assert compare([GOOD, FAIR]).test("dsc").significant
     assert not compare([GOOD, FAIR], CompareSettings(alpha=0.0001)).test("dsc").significant
-    assert not compare([GOOD, FAIR]).test("dsc:tiny").significant
+    assert not compare([GOOD, FAIR]).test("dsc:size-1/3").significant
 
 
 def test_identical_methods_have_no_p():
@@ -104,9 +107,9 @@ def test_one_case_and_two_cases():
         volumes = dict(list(VOLUMES_ML.items())[:count])
         runs = [a_run(label, [dsc, 0.5][:count], volumes=volumes) for label, dsc in (("x", 0.9), ("y", 0.7))]
         found = compare(runs)
-        assert [column.group for column in found.columns[2:]] == [f"Size {i + 1}/{count}" for i in range(count)] * 2
-        assert f"only {count} case{'s' * (count > 1)}: {count} size group" in found.group_notes[0]
-        assert found.rows[0].cells["dsc:size-1/" + str(count)].sd is None
+        assert [column.group for column in found.columns[2:]] == ["Size 1/1"] * 2
+        assert f"{count} case{'s' * (count > 1)} make 1 size group, not 5: a group needs 3" in found.group_notes[0]
+        assert (found.rows[0].cells["dsc:size-1/1"].sd is None) == (count == 1)
         assert found.test("dsc").p == (None if count == 1 else pytest.approx(0.5))
     assert compare([a_run("x", [0.9], volumes={"p": 1.0})]).rows[0].cells["dsc"].sd is None
 
@@ -118,7 +121,7 @@ def test_seeds_are_averaged_within_the_case():
     assert row.seeds == (0, 1, 2)
     assert row.cells["dsc"].mean == pytest.approx(0.4)
     assert row.cells["dsc"].sd == pytest.approx(0.2)  # within cases .2 and .6; the seeds' own spread is not in it
-    assert row.cells["dsc:tiny"].sd == pytest.approx(0.0)
+    assert row.cells["dsc:size-1/3"].sd == pytest.approx(0.0)
     assert row.dsc_seed_sd == pytest.approx(statistics.stdev([0.3, 0.4, 0.5]))
     assert compare([other]).rows[0].dsc_seed_sd is None
 
@@ -151,10 +154,23 @@ def test_label_free_tells_every_seeds_word():
 def test_json_keeps_everything():
     found = compare([GOOD, FAIR, a_run("twin", [score.dsc for score in FAIR.scores])])
     read = json.loads(found.to_json())
-    assert read["schema"] == "unseg-bench/comparison/3"
+    assert read["schema"] == "unseg-bench/comparison/4"
     assert list(read) == [
-        *("schema", "dataset", "split", "part", "evidence", "scoring_rules", "grouping", "empty", "missing", "cases"),
-        *("alpha", "floor", "columns", "rows", "tests", "policies", "entries", "statistics", "published", "notes"),
+        *("schema", "dataset", "split", "part", "evidence", "scoring_rules", "grouping", "empty", "missing"),
+        *(
+            "planned",
+            "cases",
+            "alpha",
+            "floor",
+            "columns",
+            "rows",
+            "tests",
+            "policies",
+            "entries",
+            "statistics",
+            "published",
+            "notes",
+        ),
         "group_notes",
     ]
     cell = found.rows[1].cells["dsc"]

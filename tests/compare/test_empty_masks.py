@@ -108,6 +108,9 @@ def test_a_method_without_any_case_left(make_run):
     cell = found.rows[0].cells["hd95_mm"]
     assert (cell.mean, cell.sd, cell.n) == (None, None, 0)
     test = found.test("hd95_mm")
+    assert (test.best, test.second, test.p, test.reason) == ("good", None, None, "one method only")
+    rival = make_run("rival", [0, 0], [90.0, 90.0], flags=dict.fromkeys(("p00", "p01"), MISSED))
+    test = compare([rival, good], CompareSettings(empty="exclude")).test("hd95_mm")
     assert (test.best, test.second, test.p, test.reason) == ("good", None, None, "no other method has a case left")
     assert found.policies[0].cells["exclude"].rank is None
     assert found.policies[0].rank_changes
@@ -123,4 +126,5 @@ def test_no_case_in_common_has_no_p(make_run):
         make_run("b", [0.9, 0], [2.0, 90.0], flags={"p01": MISSED}),
     ]
     test = compare(runs, CompareSettings(empty="exclude")).test("hd95_mm")
-    assert (test.best, test.second, test.p, test.reason) == ("a", "b", None, "no case in common")
+    assert (test.best, test.second, test.p, test.reason) == (None, None, None, "no case in common")
+    assert (test.n, test.firsts, test.seconds) == (0, (), ())

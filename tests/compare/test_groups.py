@@ -28,8 +28,9 @@ def test_the_papers_five_groups_of_fifteen():
 )
 def test_any_cases_fall_into_even_ordered_groups(volumes, asked):
     groups = group_by_size(volumes, asked).groups
-    assert len(groups) == min(asked, len(volumes))
+    assert len(groups) == max(1, min(asked, len(volumes) // 3))
     sizes = [len(group.cases) for group in groups]
+    assert min(sizes) >= 3 or len(sizes) == 1
     assert max(sizes) - min(sizes) <= 1
     assert sorted(case for group in groups for case in group.cases) == sorted(volumes)
     for group in groups:
@@ -42,9 +43,18 @@ def test_any_cases_fall_into_even_ordered_groups(volumes, asked):
 def test_ties_are_settled_by_name_whatever_the_order():
     cases = [f"c{i}" for i in range(8)]
     random.Random(0).shuffle(cases)
-    groups = group_by_size(dict.fromkeys(cases, 2.0), 4).groups
-    assert [group.cases for group in groups] == [("c0", "c1"), ("c2", "c3"), ("c4", "c5"), ("c6", "c7")]
-    assert [group.name for group in groups] == ["Size 1/4", "Size 2/4", "Size 3/4", "Size 4/4"]
+    groups = group_by_size(dict.fromkeys(cases, 2.0), 2).groups
+    assert [group.cases for group in groups] == [("c0", "c1", "c2", "c3"), ("c4", "c5", "c6", "c7")]
+    assert [group.name for group in groups] == ["Size 1/2", "Size 2/2"]
+
+
+@pytest.mark.parametrize(("cases", "groups"), [(1, 1), (5, 1), (7, 2), (14, 4), (15, 5), (20, 5), (25, 5), (75, 5)])
+def test_five_groups_are_quintiles_and_fewer_where_one_would_have_fewer_than_three_cases(cases, groups):
+    found = group_by_size({f"c{i:02d}": float(i) for i in range(cases)}, 5)
+    assert len(found.groups) == groups
+    said = f"{cases} case{'s' * (cases > 1)} make {groups} size group{'s' * (groups > 1)}, not 5: a group needs 3 cases"
+    assert (said in found.notes) == (groups < 5)
+    assert any(note.startswith("fewer than 5 cases in") for note in found.notes) == (cases // groups < 5)
 
 
 @pytest.mark.parametrize("asked", [0, -1, 13])

@@ -7,6 +7,7 @@ import pytest
 
 from unseg_bench.compare.compare import compare
 from unseg_bench.compare.settings import CompareSettings
+from unseg_bench.compare.statistics.record import StatisticsSettings
 from unseg_bench.errors import ScoreError, SettingsError
 
 COMMON = CompareSettings(missing="common")
@@ -37,15 +38,23 @@ def test_common_cases_only(full, short):
     assert found.missing == "common"
     assert found.cases == ("p01", "p02")
     assert [row.cells["dsc"].mean for row in found.rows] == pytest.approx([0.75, 0.9])
-    assert all(row.cells["dsc"].missing == 0 for row in found.rows)
-    assert [entry.case for entry in found.entries] == ["p01", "p02"] * 2
+    assert [row.cells["dsc"].missing for row in found.rows] == [0, 2]
+    assert [row.cells["dsc:size-1/1"].missing for row in found.rows] == [0, 0]
+    assert [(entry.label, entry.case) for entry in found.entries if entry.dsc is not None] == [
+        *(("full", "p01"), ("full", "p02"), ("short", "p01"), ("short", "p02"))
+    ]
+    assert [(one.label, one.case, one.missing) for one in found.entries if one.missing] == [
+        *(("short", "p00", 1), ("short", "p03", 1))
+    ]
+    assert found.basis == "over the 2 of 4 cases that all have"
     assert "2 of 4 cases are left out, since not every run has them: short (seed 0) lacks 2 (p00, p03)" in found.notes
 
 
 def test_common_is_the_comparison_of_the_common_cases(full, short):
     alone = compare([replace(full, scores=full.scores[1:3]), short])
     found = compare([full, short], COMMON)
-    assert (found.rows, found.tests, found.columns) == (alone.rows, alone.tests, alone.columns)
+    assert (found.tests, found.columns, found.policies) == (alone.tests, alone.columns, alone.policies)
+    assert [row.cells["dsc"].mean for row in found.rows] == [row.cells["dsc"].mean for row in alone.rows]
 
 
 def test_the_worst_for_a_missing_case(full, short):
@@ -54,11 +63,12 @@ def test_the_worst_for_a_missing_case(full, short):
     assert found.cases == ("p00", "p01", "p02", "p03")
     assert row.cells["dsc"].mean == pytest.approx((0 + 0.9 + 0.9 + 0) / 4)
     assert row.cells["hd95_mm"].mean == pytest.approx((90 + 10 + 10 + 90) / 4)
-    assert [row.cells[key].missing for key in ("dsc", "hd95_mm", "dsc:size-1/4", "dsc:size-2/4")] == [2, 2, 1, 0]
+    assert [row.cells[key].missing for key in ("dsc", "hd95_mm", "dsc:size-1/1")] == [2, 2, 2]
     assert found.rows[0].cells["dsc"].missing == 0
     assert found.test("dsc").best == "full"
     first = next(entry for entry in found.entries if (entry.label, entry.case) == ("short", "p00"))
-    assert (first.dsc, first.hd95_mm, first.predicted_ml, first.seeds) == (None, None, None, 0)
+    assert (first.dsc, first.hd95_mm, first.predicted_ml, first.seeds, first.missing) == (0.0, 90.0, None, 0, 1)
+    assert found.basis == "over all 4 cases, a missing one as the worst"
     assert first.tumour_ml == 1.5
     (note,) = [note for note in found.notes if "missing" in note]
     assert note.endswith("DSC 0 and an HD95 of its grid's diagonal: short (seed 0) lacks 2 (p00, p03)")
@@ -72,7 +82,7 @@ def test_a_case_that_one_seed_of_two_lacks(full, short):
     assert row.cells["dsc"].missing == 2
     assert row.dsc_seed_sd == pytest.approx(statistics.stdev([0.75, 0.45]))
     entry = found.entries[0]
-    assert (entry.case, entry.dsc, entry.seeds) == ("p00", 0.6, 1)
+    assert (entry.case, entry.dsc, entry.seeds, entry.missing) == ("p00", 0.3, 1, 1)
 
 
 def test_a_missing_case_ranks_last_under_every_policy(full, short):
@@ -103,3 +113,43 @@ def test_unknown_words_are_refused():
         CompareSettings(empty="rank")
     with pytest.raises(SettingsError, match="--alpha 5"):
         CompareSettings(alpha=5.0)
+
+
+def test_missing_is_counted_against_the_runs_own_record(make_run):
+    """A method that failed on 18 of 20 cases, alone in its table."""
+    cases = tuple(f"p{i:02d}" for i in range(20))
+    run = replace(make_run("lucky", [0.9, 0.8]), cases=cases)
+    found = compare([run])
+    assert (found.planned, found.cases) == (20, ("p00", "p01"))
+    cell = found.rows[0].cells["dsc"]
+    assert (cell.mean, cell.n, cell.missing) == (pytest.approx(0.85), 2, 18)
+    (note,) = [note for note in found.notes if "lucky" in note]
+    assert note.startswith(
+        "18 of 20 cases are in no mean, since no run has them: lucky (seed 0) lacks 18 (p02, p03, p04"
+    )
+    assert note.endswith("--missing worst counts them")
+    assert sum(entry.missing for entry in found.entries) == 18
+
+
+def test_the_worst_counts_cases_that_no_run_has(make_run):
+    cases = tuple(f"p{i:02d}" for i in range(20))
+    run = replace(make_run("lucky", [0.9, 0.8]), cases=cases)
+    found = compare([run], CompareSettings(missing="worst", statistics=StatisticsSettings()))
+    assert found.cases == cases
+    cell = found.rows[0].cells["dsc"]
+    assert (cell.mean, cell.n, cell.missing) == (pytest.approx(1.7 / 20), 20, 18)
+    assert found.rows[0].cells["hd95_mm"].mean == pytest.approx((2 * 10 + 18 * 90) / 20)
+    assert [entry.dsc for entry in found.entries] == [0.9, 0.8] + [0.0] * 18
+    assert [entry.tumour_ml for entry in found.entries[2:]] == [None] * 18
+    assert statistics.fmean(entry.hd95_mm for entry in found.entries) == found.rows[0].cells["hd95_mm"].mean
+    assert "the reference of 18 is not known here" in found.notes[0]
+    assert found.to_json()
+
+
+@pytest.mark.parametrize("missing", ["common", "worst"])
+def test_entries_hold_what_the_means_are_made_of(full, short, missing):
+    found = compare([full, short], CompareSettings(missing=missing))
+    for row in found.rows:
+        for name in ("dsc", "hd95_mm"):
+            own = [getattr(one, name) for one in found.entries if one.label == row.label]
+            assert statistics.fmean(x for x in own if x is not None) == pytest.approx(row.cells[name].mean)

@@ -3,12 +3,14 @@
 import csv
 from math import sqrt
 
+import nibabel as nib
+import numpy as np
 import pytest
 from scipy import stats
 
 from unseg_bench.compare.compare import compare
 from unseg_bench.compare.published import PublishedCell
-from unseg_bench.compare.published_table import probability_false, read_published
+from unseg_bench.compare.published_table import DIAGONAL_MM, probability_false, read_published
 from unseg_bench.compare.settings import CompareSettings
 
 BESIDE = CompareSettings(published="table1")
@@ -90,10 +92,16 @@ def test_the_claims(published):
 
 @pytest.mark.parametrize(
     ("change", "same"),
-    [({}, True), ({"split": "mine"}, False), ({"dataset": "folder"}, False), ({"part": "valid"}, False)],
+    [
+        ({}, True),
+        ({"split": "mine"}, False),
+        ({"dataset": "folder"}, False),
+        ({"part": "valid"}, False),
+        ({"diagonal_mm": 372.9}, False),
+    ],
 )
 def test_the_papers_own_cases(make_run, change, same):
-    facts = {"dataset": "brats2020", "split": "published-257-37-75"} | change
+    facts = {"dataset": "brats2020", "split": "published-257-37-75", "diagonal_mm": DIAGONAL_MM} | change
     runs = [
         make_run(label, [dsc - 0.001 * i for i in range(75)], **facts) for label, dsc in (("poor", 0.5), ("ours", 0.9))
     ]
@@ -111,8 +119,24 @@ def test_the_papers_own_cases(make_run, change, same):
 
 
 def test_74_cases_are_other_cases(make_run):
+    facts = {"dataset": "brats2020", "split": "published-257-37-75", "diagonal_mm": DIAGONAL_MM}
+    found = compare([make_run("m", [0.5] * 74, **facts)], BESIDE).published
+    assert (found.same_cases, found.why_other) == (False, "74 cases, not 75")
+
+
+def test_names_alone_do_not_make_the_papers_cases(make_run, tmp_path):
+    """The right names on images of another grid, and on one whose diagonal happens to be the same."""
     facts = {"dataset": "brats2020", "split": "published-257-37-75"}
-    assert not compare([make_run("m", [0.5] * 74, **facts)], BESIDE).published.same_cases
+    small = compare([make_run("m", [0.5] * 75, **facts)], BESIDE).published
+    assert small.why_other == "case p00 has a diagonal of 90.00 mm, BraTS2020 373.13 mm"
+    run = make_run("m", [0.5] * 75, diagonal_mm=DIAGONAL_MM, folder=tmp_path, **facts)
+    assert compare([run], BESIDE).published.same_cases
+    folder = tmp_path / "predictions"
+    folder.mkdir()
+    for case, shape in (("p00", (240, 240, 155)), ("p07", (155, 240, 240))):
+        nib.Nifti1Image(np.zeros(shape, np.uint8), np.eye(4)).to_filename(folder / f"{case}.nii.gz")
+    found = compare([run], BESIDE).published
+    assert found.why_other == "case p07 has 155 x 240 x 240 voxels of 1 x 1 x 1 mm, BraTS2020 240 x 240 x 155 of 1 mm"
 
 
 def test_table_2_has_no_groups_so_no_audit(make_run, shared_dir):

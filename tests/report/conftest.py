@@ -60,7 +60,7 @@ def method_rows():
         cells = {column.key: cell(label, column) for column in columns()}
         seeds, sd = ((0, 1), 0.0123) if label == "clisc" else ((0,), None)
         floor, below = label == "threshold", label.startswith("sam")
-        yield MethodRow(label.split("|")[0], label, "sealed", floor, below, seeds, sd, cells)
+        yield MethodRow(label.split("|")[0], label, "sealed", floor, False, "", None, below, seeds, sd, cells)
 
 
 def entries():
@@ -149,6 +149,7 @@ def published():
     return Published(
         source="the paper, Table 1",
         same_cases=False,
+        why_other="data phantom",
         rows=(row,),
         audit=(AuditRow("CLISC", 0.8560, 0.8552, 0.0008), AuditRow("SAM", 0.8059, 0.8133, -0.0074)),
         false_claims=(FalseClaim("CLISC", "Fullsup", "dsc:tiny", 15, False, by_correlation),),
@@ -177,13 +178,26 @@ def made(**changes):
         grouping="tumour size",
         empty="diagonal",
         missing="worst",
-        cases=tuple(f"case{i}" for i in range(10)),
+        planned=10,
+        cases=tuple(f"-case{i}" if i == 9 else f"case{i}" for i in range(10)),
         alpha=0.001,
         floor="threshold",
         columns=tuple(columns()),
         rows=tuple(method_rows()),
         tests=tuple(
-            ColumnTest(column.key, "clisc", "=cmd", False, 5.0, 1e-5, None, column.group is None)
+            ColumnTest(
+                column.key,
+                "clisc",
+                "=cmd",
+                False,
+                5.0,
+                1e-5,
+                None,
+                column.group is None,
+                column.n,
+                ("clisc",),
+                ("=cmd",),
+            )
             for column in columns()
         ),
         policies=tuple(policies()),

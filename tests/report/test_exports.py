@@ -75,7 +75,7 @@ def test_challenger_form(make, tmp_path):
     assert {row["algorithm"]: row["note"] for row in rows} == {
         "clisc": phantom,
         "threshold": phantom,
-        SAM: f"below the floor threshold; {phantom}",
+        SAM: f"below the floor threshold; 1 of 10 predictions missing; {phantom}",
         "'=cmd": phantom,
     }
 
@@ -86,7 +86,7 @@ def test_json_is_the_comparisons_own(make, tmp_path):
     text = (tmp_path / "all.json").read_text(encoding="utf-8")
     assert text == comparison.to_json()
     read = json.loads(text)
-    assert read["schema"] == "unseg-bench/comparison/3"
+    assert read["schema"] == "unseg-bench/comparison/4"
     assert read["statistics"]["families"][0]["pairs"][0]["sign_flip"]["p_adjusted"] == 0.0234
     assert read["published"]["rows"][0]["cells"]["dsc"] == {"mean": 0.797, "sd": 0.0958}
     assert [row["below_floor"] for row in read["rows"]] == [False, False, True, False]

@@ -45,23 +45,38 @@ def test_main_table(make):
 
 
 def test_rows_of_one_mean_look_alike(make):
-    main = make()
-    means = {row.label: row.cells["dsc"].mean for row in main.rows}
-    test = main.test("dsc")
+    def emphases(firsts, seconds):
+        tests = tuple(replace(test, firsts=firsts, seconds=seconds) for test in make().tests)
+        found = {row[0].text: row[2].emphasis for row in main_table(make(tests=tests)).sections[0].rows}
+        return [found[label] for label in ("clisc", "=cmd", "threshold")]
 
-    def emphases(**same):
-        rows = [
-            replace(
-                row, cells=row.cells | {"dsc": replace(row.cells["dsc"], mean=same.get(row.label, means[row.label]))}
-            )
-            for row in main.rows
-        ]
-        found = {row[0].text: row[2].emphasis for row in main_table(make(rows=tuple(rows))).sections[0].rows}
-        return [found[label] for label in (test.best, test.second, "threshold")]
+    assert emphases(("clisc",), ("=cmd",)) == ["best", "second", ""]
+    assert emphases(("clisc",), ("=cmd", "threshold")) == ["best", "second", "second"]
+    assert emphases(("clisc", "=cmd"), ()) == ["best", "best", ""]
 
-    assert emphases() == ["best", "second", ""]
-    assert emphases(threshold=means[test.second]) == ["best", "second", "second"]
-    assert emphases(**{test.second: means[test.best]}) == ["best", "best", ""]
+
+def test_what_does_not_compete_stands_below_a_rule(make):
+    standing = {"threshold": "floors", SAM: "with labels"}
+    rows = tuple(replace(row, section=standing.get(row.label, "")) for row in make().rows)
+    table = main_table(make(rows=rows, published=None))
+    assert [(section.title, [row[0].text for row in section.rows]) for section in table.sections] == [
+        ("", ["clisc", "=cmd"]),
+        ("with labels", [SAM]),
+        ("floors", ["threshold"]),
+    ]
+    assert "best and second best are among the rows above 'with labels'" in table.notes
+    assert not any("rows above" in note for note in main_table(make()).notes)
+
+
+def test_a_row_of_a_run_that_failed_says_so(make):
+    rows = tuple(replace(row, failure="no space" if row.label == "=cmd" else None) for row in make().rows)
+    marks = {row[0].text: row[0].marks for row in main_table(make(rows=rows)).rows}
+    assert (marks["=cmd"], marks["clisc"]) == (("failed",), ())
+
+
+def test_the_title_says_when_no_mean_is_over_all_cases(make):
+    assert main_table(make()).title == "phantom, split s_1, test: 10 cases"
+    assert main_table(make(planned=12)).title == "phantom, split s_1, test: 10 of 12 cases"
 
 
 def test_published_rows_stand_apart_and_win_nothing(make):

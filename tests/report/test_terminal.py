@@ -64,7 +64,7 @@ def test_long_names_fold_and_numbers_stay_whole(make):
     comparison = make()
     long = "a-method (with-quite-a-preset, 0123abcd, and more to say)"
     rows = (replace(comparison.rows[0], label=long), *comparison.rows[1:])
-    tests = tuple(replace(test, best=long) for test in comparison.tests)
+    tests = tuple(replace(test, best=long, firsts=(long,)) for test in comparison.tests)
     text = shown(replace(comparison, rows=rows, tests=tests, statistics=None), 60, metrics=BOTH)
     assert max(map(len, text.splitlines())) <= 60
     assert re.search(r"^a-method[ (].* sealed +85\.60±9\.26a\*", text, re.MULTILINE)

@@ -64,7 +64,7 @@ def _from_statistics(comparison: Comparison, statistics: Statistics) -> Iterator
     for key, metric, where in _OVERALL:
         family = statistics.family(key)
         policy = "" if metric == "dsc" or comparison.empty == "diagonal" else f", empty masks: {comparison.empty}"
-        for rival in comparison.labels:
+        for rival in comparison.measured:
             if rival != statistics.reference:
                 yield _overall(statistics, family, metric, rival, where, policy)
     yield from _equivalences(statistics)

@@ -10,27 +10,29 @@ from unseg_bench.compare.notes import comparison_notes
 from unseg_bench.compare.policies import policy_rows
 from unseg_bench.compare.published import Published
 from unseg_bench.compare.published_table import published_table
-from unseg_bench.compare.rows import case_entries, column_test, method_rows
+from unseg_bench.compare.rows import case_entries, column_test, method_rows, planned_cases
 from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.settings import CompareSettings
+from unseg_bench.compare.standing import competing_labels, sections
 from unseg_bench.compare.statistics.record import Statistics, StatisticsSettings
 from unseg_bench.compare.values import Scored, by_label, chosen_cases, score_table, tumour_volumes_ml
 
 DEFAULTS = CompareSettings()
 
 
-def compare(runs: Sequence[RunScores], settings: CompareSettings = DEFAULTS) -> Comparison:
+def compare(runs: Sequence[RunScores], settings: CompareSettings = DEFAULTS, notes: Sequence[str] = ()) -> Comparison:
     """Compare runs overall and by groups of cases; rows keep the order in which their labels first come.
 
-    Raises: ScoreError where runs do not belong together (see `check_runs`), SettingsError or DataError where groups
-    cannot be made.
+    notes: of how the runs were chosen, to stand with those on their cases. Raises: ScoreError where runs do not belong
+    together (see `check_runs`), SettingsError or DataError where groups cannot be made.
     """
     check_runs(runs, same_cases=settings.missing == "refuse")
-    first, scored = runs[0], by_label(runs)
-    cases = chosen_cases(scored, settings.missing)
+    first, scored = next(run for run in runs if run.failure is None), by_label(runs)
+    standing, planned = sections(runs), planned_cases(runs)
+    cases = chosen_cases(scored, planned, settings.missing)
     grouping = _grouping(scored, cases, settings)
-    table = score_table(scored, cases, grouping, settings.empty)
-    rows, floor = method_rows(runs, scored, table)
+    table = score_table(scored, cases, grouping, competing_labels(standing), settings)
+    rows, floor = method_rows(runs, scored, table, standing)
     return Comparison(
         dataset=first.dataset,
         split=first.split,
@@ -40,17 +42,18 @@ def compare(runs: Sequence[RunScores], settings: CompareSettings = DEFAULTS) -> 
         grouping=grouping.title,
         empty=settings.empty,
         missing=settings.missing,
+        planned=len(planned),
         cases=cases,
         alpha=settings.alpha,
         floor=floor,
         columns=table.columns,
         rows=rows,
         tests=tuple(column_test(table, column, settings.alpha) for column in table.columns),
-        policies=policy_rows(scored, cases),
-        entries=case_entries(scored, table, settings.empty),
+        policies=policy_rows(scored, cases, settings.missing),
+        entries=case_entries(scored, table, planned),
         statistics=_statistics(table, settings.statistics),
         published=_published(first, rows, len(cases), settings),
-        notes=comparison_notes(runs, scored, table, settings),
+        notes=(*notes, *comparison_notes(runs, table, settings)),
         group_notes=grouping.notes,
     )
 
@@ -60,7 +63,7 @@ def _grouping(scored: Scored, cases: Sequence[str], settings: CompareSettings) -
         texts = read_column(settings.group_by, cases)
         return group_by_column(settings.group_by.column, texts, settings.groups)
     volumes_ml = tumour_volumes_ml(scored)
-    return group_by_size({case: volumes_ml[case] for case in cases}, settings.groups)
+    return group_by_size({case: volumes_ml[case] for case in cases if case in volumes_ml}, settings.groups)
 
 
 def _published(run: RunScores, rows: Sequence[MethodRow], cases: int, settings: CompareSettings) -> Published | None:

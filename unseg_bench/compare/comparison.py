@@ -8,7 +8,7 @@ from typing import Any, Literal
 from unseg_bench.compare.published import Published
 from unseg_bench.compare.statistics.record import Statistics
 
-SCHEMA = "unseg-bench/comparison/3"
+SCHEMA = "unseg-bench/comparison/4"
 """Name and version of the JSON form; the number changes when a field changes its meaning or goes."""
 
 Metric = Literal["dsc", "hd95_mm"]
@@ -35,7 +35,8 @@ class Cell:
     """Mean and population standard deviation (ddof 0) over `n` cases, DSC 0-1 or mm.
 
     mean: None where no case is left; sd: None for fewer than two. empty_predictions: predictions without a voxel on
-    cases with a tumour, over all seeds, whatever they earned; missing: cases without a prediction, over all seeds.
+    cases with a tumour, over all seeds, whatever they earned; missing: cases without a prediction, over all seeds: of
+    the column's cases, and over all cases of all that were planned.
     """
 
     mean: float | None
@@ -49,7 +50,8 @@ class Cell:
 class MethodRow:
     """One method: its cells by column key, and what was measured about it.
 
-    seeds: averaged within each case; dsc_seed_sd: of the seeds' mean DSC (ddof 1), None for one seed;
+    section: one of `standing.SECTIONS`, '' for the rows that compete. failure: why there is no score at all, or of some
+    seeds none. seeds: averaged within each case; dsc_seed_sd: of the seeds' mean DSC (ddof 1), None for one seed;
     below_floor: mean DSC is below that of the best floor.
     """
 
@@ -57,6 +59,9 @@ class MethodRow:
     label: str
     label_free: str
     is_floor: bool
+    is_ceiling: bool
+    section: str
+    failure: str | None
     below_floor: bool
     seeds: tuple[int, ...]
     dsc_seed_sd: float | None
@@ -67,8 +72,9 @@ class MethodRow:
 class ColumnTest:
     """Best against second best of a column by the paired t-test; labels are None where there is no such row.
 
-    t, p: None where `reason` says why; significant: p below the comparison's alpha, uncorrected.
-    tied: the two means are equal, so that which is called best says nothing.
+    Ranked and tested are the rows that compete, over the n cases for which all of them have a value. t, p: None where
+    `reason` says why; significant: p below the comparison's alpha, uncorrected. tied: the two means are equal, so that
+    which is called best says nothing. firsts, seconds: all rows of the best mean and of the second best.
     """
 
     column: str
@@ -79,24 +85,30 @@ class ColumnTest:
     p: float | None
     reason: str | None
     significant: bool
+    n: int = 0
+    firsts: tuple[str, ...] = ()
+    seconds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CaseEntry:
-    """One case as one method did it, its seeds averaged; numbers are None where the method has no prediction.
+    """One case as one method did it, its seeds averaged: what its means are made of.
 
-    hd95_mm is None also where the policy on empty masks leaves the case out.
+    dsc, hd95_mm: None where the case is in no mean of the method's: there is no prediction and that does not count as
+    the worst, or the policy on empty masks leaves it out. missing: seeds without a prediction, of `seeds` and these.
+    group: '' where it is in none; tumour_ml: None where no run has a score of the case.
     """
 
     label: str
     case: str
     group: str
-    tumour_ml: float
+    tumour_ml: float | None
     predicted_ml: float | None
     dsc: float | None
     hd95_mm: float | None
     seeds: int
     empty_predictions: int
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +139,8 @@ class Comparison:
     """Everything that a table, a figure or a page shows; `to_json` is its lasting form.
 
     grouping: what the groups are made of ('tumour size', or a column of the cohort's table). empty: the policy of the
-    HD95 columns. missing: what was done with cases that not every method has. notes: what a reader must know of the
+    HD95 columns. missing: what was done with cases that not every method has; planned: how many cases the runs were to
+    do, those among them that no run has a prediction of. notes: what a reader must know of the
     cases; group_notes: of the groups.
     """
 
@@ -139,6 +152,7 @@ class Comparison:
     grouping: str
     empty: str
     missing: str
+    planned: int
     cases: tuple[str, ...]
     alpha: float
     floor: str | None
@@ -156,6 +170,20 @@ class Comparison:
     def labels(self) -> tuple[str, ...]:
         """The methods' labels, in the order of the rows."""
         return tuple(row.label for row in self.rows)
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The labels of the rows that have scores: those that statistics are about."""
+        return tuple(row.label for row in self.rows if row.cells["dsc"].mean is not None)
+
+    @property
+    def basis(self) -> str:
+        """Which cases every figure rests on: 'over all 20 cases', 'over the 15 of 20 cases that all have'."""
+        n, planned = len(self.cases), self.planned
+        if n < planned:
+            return f"over the {n} of {planned} cases that all have"
+        worst = self.missing == "worst" and any(row.cells["dsc"].missing for row in self.rows)
+        return f"over all {n} cases{', a missing one as the worst' if worst else ''}"
 
     def test(self, column: str) -> ColumnTest:
         """The test of a column. Raises: KeyError for a column that is not there."""

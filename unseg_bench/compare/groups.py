@@ -11,7 +11,9 @@ from unseg_bench.errors import SettingsError
 FIVE_NAMES = ("Tiny", "Small", "Medium", "Large", "Huge")
 """The paper's names (CLISC, Table 1): every 20 percentiles of whole-tumour volume."""
 FEW_CASES = 5
-"""Below so many cases a group's mean says little, and the table says that."""
+"""Below so many cases a group's mean says little: the table says that, and gives no interval."""
+LEAST_CASES = 3
+"""No group that is cut by a quantity has fewer cases, unless there are fewer in all: there are fewer groups then."""
 MOST_GROUPS = 12
 """More groups than these make no table that can be read."""
 MOST_NUMBERS = 8
@@ -46,9 +48,10 @@ class Grouping:
 
 
 def group_by_size(volumes_ml: Mapping[str, float], groups: int) -> Grouping:
-    """Cut the cases, in order of (volume, name), into groups whose numbers differ by one at most.
+    """Cut the cases, in order of (volume, name), into groups whose numbers differ by one at most: five are quintiles.
 
-    With fewer cases than groups every case is a group. Raises: SettingsError where `groups` is not 1 to MOST_GROUPS.
+    There are fewer groups where they would have fewer than LEAST_CASES cases. Raises: SettingsError where `groups` is
+    not 1 to MOST_GROUPS.
     """
     cut = _cut(volumes_ml, groups)
     names = FIVE_NAMES if len(cut) == len(FIVE_NAMES) else [f"Size {i + 1}/{len(cut)}" for i in range(len(cut))]
@@ -86,7 +89,7 @@ def _cut(quantity: Mapping[str, float], groups: int) -> list[tuple[str, ...]]:
     if not 1 <= groups <= MOST_GROUPS:
         raise SettingsError(f"--groups {groups}: 1 to {MOST_GROUPS} groups can be made")
     cases = sorted(quantity, key=lambda case: (quantity[case], case))
-    count = min(groups, len(cases))
+    count = max(1, min(groups, len(cases) // LEAST_CASES))
     cuts = [i * len(cases) // count for i in range(count + 1)]
     return [tuple(cases[start:end]) for start, end in pairwise(cuts)]
 
@@ -143,8 +146,9 @@ def _cut_notes(groups: Sequence[CaseGroup], asked: int, kind: str, quantity: str
     """What a reader must know of groups that were cut by a quantity."""
     notes: list[str] = []
     if len(groups) < asked:
-        found = f"1 case: 1 {kind}" if len(groups) == 1 else f"{len(groups)} cases: {len(groups)} {kind}s"
-        notes.append(f"only {found} instead of {asked}")
+        cases = sum(len(group.cases) for group in groups)
+        found = f"{cases} case{'s' * (cases > 1)} make {len(groups)} {kind}{'s' * (len(groups) > 1)}, not {asked}"
+        notes.append(f"{found}: a group needs {LEAST_CASES} cases")
     for one, other in pairwise(groups):
         if one.high is not None and one.high == other.low:
             notes.append(

@@ -17,9 +17,12 @@ class RunScores:
 
     `label` names a method with its options in the table; runs that share it are seeds of one method. `label_free` is
     what was measured about labels (sealed, ledger, or which were read). `is_floor`: a rule that learns nothing, below
-    which no method should fall. `evidence`: False where the data (the phantom) say nothing about the real methods.
-    `options`: the method's, flat ('amda.alpha'). `weights`: names of the pretrained weights that it used. `folder`: the
-    run on disk, for its images and its record.
+    which no method should fall; `is_ceiling`: made with the case's own mask, so no method. `evidence`: False where the
+    data (the phantom) say nothing about the real methods. `options`: the method's, flat ('amda.alpha'). `weights`:
+    names of the pretrained weights that it used. `folder`: the run on disk, for its images and its record.
+
+    `cases`: all that the run was to do, by its own record; those without a score are missing, whatever other runs lack.
+    `limit`: only so many of the part's cases were asked for. `failure`: why the run has no scores at all.
     """
 
     method: str
@@ -33,34 +36,49 @@ class RunScores:
     scores: Sequence[CaseScore]
     scoring_rules: Mapping[str, str | float] = field(default_factory=lambda: dict(SCORING_RULES))
     is_floor: bool = False
+    is_ceiling: bool = False
     preset: str = ""
     options: Mapping[str, object] = field(default_factory=dict[str, object])
     folder: Path | None = None
     weights: Sequence[str] = ()
+    cases: Sequence[str] = ()
+    limit: int | None = None
+    failure: str | None = None
 
     @property
     def name(self) -> str:
         """The run in messages."""
         return f"{self.label} (seed {self.seed})"
 
+    @property
+    def planned(self) -> set[str]:
+        """The cases that the run was to do, those that it has scores of among them."""
+        return {*self.cases, *(score.case for score in self.scores)}
+
 
 def check_runs(runs: Sequence[RunScores], *, same_cases: bool = True) -> None:
     """Refuse runs that do not belong in one table; `same_cases`: all of them must have the same cases.
 
-    Raises: ScoreError naming two runs and what differs between them (data set, split, part, phantom and real, scoring
-    rules, cases, a case's tumour volume), a run with no cases, the same case twice, a score that is no number, or a
-    seed given twice.
+    A run that failed has no scores to check. Raises: ScoreError naming two runs and what differs between them (data
+    set, split, part, phantom and real, scoring rules, cases, a case's tumour volume), a run with no cases, the same
+    case twice, a score that is no number, or a seed given twice.
     """
-    if not runs:
-        raise ScoreError("no scored run to compare; run a method first, for example: ubench run threshold")
-    for run in runs:
+    scored = [run for run in runs if run.failure is None]
+    if not scored:
+        why = "; ".join(f"{run.name}: {run.failure}" for run in runs)
+        raise ScoreError(
+            f"no run has scores: {why}"
+            if runs
+            else "no scored run to compare; run a method first, for example: ubench run threshold"
+        )
+    for run in scored:
         _check_one(run)
-    first = runs[0]
-    for run in runs[1:]:
-        _check_same_data(first, run)
-        _check_same_rules(first, run)
+    for run in runs:
+        _check_same_data(scored[0], run)
+    for run in scored[1:]:
+        _check_same_rules(scored[0], run)
         if same_cases:
-            _check_same_cases(first, run)
+            _check_same_cases(scored[0], run)
     _check_same_references(runs)
     _check_seeds(runs)
 

@@ -6,35 +6,55 @@ from unseg_bench.blocks.weights_registry import shipped_entries
 from unseg_bench.compare.inputs import RunScores, some_names
 from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.settings import CompareSettings
-from unseg_bench.compare.values import Scored, tumour_volumes_ml
 from unseg_bench.score.record import Flag
 
 
-def comparison_notes(
-    runs: Sequence[RunScores], scored: Scored, table: ScoreTable, settings: CompareSettings
-) -> tuple[str, ...]:
-    """Sentences on cases without a tumour, missing cases, runs that found nothing, weights and empty masks."""
+def comparison_notes(runs: Sequence[RunScores], table: ScoreTable, settings: CompareSettings) -> tuple[str, ...]:
+    """Sentences on cases without a tumour, missing cases, runs that failed or found nothing, weights, empty masks."""
     notes: list[str] = []
     healthy = sum(volume == 0.0 for volume in table.tumour_ml.values())
     if healthy:
         notes.append(f"{healthy} of {len(table.cases)} cases have no tumour in the reference")
-    everything = tumour_volumes_ml(scored).keys()
-    lacking = {run.name: everything - {score.case for score in run.scores} for run in runs}
-    notes += _missing(lacking, len(everything), len(table.cases), settings.missing)
-    notes += _nothing_found(runs)
-    notes += _learned_from_phantoms(runs)
+    notes += [f"no scores, so no means: {run.name}: {run.failure}" for run in runs if run.failure is not None]
+    scored = [run for run in runs if run.failure is None]
+    notes += _missing(runs, table, settings.missing)
+    notes += _limited(scored)
+    notes += _nothing_found(scored)
+    notes += _learned_from_phantoms(scored)
     notes += _empty(table, settings.empty)
     return tuple(notes)
 
 
-def _missing(lacking: dict[str, set[str]], known: int, compared: int, rule: str) -> list[str]:
+def _missing(runs: Sequence[RunScores], table: ScoreTable, rule: str) -> list[str]:
     """Which runs lack cases, and what came of it."""
+    planned = set[str]().union(*(run.planned for run in runs))
+    lacking = {
+        run.name: planned.difference(score.case for score in run.scores)
+        for run in runs
+        if run.failure is None or (rule == "worst" and run.label in table.labels)
+    }
     words = [f"{name} lacks {len(cases)} ({some_names(cases)})" for name, cases in lacking.items() if cases]
     if not words:
         return []
+    said = "; ".join(words)
+    if rule == "worst":
+        unknown = len(table.cases) - len(table.tumour_ml)
+        more = f"; the reference of {unknown} is not known here: in no size group, and the largest diagonal" * (
+            unknown > 0
+        )
+        return [f"a missing case counts as DSC 0 and an HD95 of its grid's diagonal: {said}{more}"]
+    left = len(planned) - len(table.cases)
     if rule == "common":
-        return [f"{known - compared} of {known} cases are left out, since not every run has them: {'; '.join(words)}"]
-    return [f"a missing case counts as DSC 0 and an HD95 of its grid's diagonal: {'; '.join(words)}"]
+        return [f"{left} of {len(planned)} cases are left out, since not every run has them: {said}"]
+    return [
+        f"{left} of {len(planned)} cases are in no mean, since no run has them: {said}; --missing worst counts them"
+    ]
+
+
+def _limited(runs: Sequence[RunScores]) -> list[str]:
+    """Which runs were asked for the first cases of the part only."""
+    names = [f"{run.name} {run.limit}" for run in runs if run.limit is not None]
+    return [f"asked for the first cases of the part only (--limit): {', '.join(names)}"] if names else []
 
 
 def _nothing_found(runs: Sequence[RunScores]) -> list[str]:
@@ -56,7 +76,8 @@ def _empty(table: ScoreTable, policy: str) -> list[str]:
     """What a policy other than the scores' own does to HD95."""
     if policy == "zero":
         return ["HD95 of a case with one empty mask counts as 0 mm, which rewards a method for finding nothing"]
-    left_out = {label: sum(value is None for value in own.values()) for label, own in table.values["hd95_mm"].items()}
+    values = table.values["hd95_mm"]
+    left_out = {label: sum(value is None for value in values[label].values()) for label in table.labels}
     words = [f"{label} {count}" for label, count in left_out.items() if count]
     if not words:
         return []

@@ -56,11 +56,12 @@ class FalseClaim:
 class Published:
     """A printed table. same_cases: the comparison is on the very test cases of the paper; else it is 'other data'.
 
-    audit: empty where the table has no groups.
+    why_other: what shows that, '' where the cases are the same. audit: empty where the table has no groups.
     """
 
     source: str
     same_cases: bool
+    why_other: str
     rows: tuple[PublishedRow, ...]
     audit: tuple[AuditRow, ...]
     false_claims: tuple[FalseClaim, ...]

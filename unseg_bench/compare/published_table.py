@@ -12,10 +12,15 @@ from unseg_bench.compare.groups import FIVE_NAMES
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.compare.paired import t_tail
 from unseg_bench.compare.published import AuditRow, FalseClaim, Published, PublishedCell, PublishedRow
+from unseg_bench.run.folder import RunFolder
 
 CASES = 75
 SAME_DATA = ("brats2020", "published-257-37-75", "test")
 """Data set, split and part of the printed tables."""
+SHAPE, SPACING_MM = (240, 240, 155), (1.0, 1.0, 1.0)
+"""Grid of every image of BraTS2020. Its images cannot be known by digest here, since they may not be passed on."""
+DIAGONAL_MM = math.hypot(*(n * size for n, size in zip(SHAPE, SPACING_MM, strict=True)))
+_CLOSE_MM = 1e-2
 CORRELATIONS = tuple(tenth / 10 for tenth in range(10))
 _GROUPS = tuple(name.lower() for name in FIVE_NAMES)
 _DSC_KEYS = ("dsc", *(f"dsc:{group}" for group in _GROUPS))
@@ -43,17 +48,49 @@ def published_table(
     """The printed rows of a table of PRINTED beside a comparison of `cases` cases.
 
     run: any of the comparison's, for its data; rows: those measured here; reference: label of the row that is set
-    against each printed one where the cases are the paper's, None: the one with the best mean DSC.
+    against each printed one where the cases are the paper's, None: the one that competes with the best mean DSC.
     """
     table, printed = PRINTED[name], read_published(name)
     keys = [key for key in _DSC_KEYS if key in printed[0].cells]
-    same_cases = (run.dataset, run.split, run.part) == SAME_DATA and cases == CASES
+    why_other = other_data(run, cases)
+    same_cases = not why_other
     claims = [claim for key in keys for claim in _printed_claims(printed, table.theirs, key)]
     if same_cases:
-        ours = next((row for row in rows if row.label == reference), None) or max(rows, key=_mean_dsc)
+        competing = [row for row in rows if not row.section]
+        ours = next((row for row in rows if row.label == reference), None) or max(competing, key=_mean_dsc)
         claims += [claim for key in keys for claim in _measured_claims(ours, printed, key)]
     audit = tuple(map(_audit, printed)) if len(keys) == len(_DSC_KEYS) else ()
-    return Published(table.source, same_cases, printed, audit, tuple(claims))
+    return Published(table.source, same_cases, why_other, printed, audit, tuple(claims))
+
+
+def other_data(run: RunScores, cases: int) -> str:
+    """Say why a comparison of `cases` cases is not on the paper's, '' where it is: names, number and grid must agree.
+
+    The grid is that of the scores (its diagonal) and, where they are there, of the run's predictions.
+    """
+    names = (run.dataset, run.split, run.part)
+    if names != SAME_DATA:
+        return f"data {', '.join(names)}, not {', '.join(SAME_DATA)}"
+    if cases != CASES:
+        return f"{cases} cases, not {CASES}"
+    for score in run.scores:
+        if abs(score.diagonal_mm - DIAGONAL_MM) > _CLOSE_MM:
+            return f"case {score.case} has a diagonal of {score.diagonal_mm:.2f} mm, BraTS2020 {DIAGONAL_MM:.2f} mm"
+    return next(filter(None, (_other_grid(run, score.case) for score in run.scores)), "")
+
+
+def _other_grid(run: RunScores, case: str) -> str:
+    """Say how a prediction's grid differs from BraTS2020's, '' where it does not or is not there."""
+    from unseg_bench.data.nifti import read_grid
+
+    path = None if run.folder is None else RunFolder(run.folder).prediction(case)
+    if path is None or not path.is_file():
+        return ""
+    grid = read_grid(path)
+    if grid.shape == SHAPE and max(abs(a - b) for a, b in zip(grid.spacing_mm, SPACING_MM, strict=True)) < _CLOSE_MM:
+        return ""
+    sizes, voxels = " x ".join(map(str, grid.shape)), " x ".join(f"{size:g}" for size in grid.spacing_mm)
+    return f"case {case} has {sizes} voxels of {voxels} mm, BraTS2020 {' x '.join(map(str, SHAPE))} of 1 mm"
 
 
 def read_published(name: str = "table1") -> tuple[PublishedRow, ...]:

@@ -10,11 +10,14 @@ from unseg_bench.compare.comparison import Column, Metric
 class ScoreTable:
     """Scores by metric, label and case (cases in order of tumour volume), and which cases each column holds.
 
-    A value is None where the policy on empty masks leaves the case out; a case without a prediction has the worst
-    value. seed_means: mean over the cases of one seed, by metric, label and seed; a seed without a value is not there.
+    A value is None where the policy on empty masks leaves the case out, or there is no prediction and that does not
+    count as the worst. labels: those with a value at all; competing: those that may be best of a column, and the
+    reference where none is named. tumour_ml: of the cases whose reference is known. seed_means: mean over the cases of
+    one seed, by metric, label and seed; a seed without a value is not there.
     """
 
     labels: tuple[str, ...]
+    competing: tuple[str, ...]
     cases: tuple[str, ...]
     tumour_ml: Mapping[str, float]
     columns: tuple[Column, ...]

@@ -1,14 +1,14 @@
 """From the scores of runs to one value a metric, method and case: seeds, missing cases, empty masks."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from statistics import fmean
 
 from unseg_bench.compare.comparison import METRICS, Column, Metric
 from unseg_bench.compare.groups import FEW_CASES, Grouping
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.compare.score_table import ScoreTable
-from unseg_bench.compare.settings import RANK_POLICY
+from unseg_bench.compare.settings import RANK_POLICY, CompareSettings
 from unseg_bench.errors import ScoreError
 from unseg_bench.score.record import CaseScore, Flag
 
@@ -28,26 +28,28 @@ def by_label(runs: Sequence[RunScores]) -> Scored:
     }
 
 
-def chosen_cases(scored: Scored, missing: str) -> tuple[str, ...]:
-    """The cases to compare, in order of (tumour volume, name): those that all runs have for `common`, else all.
+def chosen_cases(scored: Scored, planned: Set[str], missing: str) -> tuple[str, ...]:
+    """The cases to compare, in order of (tumour volume, name): those that all scored runs have for `common`.
 
-    Raises: ScoreError where no case is left.
+    For `worst` all that were `planned`, else all with a score. Raises: ScoreError where no case is left.
     """
-    sets = [set(scores) for seeds in scored.values() for scores in seeds.values()]
-    cases = set.intersection(*sets) if missing == "common" else set.union(*sets)
+    sets = [set(scores) for seeds in scored.values() for scores in seeds.values() if scores]
+    cases = {"common": set.intersection, "worst": set(planned).union}.get(missing, set.union)(*sets)
     if not cases:
         raise ScoreError("no case is in every run; leave out the run that has other cases, or use --missing worst")
     volumes_ml = tumour_volumes_ml(scored)
-    return tuple(sorted(cases, key=lambda case: (volumes_ml[case], case)))
+    return tuple(sorted(cases, key=lambda case: (volumes_ml.get(case, math.inf), case)))
 
 
 def tumour_volumes_ml(scored: Scored) -> dict[str, float]:
-    """Volume of the reference of every case, in ml."""
+    """Volume of the reference of every case that a run has a score of, in ml."""
     return {case: score.tumour_ml for case, score in _any_score(scored).items()}
 
 
-def score_table(scored: Scored, cases: tuple[str, ...], grouping: Grouping, empty: str) -> ScoreTable:
-    """The table that a comparison is computed from; `empty` is the policy on empty masks (see `value_of`)."""
+def score_table(
+    scored: Scored, cases: tuple[str, ...], grouping: Grouping, competing: Sequence[str], settings: CompareSettings
+) -> ScoreTable:
+    """The table that a comparison is computed from, by the settings' rules on empty masks and missing cases."""
     volumes_ml = tumour_volumes_ml(scored)
     members = {"": cases}
     for key, group in group_keys(grouping).items():
@@ -57,11 +59,13 @@ def score_table(scored: Scored, cases: tuple[str, ...], grouping: Grouping, empt
     columns += [
         _column(metric, key, grouping, members[key], volumes_ml) for metric in METRICS for key in members if key
     ]
-    seeds = {metric: seed_values(scored, cases, metric, empty) for metric in METRICS}
+    seeds = {metric: seed_values(scored, cases, metric, settings.empty, settings.missing) for metric in METRICS}
+    labels = tuple(label for label, own in scored.items() if any(own.values()))
     return ScoreTable(
-        labels=tuple(scored),
+        labels=labels,
+        competing=tuple(label for label in labels if label in competing),
         cases=cases,
-        tumour_ml={case: volumes_ml[case] for case in cases},
+        tumour_ml={case: volumes_ml[case] for case in cases if case in volumes_ml},
         columns=tuple(columns),
         members={column.key: members[column.key.removeprefix(column.metric).removeprefix(":")] for column in columns},
         values={
@@ -81,20 +85,33 @@ def group_keys(grouping: Grouping) -> dict[str, int]:
     return keys
 
 
-def seed_values(scored: Scored, cases: Sequence[str], metric: Metric, empty: str) -> dict[str, dict[int, Values]]:
-    """Value of every case by label and seed; a case that the seed has no prediction for takes the worst value."""
-    diagonals_mm = {case: score.diagonal_mm for case, score in _any_score(scored).items()}
-    return {
-        label: {
-            seed: {case: value_of(scores.get(case), metric, empty, diagonals_mm[case]) for case in cases}
+def seed_values(
+    scored: Scored, cases: Sequence[str], metric: Metric, empty: str, missing: str
+) -> dict[str, dict[int, Values]]:
+    """Value of every case by label and seed.
+
+    A case that the seed has no prediction for takes the worst value for `missing` 'worst', else None; a label without
+    any score has no values. The diagonal of a case that no run has a score of is the largest that is known.
+    """
+    known_mm = {case: score.diagonal_mm for case, score in _any_score(scored).items()}
+    diagonals_mm = {case: known_mm.get(case, max(known_mm.values())) for case in cases}
+    found: dict[str, dict[int, Values]] = {}
+    for label, seeds in scored.items():
+        counts = missing == "worst" and any(seeds.values())
+        found[label] = {
+            seed: {
+                case: value_of(scores.get(case), metric, empty, diagonals_mm[case])
+                if counts or case in scores
+                else None
+                for case in cases
+            }
             for seed, scores in seeds.items()
         }
-        for label, seeds in scored.items()
-    }
+    return found
 
 
 def value_of(score: CaseScore | None, metric: Metric, empty: str, diagonal_mm: float) -> float | None:
-    """What a case is worth. No score: there is no prediction, so DSC 0 and the grid's diagonal.
+    """What a case is worth. No score: the worst that there is, DSC 0 and the grid's diagonal.
 
     `empty` rules the HD95 of a case of which one mask is empty and the other is not: 'diagonal' as scored, 'exclude'
     None, 'zero' 0 mm, 'rank' infinite (as a missing case then is).
@@ -138,15 +155,15 @@ def _any_score(scored: Scored) -> dict[str, CaseScore]:
 def _column(
     metric: Metric, key: str, grouping: Grouping, cases: Sequence[str], volumes_ml: Mapping[str, float]
 ) -> Column:
-    own = [volumes_ml[case] for case in cases]
+    own = [volumes_ml[case] for case in cases if case in volumes_ml]
     return Column(
         key=f"{metric}:{key}" if key else metric,
         metric=metric,
         group=grouping.groups[group_keys(grouping)[key]].name if key else None,
         higher_is_better=metric == "dsc",
-        n=len(own),
-        low_ml=min(own),
-        high_ml=max(own),
-        few=len(own) < FEW_CASES,
+        n=len(cases),
+        low_ml=min(own, default=0.0),
+        high_ml=max(own, default=0.0),
+        few=len(cases) < FEW_CASES,
         empty_references=own.count(0.0),
     )

@@ -6,23 +6,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from unseg_bench.compare.comparison import METRICS, CaseEntry, Comparison
+from unseg_bench.compare.comparison import METRICS, CaseEntry, Comparison, MethodRow
 from unseg_bench.data.atomic import whole_file
 from unseg_bench.report.notes import NO_EVIDENCE
 
 COLUMNS = (
     *("dataset", "split", "part", "evidence", "method", "label", "label_free", "is_floor", "below_floor"),
-    *("case", "group", "tumour_ml", "predicted_ml", "dsc", "hd95_mm", "seeds", "empty_predictions"),
+    *("case", "group", "tumour_ml", "predicted_ml", "dsc", "hd95_mm", "seeds", "empty_predictions", "missing"),
 )
-"""Columns of the long form, in order. dsc 0-1; predicted_ml, dsc and hd95_mm are empty where there is no prediction.
+"""Columns of the long form, in order. dsc 0-1; dsc and hd95_mm are what the tables' means are made of: empty where the
+case is in no mean, the worst values where a missing case counts so (`--missing worst`).
 
 evidence: false for a phantom, whose figures say nothing about the real methods. below_floor: of the method, over all
-cases. seeds: how many the values are the mean of. empty_predictions: of them, without a voxel though there is a tumour.
+cases. seeds: how many have a prediction. empty_predictions: of them, without a voxel though there is a tumour. missing:
+seeds without a prediction.
 """
 CHALLENGER_COLUMNS = ("task", "case", "algorithm", "value", "note")
 """challengeR takes the first four by name; it lets one call to as.challenge have one direction, so one task a call."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_SCHEMA = "unseg-bench/cases/1"
+_SCHEMA = "unseg-bench/cases/2"
 
 
 def case_rows(comparison: Comparison) -> Iterator[dict[str, str | float | int | bool | None]]:
@@ -50,16 +52,16 @@ def csv_text(comparison: Comparison) -> str:
 
 
 def challenger_text(comparison: Comparison) -> str:
-    """Return CSV as challengeR reads it: a row a metric ('dsc', 'hd95_mm'), case and method; NA where there is none."""
-    warning = "" if comparison.evidence else NO_EVIDENCE
-    notes = {
-        row.label: "; ".join(filter(None, (f"below the floor {comparison.floor}" * row.below_floor, warning)))
-        for row in comparison.rows
-    }
+    """Return CSV as challengeR reads it: a row a metric ('dsc', 'hd95_mm'), case and method; NA where there is none.
+
+    Only the cases that are compared; a note says how many a method lacks.
+    """
+    cases, notes = set(comparison.cases), {row.label: _note(comparison, row) for row in comparison.rows}
     rows = (
         (metric, entry.case, entry.label, _value(entry, metric), notes[entry.label])
         for metric in METRICS
         for entry in comparison.entries
+        if entry.case in cases
     )
     return _csv(CHALLENGER_COLUMNS, rows, nothing="NA")
 
@@ -72,13 +74,24 @@ def write_parquet(comparison: Comparison, path: Path) -> None:
     types = {
         **dict.fromkeys(("evidence", "is_floor", "below_floor"), pa.bool_()),
         **dict.fromkeys(("tumour_ml", "predicted_ml", "dsc", "hd95_mm"), pa.float64()),
-        **dict.fromkeys(("seeds", "empty_predictions"), pa.int64()),
+        **dict.fromkeys(("seeds", "empty_predictions", "missing"), pa.int64()),
     }
     schema = pa.schema([(name, types.get(name, pa.string())) for name in COLUMNS])
     schema = schema.with_metadata({"schema": _SCHEMA, "unseg-bench": comparison.to_json()})
     table: Any = pa.Table.from_pylist(list(case_rows(comparison)), schema=schema)
     with whole_file(path) as temporary:
         parquet.write_table(table, temporary)
+
+
+def _note(comparison: Comparison, row: MethodRow) -> str:
+    """What a reader of a method's values must know."""
+    missing = row.cells["dsc"].missing
+    words = (
+        f"below the floor {comparison.floor}" if row.below_floor else "",
+        f"{missing} of {comparison.planned * len(row.seeds)} predictions missing" if missing else "",
+        "" if comparison.evidence else NO_EVIDENCE,
+    )
+    return "; ".join(filter(None, words))
 
 
 def _value(entry: CaseEntry, metric: str) -> float | None:

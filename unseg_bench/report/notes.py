@@ -4,11 +4,14 @@ from collections.abc import Callable, Sequence
 
 from unseg_bench.compare.comparison import Cell, Column, Comparison, MethodRow
 from unseg_bench.compare.published import Published
+from unseg_bench.compare.standing import SECTIONS
 from unseg_bench.report.numbers import count, fixed, metric_heading, signed
 from unseg_bench.report.text_table import TextCell
 
 BELOW_FLOOR = "†"
 """After the name of a learned method whose mean DSC is below that of the best floor."""
+FAILED = "failed"
+"""After the name of a method of which a run has no scores; the notes say why."""
 STAR = "*"
 """After the best mean of a column that is significantly better than the second best."""
 NO_EVIDENCE = "phantom figures are no evidence about the real methods"
@@ -29,15 +32,17 @@ CLAIMS_TITLE = "What these figures carry, and what they do not"
 
 
 def comparison_title(comparison: Comparison) -> str:
-    """Return 'brats2020, split default, test: 75 cases'."""
-    cases = count(len(comparison.cases), "case")
+    """Return 'brats2020, split default, test: 75 cases', or '2 of 20 cases' where no mean is over all."""
+    n, planned = len(comparison.cases), comparison.planned
+    cases = count(n, "case") if n == planned else f"{n} of {count(planned, 'case')}"
     return f"{comparison.dataset}, split {comparison.split}, {comparison.part}: {cases}"
 
 
 def name_cell(comparison: Comparison, label: str) -> TextCell:
-    """Return a method's name with its mark where it is below the floor; any other text as it is."""
-    below = any(row.below_floor for row in comparison.rows if row.label == label)
-    return TextCell(label, marks=(BELOW_FLOOR,) if below else ())
+    """Return a method's name with its marks, below the floor and failed; any other text as it is."""
+    rows = [row for row in comparison.rows if row.label == label]
+    below, failed = any(row.below_floor for row in rows), any(row.failure for row in rows)
+    return TextCell(label, marks=(*([BELOW_FLOOR] if below else []), *([FAILED] if failed else [])))
 
 
 def warnings(comparison: Comparison) -> tuple[str, ...]:
@@ -65,9 +70,22 @@ def score_notes(comparison: Comparison, columns: Sequence[Column]) -> tuple[str,
 
 
 def _star(comparison: Comparison, columns: Sequence[Column]) -> list[str]:
-    if all(comparison.test(column.key).second is None for column in columns):
+    """Which rows the best is among, over which cases, and what the star says."""
+    tests = [comparison.test(column.key) for column in columns]
+    if all(test.second is None for test in tests):
         return []
-    return [f"{STAR} best against second best, paired t-test, p < {comparison.alpha:g}, per column, uncorrected"]
+    fewer = [
+        f"{column_name(column)} {test.n} of {column.n}"
+        for column, test in zip(columns, tests, strict=True)
+        if test.second is not None and test.n < column.n
+    ]
+    standing = {row.section for row in comparison.rows}
+    apart = [name for name in SECTIONS if name in standing and name]
+    return [
+        *([f"best and second best are among the rows above '{apart[0]}'"] if apart else []),
+        f"{STAR} best against second best, paired t-test, p < {comparison.alpha:g}, per column, uncorrected",
+        *([f"ranked and tested over the cases that all these rows have: {', '.join(fewer)}"] if fewer else []),
+    ]
 
 
 def _groups(comparison: Comparison, columns: Sequence[Column]) -> list[str]:
@@ -90,7 +108,8 @@ def _counts(comparison: Comparison) -> list[str]:
     """What '2e', '1m' and 'n=13' mean, with every method's counts over all cases."""
     empty = _of_methods(comparison, lambda cell: cell.empty_predictions)
     missing = _of_methods(comparison, lambda cell: cell.missing)
-    fewer = any(row.cells[column.key].n != column.n for row in comparison.rows for column in comparison.columns)
+    measured = [row for row in comparison.rows if row.label in comparison.measured]
+    fewer = any(row.cells[column.key].n != column.n for row in measured for column in comparison.columns)
     return [
         *([f"e: predictions without a voxel on a case with a tumour: {empty}"] if empty else []),
         *([f"m: cases without a prediction: {missing}"] if missing else []),
@@ -104,7 +123,7 @@ def _of_methods(comparison: Comparison, number: Callable[[Cell], int]) -> str:
 
 
 def _predictions(comparison: Comparison, row: MethodRow) -> int:
-    return len(comparison.cases) * len(row.seeds)
+    return comparison.planned * len(row.seeds)
 
 
 def _untested(comparison: Comparison, columns: Sequence[Column]) -> list[str]:
@@ -142,7 +161,8 @@ def _published(published: Published | None, columns: Sequence[Column]) -> list[s
     """Whether the printed rows agree with themselves."""
     if published is None or not any(column.key == "dsc" for column in columns):
         return []
-    notes = ["published rows are as printed, neither measured nor tested here"]
+    other = f"; on other data: {published.why_other}" if published.why_other else ""
+    notes = [f"published rows are as printed, neither measured nor tested here{other}"]
     if published.audit:
         differences = ", ".join(f"{row.label} {signed(row.difference, 'dsc')}" for row in published.audit)
         what = "published overall DSC less the mean of its five groups, which is 0 where groups are equal"

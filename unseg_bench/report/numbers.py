@@ -83,8 +83,10 @@ def rank(value: float | None) -> str:
     return DASH if value is None else f"{value:g}" if float(value).is_integer() else fixed(value, 1)
 
 
-def volume(ml: float) -> str:
+def volume(ml: float | None) -> str:
     """Return a volume in ml with three digits that count, never as a power of ten: '0.53', '12.4', '1204'."""
+    if ml is None:
+        return DASH
     if 0.0 < ml < 0.01:
         return "<0.01"
     return f"{ml:.0f}" if ml >= 999.5 else f"{ml:.3g}"

@@ -67,18 +67,18 @@ def interval_table(
             name_cell(comparison, label),
             *(TextCell(interval_text(found.get((label, column.key), nothing), metric, digits)) for column in columns),
         )
-        for label in comparison.labels
+        for label in comparison.measured
     )
     why = reasons(
         "no interval",
         (
             (f"{column.group or 'all cases'} {label}", found.get((label, column.key), nothing).reason)
             for column in columns
-            for label in comparison.labels
+            for label in comparison.measured
         ),
     )
     shown = [
-        found[label, column.key] for column in columns for label in comparison.labels if (label, column.key) in found
+        found[label, column.key] for column in columns for label in comparison.measured if (label, column.key) in found
     ]
     notes = _beyond(metric, shown) if kind == "Student's t" else _resampled(statistics)
     return TextTable(
@@ -105,7 +105,7 @@ def friedman_table(comparison: Comparison, statistics: Statistics) -> TextTable:
                 for text in (fixed(test.mean_ranks.get(label), 2), letter.get(label, ""))
             ),
         )
-        for label in sorted(comparison.labels, key=lambda label: first.get(label, float("inf")))
+        for label in sorted(comparison.measured, key=lambda label: first.get(label, float("inf")))
     )
     headings = [f"{NAMES[test.metric]}\n{what}" for test in tests for what in ("mean rank", "set")]
     return TextTable(
@@ -132,7 +132,7 @@ def ranking_table(comparison: Comparison, ranking: Ranking) -> TextTable:
             TextCell(share(ranking.first[label])),
             TextCell("–".join(dict.fromkeys((rank(ranking.rank_low[label]), rank(ranking.rank_high[label]))))),
         )
-        for label in sorted(comparison.labels, key=lambda label: ranking.mean_then_rank[label])
+        for label in sorted(comparison.measured, key=lambda label: ranking.mean_then_rank[label])
     )
     tau = ranking.kendall_tau
     agreement = f"; Kendall's tau of their rankings to this one: median {fixed(tau, 2)}" if tau is not None else ""
@@ -185,7 +185,7 @@ def interactions_table(comparison: Comparison, statistics: Statistics, digits: i
 def seeds_table(comparison: Comparison, statistics: Statistics) -> TextTable:
     """Mean of every seed, and how far the means lie apart; methods with one seed are left out."""
     spreads = {(one.label, one.metric): one for one in statistics.seeds if len(one.means) > 1}
-    labels = [label for label in comparison.labels if any(label == own for own, _ in spreads)]
+    labels = [label for label in comparison.measured if any(label == own for own, _ in spreads)]
     rows = tuple(
         (
             name_cell(comparison, label),

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from unseg_bench.compare.comparison import Cell, Column, Comparison, Metric, PolicyCell, PolicyRow
+from unseg_bench.compare.comparison import Cell, Column, Comparison, MethodRow, Metric, PolicyCell, PolicyRow
 from unseg_bench.compare.published import FalseClaim, Published, PublishedRow
+from unseg_bench.compare.standing import SECTIONS
 from unseg_bench.report.notes import comparison_title, name_cell, score_notes, warnings
 from unseg_bench.report.numbers import (
     DASH,
@@ -126,22 +127,29 @@ def _scores(
 ) -> TextTable:
     """Rows of means; `main`: with the column on labels, and the metric in every heading."""
     heads = [TextColumn(("method",), number=False), *([TextColumn(("label-free",), number=False)] if main else [])]
-    rows = tuple(
-        (
-            name_cell(comparison, row.label),
-            *([TextCell(row.label_free)] if main else []),
-            *(_score_cell(comparison, column, row.label, row.cells[column.key], digits) for column in columns),
-        )
-        for row in comparison.rows
-    )
+    sections = [
+        TextSection(tuple(_row(comparison, row, columns, digits, main=main) for row in rows), name)
+        for name in SECTIONS
+        if (rows := [row for row in comparison.rows if row.section == name])
+    ]
     return TextTable(
         key=key,
         title=title,
         columns=(*heads, *(_heading(column, with_metric=main) for column in columns)),
-        sections=(TextSection(rows), *_published(comparison.published, columns, digits, main=main)),
+        sections=(*sections, *_published(comparison.published, columns, digits, main=main)),
         notes=score_notes(comparison, columns),
         warnings=warnings(comparison),
         ranked=any(comparison.test(column.key).second is not None for column in columns),
+    )
+
+
+def _row(
+    comparison: Comparison, row: MethodRow, columns: Sequence[Column], digits: int, *, main: bool
+) -> tuple[TextCell, ...]:
+    return (
+        name_cell(comparison, row.label),
+        *([TextCell(row.label_free)] if main else []),
+        *(_score_cell(comparison, column, row.label, row.cells[column.key], digits) for column in columns),
     )
 
 
@@ -163,21 +171,18 @@ def _score_cell(comparison: Comparison, column: Column, label: str, cell: Cell, 
     marks = (
         *([f"{cell.empty_predictions}e"] if cell.empty_predictions else []),
         *([f"{cell.missing}m"] if cell.missing else []),
-        *([f"n={cell.n}"] if cell.n != column.n else []),
+        *([f"n={cell.n}"] if cell.n != column.n and not (cell.n == 0 and cell.missing) else []),
     )
     text = mean_and_spread(cell.mean, cell.sd, column.metric, digits)
     return TextCell(text, emphasis, star=emphasis == "best" and comparison.test(column.key).significant, marks=marks)
 
 
 def _emphasis(comparison: Comparison, column: Column, label: str) -> Emphasis:
-    """Best or second best of the column; rows of one mean look alike. Nothing where there is no second."""
+    """Best or second best of the column; rows of one mean look alike."""
     test = comparison.test(column.key)
-    if test.best is None or test.second is None:
-        return ""
-    means = {row.label: row.cells[column.key].mean for row in comparison.rows}
-    if label == test.best or means[label] == means[test.best]:
+    if label in test.firsts:
         return "best"
-    return "second" if means[label] == means[test.second] else ""
+    return "second" if label in test.seconds else ""
 
 
 def _published(

@@ -38,7 +38,7 @@ def make_table():
         }
         seed_means = seed_means or {metric: {label: {0: 0.5} for label in labels} for metric in values}
         return ScoreTable(
-            labels, cases, dict(zip(cases, volumes, strict=True)), tuple(columns), members, values, seed_means
+            labels, labels, cases, dict(zip(cases, volumes, strict=True)), tuple(columns), members, values, seed_means
         )
 
     return make

@@ -85,7 +85,7 @@ def row_of(label: str, entries: Sequence[CaseEntry], columns: Sequence[Column]) 
         numbers = numbers_of(entries, label, column)
         mean, sd = (float(np.mean(numbers)), float(np.std(numbers))) if numbers else (None, None)
         cells[column.key] = Cell(mean, sd, len(numbers), 0, column.n - len(numbers))
-    return MethodRow(label.partition(" ")[0], label, "sealed", False, False, (0,), None, cells)
+    return MethodRow(label.partition(" ")[0], label, "sealed", False, False, "", None, False, (0,), None, cells)
 
 
 def pair_of(entries: Sequence[CaseEntry], a: str, b: str) -> Pair:
@@ -172,6 +172,7 @@ def made(methods: int = 3, count: int = 75, missing: Sequence[tuple[int, int]] =
         grouping="tumour size",
         empty="diagonal",
         missing="refuse",
+        planned=count,
         cases=tuple(f"case-{i:03d}" for i in range(count)),
         alpha=0.001,
         floor=None,

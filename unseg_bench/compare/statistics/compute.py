@@ -10,7 +10,7 @@ from unseg_bench.compare.statistics.draws import generator
 from unseg_bench.compare.statistics.families import families
 from unseg_bench.compare.statistics.friedman import friedman
 from unseg_bench.compare.statistics.interaction import interactions
-from unseg_bench.compare.statistics.intervals import bca_interval, t_interval
+from unseg_bench.compare.statistics.intervals import FEW, bca_interval, in_few, t_interval
 from unseg_bench.compare.statistics.ranking import ranking
 from unseg_bench.compare.statistics.record import MeanInterval, Statistics, StatisticsSettings
 from unseg_bench.compare.statistics.seeds import seed_spreads
@@ -21,7 +21,8 @@ from unseg_bench.plugins.names import did_you_mean
 def compute_statistics(table: ScoreTable, settings: StatisticsSettings) -> Statistics:
     """Compute tests, intervals, ranks and sizes of a comparison; the same table and settings give the same numbers.
 
-    The reference is `settings.reference`, or the label with the best mean DSC over all cases (the first of equals).
+    The reference is `settings.reference`, or of the labels that compete the one with the best mean DSC over all cases
+    (the first of equals).
     Raises: SettingsError where no method has that label.
     """
     reference = _reference(table, settings.reference)
@@ -50,8 +51,8 @@ def compute_statistics(table: ScoreTable, settings: StatisticsSettings) -> Stati
 def _reference(table: ScoreTable, wanted: str | None) -> str:
     """The label to compare with."""
     if wanted is None:
-        means = {label: _mean_dsc(table, label) for label in table.labels}
-        return max(table.labels, key=lambda label: means[label])
+        means = {label: _mean_dsc(table, label) for label in table.competing}
+        return max(means, key=lambda label: means[label])
     if wanted not in table.labels:
         raise SettingsError(
             f"--reference {wanted}: no method of this comparison has that label.{did_you_mean(wanted, table.labels)}"
@@ -73,6 +74,8 @@ def _mean_interval(table: ScoreTable, column: Column, label: str, settings: Stat
         column=column.key,
         n=len(values),
         mean=float(values.mean()) if len(values) else None,
-        t_interval=t_interval(values),
-        bca_interval=bca_interval(values, settings.resamples, generator(settings.seed, "mean", column.key, label)),
+        t_interval=FEW if in_few(column) else t_interval(values),
+        bca_interval=FEW
+        if in_few(column)
+        else bca_interval(values, settings.resamples, generator(settings.seed, "mean", column.key, label)),
     )

@@ -10,7 +10,7 @@ from unseg_bench.compare.comparison import Column
 from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.statistics.draws import generator, oriented
 from unseg_bench.compare.statistics.effects import dz, hodges_lehmann, rank_biserial, wins_ties_losses
-from unseg_bench.compare.statistics.intervals import bca_interval, mirrored, t_interval
+from unseg_bench.compare.statistics.intervals import FEW, bca_interval, in_few, mirrored, t_interval
 from unseg_bench.compare.statistics.record import Equivalence, Family, Pair, StatisticsSettings, TestResult
 from unseg_bench.compare.statistics.significance import equivalence, sign_flip, t_test, wilcoxon
 
@@ -93,7 +93,8 @@ def _pair(table: ScoreTable, column: Column, a: str, b: str, settings: Statistic
     canonical, sign = oriented(d, a, b)
     key = (column.key, *sorted((a, b)))
     flipped, exact = sign_flip(canonical, settings.resamples, generator(settings.seed, "sign-flip", *key))
-    bca = bca_interval(canonical, settings.resamples, generator(settings.seed, "bca", *key))
+    few = in_few(column)
+    bca = FEW if few else bca_interval(canonical, settings.resamples, generator(settings.seed, "bca", *key))
     mean = float(d.mean())
     wins, ties, losses = wins_ties_losses(d, column.higher_is_better)
     return Pair(
@@ -102,7 +103,7 @@ def _pair(table: ScoreTable, column: Column, a: str, b: str, settings: Statistic
         b=b,
         n=len(d),
         mean_difference=mean,
-        t_interval=t_interval(d),
+        t_interval=FEW if few else t_interval(d),
         bca_interval=mirrored(bca, sign),
         t=t_test(d),
         sign_flip=flipped if flipped.p is None else replace(flipped, statistic=mean),

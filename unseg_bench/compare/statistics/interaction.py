@@ -84,7 +84,9 @@ def _differences(
     """Differences d and the volume (ml) of each case with a tumour and both values, and how many have no tumour."""
     ones, others = table.column(column.key, a), table.column(column.key, b)
     rows = [
-        (x - y, table.tumour_ml[case]) for case, x in ones.items() if x is not None and (y := others[case]) is not None
+        (x - y, table.tumour_ml[case])
+        for case, x in ones.items()
+        if case in table.tumour_ml and x is not None and (y := others[case]) is not None
     ]
     kept = [row for row in rows if row[1] > 0.0]
     d, volumes = np.array(kept, dtype=float).reshape(-1, 2).T

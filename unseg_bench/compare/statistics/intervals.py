@@ -5,11 +5,20 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench.compare.comparison import Column
+from unseg_bench.compare.groups import FEW_CASES
 from unseg_bench.compare.statistics.draws import AT_ONCE
 from unseg_bench.compare.statistics.record import Interval
 from unseg_bench.compare.statistics.samples import snapped
 
 LEVEL = 0.95
+FEW = Interval(None, None, f"fewer than {FEW_CASES} cases")
+"""In place of an interval in a group of so few cases."""
+
+
+def in_few(column: Column) -> bool:
+    """Whether a column is a group that is too small for intervals."""
+    return column.group is not None and column.few
 
 
 def t_interval(values: NDArray[np.float64]) -> Interval:

@@ -31,7 +31,7 @@ def chosen_cases(comparison: Comparison, case: str | None) -> list[str]:
 
 def volumes(comparison: Comparison) -> dict[str, float]:
     """Return the reference's tumour volume in ml by case."""
-    return {entry.case: entry.tumour_ml for entry in comparison.entries}
+    return {entry.case: entry.tumour_ml for entry in comparison.entries if entry.tumour_ml is not None}
 
 
 def chosen_slice(picture: CasePicture, slice_index: int | None) -> int:

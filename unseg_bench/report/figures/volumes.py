@@ -78,7 +78,8 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
 def volumes(comparison: Comparison, label: str) -> list[tuple[float, float]]:
     """Return (reference, predicted) in ml of the cases that a method has a prediction for."""
     own = [entry for entry in comparison.entries if entry.label == label]
-    return [(entry.tumour_ml, entry.predicted_ml) for entry in own if entry.predicted_ml is not None]
+    pairs = [(entry.tumour_ml, entry.predicted_ml) for entry in own]
+    return [(reference, predicted) for reference, predicted in pairs if reference is not None and predicted is not None]
 
 
 def _draw_method(axes: Axes, title: str, points: Sequence[tuple[float, float]], style: MethodStyle) -> None:
@@ -111,7 +112,7 @@ def _draw_method(axes: Axes, title: str, points: Sequence[tuple[float, float]], 
 
 def _finish(panels: Sequence[Axes], used: int, across: int, comparison: Comparison) -> None:
     """Scale and name the shared axes, and take away panels without a method."""
-    references = [entry.tumour_ml for entry in comparison.entries]
+    references = [entry.tumour_ml for entry in comparison.entries if entry.tumour_ml is not None]
     if min(references) > 0 and max(references) / min(references) > _LOG_FROM:
         panels[0].set_xscale("log")
         panels[0].xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
