@@ -61,7 +61,7 @@ def all_runs(folder: Path) -> list[str]:
 
 
 def examples_figure(folder: Path, **settings):
-    runs = collect(folder, all_runs(folder))
+    runs = collect(folder, all_runs(folder)).runs
     return runs, FIGURES["examples"].draw(compare(runs), FigureSettings(runs=runs, **settings))
 
 
@@ -123,7 +123,7 @@ def test_a_tumour_on_the_patients_right_stands_on_the_left(tiny_runs: Path, coho
 
 
 def test_a_named_case_and_slice_and_the_dsc_of_the_run(tiny_runs: Path):
-    case = collect(tiny_runs, all_runs(tiny_runs))[0].scores[0].case
+    case = collect(tiny_runs, all_runs(tiny_runs)).runs[0].scores[0].case
     runs, figure = examples_figure(tiny_runs, case=case, slice_index=10)
     assert len(figure.axes) == 3
     assert figure.texts[1].get_text().endswith("slice 10")

@@ -162,9 +162,17 @@ def test_cases_of_a_run_that_is_not_scored(ubench: Ubench, two_runs: Result, err
     assert "--worst and --best" in error_line(ubench("cases", "threshold", "--worst", 1, "--best", 1))
 
 
-def test_cases_of_a_method_are_those_of_its_newest_complete_run(
+def test_a_method_means_its_newest_run_with_the_usual_options_on_all_cases(
     ubench: Ubench, two_runs: Result, tiny: Path, data: list[str]
 ) -> None:
-    ubench("run", tiny, *data, "--set", "fail=true")
-    assert ubench("cases", "tiny", "--json").json["run"] == str(run_of(two_runs, "tiny"))
-    assert "state       failed" in ubench("show", "tiny").out
+    usual = run_of(two_runs, "tiny")
+    for other in (("--set", "fail=true"), ("--limit", 1), ("--set", "level=3"), ("--preset", "low")):
+        ubench("run", tiny, *data, *other)
+    assert ubench("cases", "tiny", "--json").json["run"] == str(usual)
+    shown = ubench("show", "tiny")
+    assert usual.name in shown.out
+    assert "4 newer runs of tiny on other cases, with other settings or without scores left out" in shown.err
+    failed = next(one["run"] for one in ubench("runs", "--json").json if one["state"] == "failed")
+    assert "state       failed" in ubench("show", failed).out
+    change(usual, state="failed")
+    assert "preset low" in ubench("show", "tiny").out

@@ -47,7 +47,7 @@ def cases(
 
     if worst is not None and best is not None:
         raise SettingsError("--worst and --best: give one of them")
-    run = find_run(selector, runs, complete=True)
+    run = find_run(selector, runs)
     if run.state not in SCORED:
         raise ScoreError(f"{path_text(run.path)}: not scored (state '{run.state}'); its `ubench run` command goes on")
     scores = read_scores(run.scores)

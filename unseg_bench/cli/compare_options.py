@@ -50,8 +50,8 @@ Selectors = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="RUN|METHOD|FOLDER",
-        help="Run folders, run names, methods, or folders of runs. Default: the newest complete run of each method "
-        "on one data set.",
+        help="Run folders, run names, methods, or folders of runs. Default: of each method the newest run with its "
+        "preset's own options on all cases.",
         autocompletion=complete_method,
         show_default=False,
     ),
@@ -163,5 +163,5 @@ def scores_and_comparison(
     from unseg_bench.compare.compare import compare
     from unseg_bench.compare.runs import collect
 
-    scores = collect(runs, selectors or ())
-    return scores, compare(scores, settings)
+    found = collect(runs, selectors or (), settings.missing)
+    return found.runs, compare(found.runs, settings, found.notes)

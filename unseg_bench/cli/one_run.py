@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unseg_bench.cli.complete import complete_method
-from unseg_bench.cli.text import path_text, warn
+from unseg_bench.cli.text import count_text, path_text, warn
 
 if TYPE_CHECKING:
     from unseg_bench.run.folder import RunFolder
@@ -16,33 +16,40 @@ RunSelector = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="A run's folder, its name, or a method's name (its newest run).",
+        help="A run's folder, its name, or a method's name: its newest run with its preset's own options on all cases.",
         autocompletion=complete_method,
         show_default=False,
     ),
 ]
 
 
-def find_run(selector: str, runs: Path, *, complete: bool = False) -> "RunFolder":
-    """Return the run that is meant; of a method the newest, with `complete` the newest that is complete, if any is.
+def find_run(selector: str, runs: Path) -> "RunFolder":
+    """Return the run that is meant; of a method the one that stands for it on the newest run's data (`run.choice`).
 
-    Raises DataError naming the nearest known run or method.
+    That newer ones stand aside is said on stderr. Raises DataError naming the nearest known run or method.
     """
     from unseg_bench.errors import DataError
     from unseg_bench.plugins.names import did_you_mean
-    from unseg_bench.run.folder import SCORED, RunFolder, find_runs
+    from unseg_bench.run.choice import data_of, standing
+    from unseg_bench.run.folder import RunFolder, find_runs
 
     if (Path(selector) / "run.json").is_file():
         return RunFolder(Path(selector))
-    found = find_runs(runs)
-    if named := [run for run in found if run.path.name == selector]:
+    found = [(run, run.record) for run in find_runs(runs)]
+    if named := [run for run, _ in found if run.path.name == selector]:
         return named[-1]
-    own = [run for run in found if run.record["method"] == selector]
+    own = [(run, record) for run, record in found if record["method"] == selector]
     if not own:
-        known = {run.path.name for run in found} | {str(run.record["method"]) for run in found}
+        known = {run.path.name for run, _ in found} | {str(record["method"]) for _, record in found}
         raise DataError(f"no run '{selector}' in {path_text(runs)}.{did_you_mean(selector, known)}")
-    scored = [run for run in own if run.state in SCORED]
-    return scored[-1] if complete and scored else own[-1]
+    data = data_of(own[-1][1])
+    same = [(standing(record), run) for run, record in own if data_of(record) == data]
+    best = min(number for number, _ in same)
+    at = max(i for i, (number, _) in enumerate(same) if number == best)
+    if newer := len(same) - 1 - at:
+        what = f"{count_text(newer, 'newer run')} of {selector}"
+        warn(f"{what} on other cases, with other settings or without scores left out: ubench runs")
+    return same[at][1]
 
 
 def scores_or_warning(run: "RunFolder") -> "list[CaseScore]":

@@ -42,7 +42,7 @@ def thresholds(
     from unseg_bench.score.thresholds import has_maps, read_thresholds, with_curve
 
     _check_files(output or [])
-    run = find_run(selector, runs, complete=True)
+    run = find_run(selector, runs)
     found = read_thresholds(run)
     if has_maps(run) or output:
         found = with_curve(found, open_dataset(run, data))

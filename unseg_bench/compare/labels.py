@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 SHOWN_OPTIONS = 2
 """So many options a label tells; of more it says how many."""
@@ -11,20 +12,24 @@ LONGEST_OPTION = 40
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One method with its options. digest: of all that it is made of, the last resort of a name."""
+    """One method with its options. digest: of all that it is made of, the last resort of a name.
+
+    differs: what the run's record says is not as in a plain call ('preset', 'options'); a label tells that, alone too.
+    """
 
     method: str
     preset: str
     options: Mapping[str, object]
     digest: str
     made_elsewhere: bool = False
+    differs: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def label_all(variants: Sequence[Variant]) -> list[str]:
     """A label for each variant, in order, no two alike.
 
-    'clisc' alone; 'clisc paper', 'clisc amda.alpha=10' or 'clisc demo, amda.alpha=10' where there are several; with
-    the digest where nothing that a user sets is different (the code is).
+    'clisc' alone with its usual settings; 'clisc paper', 'clisc amda.alpha=10' or 'clisc demo, amda.alpha=10' where
+    there are several, or it has others; with the digest where nothing that a user sets is different (the code is).
     """
     found = [_label(variant, [other for other in variants if other.method == variant.method]) for variant in variants]
     return [
@@ -39,7 +44,7 @@ def _label(variant: Variant, rivals: Sequence[Variant]) -> str:
     if len({rival.made_elsewhere for rival in rivals}) > 1:
         rivals = [rival for rival in rivals if rival.made_elsewhere == variant.made_elsewhere]
         parts += ["made elsewhere"] if variant.made_elsewhere else []
-    if len({rival.preset for rival in rivals}) > 1:
+    if len({rival.preset for rival in rivals}) > 1 or variant.differs.get("preset"):
         rivals = [rival for rival in rivals if rival.preset == variant.preset]
         parts.append(variant.preset)
     parts += _options(variant, rivals)
@@ -47,11 +52,12 @@ def _label(variant: Variant, rivals: Sequence[Variant]) -> str:
 
 
 def _options(variant: Variant, rivals: Sequence[Variant]) -> list[str]:
-    """The options that are not the same for all rivals, shortest first."""
+    """The options that are not the same for all rivals, or not the preset's, shortest first."""
+    own: Mapping[str, object] = variant.differs.get("options", {})
     texts = [
         _text(name, value)
         for name, value in variant.options.items()
-        if len({json.dumps(rival.options.get(name)) for rival in rivals}) > 1
+        if name in own or len({json.dumps(rival.options.get(name)) for rival in rivals}) > 1
     ]
     more = len(texts) - SHOWN_OPTIONS
     shown = sorted(texts, key=lambda text: (len(text), text))[:SHOWN_OPTIONS]
