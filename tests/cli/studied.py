@@ -37,7 +37,7 @@ class Studied(Method):
 
     name = "studied"
     Options = StudiedOptions
-    presets = {"paper": {}, "demo": {}}  # noqa: RUF012
+    presets = {"paper": {}, "demo": {}, "check": {}}  # noqa: RUF012
     studies = {  # noqa: RUF012
         "steps": Study(
             "What each step brings",

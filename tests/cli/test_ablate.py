@@ -1,6 +1,7 @@
 """`ubench ablate`: a study's runs are planned together, share their stages, and stand in one table by their names."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -145,8 +146,10 @@ def test_a_failing_row_does_not_stop_the_others(ubench: Ubench, studied: None, d
     )
     shown = ubench("ablate", "./fails.py", *data)
     assert shown.code == 1
-    assert "without scores, so not in the table: bad" in shown.err
-    assert "good" in shown.out
+    assert "without scores: bad (seed 0): " in shown.err
+    assert re.search(r"^bad failed .* – 2m", shown.out, re.MULTILINE)
+    assert "no scores, so no means: bad (seed 0): " in " ".join(shown.out.split())
+    assert re.search(r"^good .*±", shown.out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,14 @@ def test_a_failing_run_does_not_stop_the_others(ubench: Ubench, studied: None, d
     assert shown.code == 1
     (part,) = shown.json["parts"]
     assert "told to fail" in part["left_out"]["broken"]
-    assert [row["label"] for row in part["comparison"]["rows"]] == ["threshold"]
+    rows = {row["label"]: row for row in part["comparison"]["rows"]}
+    assert list(rows) == ["broken", "threshold"]
+    assert "told to fail" in rows["broken"]["failure"]
+    assert (rows["broken"]["cells"]["dsc"]["mean"], rows["broken"]["cells"]["dsc"]["missing"]) == (None, 2)
+    for name in ("all.md", "all.tex", "report.html"):
+        text = Path("reproduction", name).read_text()
+        assert "broken" in text, name
+        assert "told to fail" in text, name
     assert Path("reproduction/report.html").is_file()
 
 
@@ -85,10 +92,22 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manager, "load_plugins", loaded)
 
 
-def test_a_preset_that_a_method_lacks_leaves_it_out(ubench: Ubench, studied: None, data: list[str]) -> None:
-    told = ubench("reproduce", "toys", *data, "--preset", "nothing", "--dry-run", "--json").json
-    assert told["parts"][0]["left_out"]["threshold"] == "has no preset 'nothing'"
-    assert told["runs"] == []
+def test_a_method_without_the_preset_runs_as_it_is_and_that_is_said(
+    ubench: Ubench, studied: None, data: list[str]
+) -> None:
+    told = ubench("reproduce", "toys", *data, "--preset", "check", "--dry-run", "--json").json
+    assert told["parts"][0]["as_it_is"] == {"threshold": "has no preset 'check', so it runs as it is"}
+    assert [row["label"] for row in told["parts"][0]["rows"]] == ["studied", "threshold"]
+    presets = {run["method"]: run["preset"] for run in told["runs"]}
+    assert presets == {"studied": "check", "threshold": "paper"}
+    shown = ubench("reproduce", "toys", *data, "--preset", "check", "--dry-run")
+    assert "threshold: has no preset 'check', so it runs as it is" in shown.out
+
+
+def test_a_preset_that_no_method_has_is_refused(ubench: Ubench, studied: None, data: list[str]) -> None:
+    shown = ubench("reproduce", "toys", *data, "--preset", "chek", "--dry-run")
+    assert shown.code == 2
+    assert "--preset chek: no method of the recipe 'toys' has it. Did you mean 'check'?" in shown.err
 
 
 def test_on_the_phantom_the_plan_says_that_it_is_no_evidence(ubench: Ubench, studied: None) -> None:

@@ -165,7 +165,7 @@ def _show(
     last = planned.rows[-1]
     against = last.label if last in scored_rows(planned.rows) else None
     statistics = statistics_settings(against, None, None) if files else None
-    found = compare_rows(planned.rows, compare_settings(missing=missing, statistics=statistics))
+    found = compare_rows(planned.rows, compare_settings(missing=missing, statistics=statistics), outcomes)
     comparison = None if found is None else found[1]
     if comparison is not None:
         for path in files:

@@ -142,7 +142,7 @@ def _show_plan(planned: "Reproduction") -> None:
         say(f"  {part.part.title}")
         for row in part.rows:
             say(f"    {row.label}: {', '.join(dict.fromkeys(plan.folder.state for plan in row.plans))}")
-        for name, why in part.left_out.items():
+        for name, why in (*part.left_out.items(), *part.as_it_is.items()):
             say(f"    {name}: {why}")
     print_workload(workload_of(planned.plans), len(planned.plans))
     if any(not plan.dataset.evidence for plan in planned.plans):
@@ -164,6 +164,7 @@ def _plan_to_dict(planned: "Reproduction") -> dict[str, Any]:
                     {"label": row.label, "runs": [str(plan.folder.path) for plan in row.plans]} for row in part.rows
                 ],
                 "left_out": dict(part.left_out),
+                "as_it_is": dict(part.as_it_is),
             }
             for part in planned.parts
         ],
@@ -173,7 +174,7 @@ def _plan_to_dict(planned: "Reproduction") -> dict[str, Any]:
 
 
 def _section(planned: "PlannedPart", outcomes: "Sequence[Outcome]", missing: Missing) -> "Section":
-    """Compare a part's rows; those without scores are left out with what went wrong."""
+    """Compare a part's rows; those without scores are named with what went wrong."""
     from unseg_bench.cli.variations import compare_rows
     from unseg_bench.plugins.recipes import MethodsPart, SweepPart
     from unseg_bench.report.reproduction import Section
@@ -184,16 +185,17 @@ def _section(planned: "PlannedPart", outcomes: "Sequence[Outcome]", missing: Mis
         published=None if isinstance(part, SweepPart) else part.published,
         statistics=statistics_settings(None, None, None) if isinstance(part, MethodsPart) else None,
     )
-    found = compare_rows(planned.rows, settings)
+    found = compare_rows(planned.rows, settings, outcomes)
     scores, comparison = ([], None) if found is None else found
-    shown = () if comparison is None else comparison.labels
+    shown = () if comparison is None else comparison.measured
     failed = {str(one.plan.folder.path): str(one.error) for one in outcomes if one.error is not None}
     reasons = {
         row.label: next((failed[path] for plan in row.plans if (path := str(plan.folder.path)) in failed), "not scored")
         for row in planned.rows
         if row.label not in shown
     }
-    return Section(part, [row.label for row in planned.rows], {**planned.left_out, **reasons}, scores, comparison)
+    labels = [row.label for row in planned.rows]
+    return Section(part, labels, {**planned.left_out, **reasons}, planned.as_it_is, scores, comparison)
 
 
 def _write(planned: "Reproduction", sections: "Sequence[Section]", out: Path) -> list[Path]:
@@ -226,6 +228,7 @@ def _to_dict(
                 "title": part.part.title,
                 "rows": outcomes_to_dict(part.rows, outcomes),
                 "left_out": dict(section.left_out),
+                "as_it_is": dict(section.as_it_is),
                 "comparison": None if section.comparison is None else section.comparison.to_dict(),
             }
             for part, section in zip(planned.parts, sections, strict=True)
@@ -243,7 +246,7 @@ def _show_end(
     say()
     for section in sections:
         say(f"{section.part.title}: {section.shown}")
-        for name, why in section.left_out.items():
+        for name, why in (*section.left_out.items(), *section.as_it_is.items()):
             say(f"  {name}: {why}")
     if any(not plan.dataset.evidence for plan in planned.plans):
         say(NO_EVIDENCE)

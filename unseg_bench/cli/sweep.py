@@ -175,7 +175,7 @@ def _show(planned: "list[Variation]", outcomes: "list[Outcome]", output: _Output
     statistics = statistics_settings(None, None, None) if output.files else None
     settings = compare_settings(missing=output.missing, statistics=statistics)
     for line in planned:
-        found = compare_rows(line.rows, settings)
+        found = compare_rows(line.rows, settings, outcomes)
         table = None if found is None else found[1].to_dict()
         told.append({"over": line.name, "rows": outcomes_to_dict(line.rows, outcomes), "comparison": table})
         if found is None:

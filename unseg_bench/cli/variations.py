@@ -1,6 +1,8 @@
 """Rows that differ in options, from plan to table: planned together, run once each, compared under their labels."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unseg_bench.cli.running import Outcome, workload_of
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from unseg_bench.compare.comparison import Comparison
     from unseg_bench.compare.inputs import RunScores
     from unseg_bench.compare.settings import CompareSettings
+    from unseg_bench.run.plan import RunPlan
 
 
 def show_variations(variations: Sequence[Variation], *, as_json: bool) -> None:
@@ -56,18 +59,48 @@ def scored_rows(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if all(plan.folder.state in SCORED for plan in row.plans)]
 
 
-def compare_rows(rows: Sequence[Row], settings: "CompareSettings") -> "tuple[list[RunScores], Comparison] | None":
-    """Compare the rows whose runs all have scores, and say which have not; None where that is no row."""
+def compare_rows(
+    rows: Sequence[Row], settings: "CompareSettings", outcomes: Sequence[Outcome]
+) -> "tuple[list[RunScores], Comparison] | None":
+    """Compare the rows; one whose run failed keeps its row, with the reason. None where no run has scores."""
     from unseg_bench.compare.compare import compare
+
+    errors = {one.plan.folder.path: str(one.error) for one in outcomes if one.error is not None}
+    scores = [_scores_of(plan, row.label, errors) for row in rows for plan in row.plans]
+    for run in scores:
+        if run.failure is not None:
+            warn(f"without scores: {run.name}: {run.failure}")
+    if all(run.failure is not None for run in scores):
+        return None
+    return scores, compare(scores, settings)
+
+
+def _scores_of(plan: "RunPlan", label: str, errors: Mapping[Path, str]) -> "RunScores":
+    """Return a run's scores, or what is known of a run that has none: why."""
+    from unseg_bench.compare.inputs import RunScores
     from unseg_bench.compare.runs import collect_labelled
 
-    scored = scored_rows(rows)
-    if lacking := [row.label for row in rows if row not in scored]:
-        warn(f"without scores, so not in the table: {', '.join(lacking)}")
-    if not scored:
-        return None
-    scores = collect_labelled({row.label: [plan.folder for plan in row.plans] for row in scored})
-    return scores, compare(scores, settings)
+    error = errors.get(plan.folder.path)
+    if plan.folder.record:
+        (run,) = collect_labelled({label: [plan.folder]})
+        return run if run.failure is None else replace(run, failure=error or run.failure)
+    return RunScores(
+        method=plan.method.name,
+        label=label,
+        seed=plan.seed,
+        label_free="not measured",
+        dataset=plan.dataset.name,
+        split=plan.split.name,
+        part=plan.settings.part,
+        evidence=plan.dataset.evidence,
+        scores=(),
+        is_floor=plan.method.floor,
+        is_ceiling=plan.method.ceiling,
+        preset=plan.preset,
+        options=plan.method.flat,
+        cases=plan.case_ids,
+        failure=error or "not begun",
+    )
 
 
 def print_table(comparison: "Comparison", title: str, reference: str | None) -> None:
@@ -80,7 +113,7 @@ def print_table(comparison: "Comparison", title: str, reference: str | None) -> 
     say()
     console.print(title, style="bold", markup=False)
     print_comparison(comparison, console)
-    if reference in comparison.labels and len(comparison.rows) > 1:
+    if reference in comparison.measured and len(comparison.measured) > 1:
         table = difference_table(comparison, str(reference))
         say()
         console.print(table.title, style="bold", markup=False)

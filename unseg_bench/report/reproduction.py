@@ -25,19 +25,21 @@ TABLES = (".md", ".tex", ".csv", ".json")
 class Section:
     """One part of a recipe as it came out. comparison: None where no row has scores.
 
-    labels: of all rows that were planned. left_out: method, row or part -> why it is not in the table.
+    labels: of all rows that were planned. left_out: method, row or part -> why it has no scores in the table. as_it_is:
+    method without the preset that was asked for -> what is said of that.
     """
 
     part: Part
     labels: Sequence[str]
     left_out: Mapping[str, str]
+    as_it_is: Mapping[str, str]
     runs: Sequence[RunScores]
     comparison: Comparison | None
 
     @property
     def shown(self) -> str:
-        """How many rows are shown: '5 of 8', 'none' where none could be planned."""
-        rows = 0 if self.comparison is None else len(self.comparison.rows)
+        """How many rows have scores: '5 of 8', 'none' where none could be planned."""
+        rows = 0 if self.comparison is None else len(self.comparison.measured)
         return f"{rows} of {len(self.labels)}" if self.labels else "none"
 
 
@@ -92,25 +94,31 @@ def _overview(sections: Sequence[Section]) -> Chapter:
         text_row(
             section.part.title,
             section.shown,
-            "; ".join(f"{name}: {why}" for name, why in section.left_out.items()) or "nothing",
+            _told(section.left_out),
+            _told(section.as_it_is),
         )
         for section in sections
     )
+    headings = ("part", "rows", "left out", "as it is")
     table = TextTable(
         key="parts",
-        title="Parts, how many of their planned rows are shown, and what is left out",
-        columns=plain_columns("part", "rows", "left out", words=("part", "rows", "left out")),
+        title="Parts, how many of their planned rows have scores, what is left out, and what lacks the preset",
+        columns=plain_columns(*headings, words=headings),
         sections=(TextSection(rows),),
     )
     return Chapter("reproduction", "What is reproduced", tables=(table,))
+
+
+def _told(reasons: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {why}" for name, why in reasons.items()) or "nothing"
 
 
 def _chapter(section: Section, tell: Callable[[str], None]) -> Chapter:
     comparison, part = _known(section), section.part
     tables = [main_table(comparison)]
     figures: list[DrawnFigure] = []
-    if isinstance(part, StudyPart) and len(comparison.rows) > 1:
-        tables.append(difference_table(comparison, comparison.labels[-1]))
+    if isinstance(part, StudyPart) and len(comparison.measured) > 1:
+        tables.append(difference_table(comparison, comparison.measured[-1]))
     if isinstance(part, SweepPart):
         try:
             figures.append(drawn_sweep(comparison, section.runs, part.option, part.key, part.title))
@@ -139,7 +147,7 @@ def _write_figures(shown: Sequence[Section], folder: Path, data: Path | None) ->
     paths = [path for _, files in written.figures for path in files]
     for section in shown[1:]:
         part, comparison = section.part, _known(section)
-        if not isinstance(part, SweepPart) or len(comparison.rows) < 2:
+        if not isinstance(part, SweepPart) or len(comparison.measured) < 2:
             continue
         figure = KIND.draw(comparison, FigureSettings(runs=section.runs, over=part.option))
         for suffix in ("svg", "pdf"):

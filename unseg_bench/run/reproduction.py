@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from unseg_bench.errors import SettingsError
 from unseg_bench.plugins.manager import Plugins
+from unseg_bench.plugins.names import did_you_mean
 from unseg_bench.plugins.recipes import MethodsPart, Part, Recipe, StudyPart
 from unseg_bench.run.plan import RunPlan, plan_runs
 from unseg_bench.run.settings import RunSettings
@@ -13,11 +15,15 @@ from unseg_bench.run.variants import Row, plan_study, plan_sweeps, unique_plans
 
 @dataclass(frozen=True, slots=True)
 class PlannedPart:
-    """One part of a recipe with its rows. `left_out`: method, or the part's key -> why there is no row of it."""
+    """One part of a recipe with its rows. `left_out`: method, or the part's key -> why there is no row of it.
+
+    `as_it_is`: method that lacks the preset that was asked for -> what is said of that.
+    """
 
     part: Part
     rows: tuple[Row, ...]
     left_out: Mapping[str, str]
+    as_it_is: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,40 +42,48 @@ class Reproduction:
 def plan_recipe(recipe: Recipe, settings: RunSettings, plugins: Plugins, runs_folder: Path) -> Reproduction:
     """Plan every part; `settings` name the data, preset and seeds, their methods are not looked at.
 
-    A method that is not there or lacks the preset, and a study that a method lacks, is left out and named.
+    A method that is not there, and a study that a method lacks, is left out and named. One that lacks the preset runs
+    as it is. Raises SettingsError where no method of the recipe has the preset.
     """
+    _check_preset(recipe, settings, plugins)
     return Reproduction(recipe, tuple(_plan_part(part, settings, plugins, runs_folder) for part in recipe.parts))
 
 
+def _check_preset(recipe: Recipe, settings: RunSettings, plugins: Plugins) -> None:
+    methods = [plugins.methods[name] for part in recipe.parts for name in _methods(part) if name in plugins.methods]
+    known = {preset for method in methods for preset in method.presets}
+    if settings.preset is not None and methods and settings.preset not in known:
+        hint = did_you_mean(settings.preset, known)
+        raise SettingsError(f"--preset {settings.preset}: no method of the recipe '{recipe.name}' has it.{hint}")
+
+
+def _methods(part: Part) -> tuple[str, ...]:
+    return tuple(part.methods) if isinstance(part, MethodsPart) else (part.method,)
+
+
 def _plan_part(part: Part, settings: RunSettings, plugins: Plugins, runs_folder: Path) -> PlannedPart:
+    left_out = {name: why for name in _methods(part) if (why := plugins.missing(name)) is not None}
+    there = [name for name in _methods(part) if name not in left_out]
+    own = {name: _of(name, settings, plugins) for name in there}
+    as_it_is = {
+        name: f"has no preset '{settings.preset}', so it runs as it is"
+        for name in there
+        if own[name].preset != settings.preset
+    }
     if isinstance(part, MethodsPart):
-        left_out = {name: why for name in part.methods if (why := _lacks(name, settings, plugins)) is not None}
-        rows = tuple(
-            Row(name, tuple(plan_runs(_of(name, settings), plugins, runs_folder)))
-            for name in part.methods
-            if name not in left_out
-        )
-        return PlannedPart(part, rows, left_out)
-    if (why := _lacks(part.method, settings, plugins)) is not None:
-        return PlannedPart(part, (), {part.method: why})
-    own = _of(part.method, settings)
+        rows = tuple(Row(name, tuple(plan_runs(own[name], plugins, runs_folder))) for name in there)
+        return PlannedPart(part, rows, left_out, as_it_is)
+    if left_out:
+        return PlannedPart(part, (), left_out, as_it_is)
     if not isinstance(part, StudyPart):
-        (sweep,) = plan_sweeps(own, {part.option: part.values}, plugins, runs_folder)
-        return PlannedPart(part, sweep.rows, {})
+        (sweep,) = plan_sweeps(own[part.method], {part.option: part.values}, plugins, runs_folder)
+        return PlannedPart(part, sweep.rows, {}, as_it_is)
     if part.study not in plugins.methods[part.method].studies:
-        return PlannedPart(part, (), {part.key: f"{part.method} here has no study '{part.study}'"})
-    return PlannedPart(part, plan_study(own, part.study, plugins, runs_folder).rows, {})
+        return PlannedPart(part, (), {part.key: f"{part.method} here has no study '{part.study}'"}, as_it_is)
+    return PlannedPart(part, plan_study(own[part.method], part.study, plugins, runs_folder).rows, {}, as_it_is)
 
 
-def _of(method: str, settings: RunSettings) -> RunSettings:
-    return settings.model_copy(update={"methods": (method,)})
-
-
-def _lacks(method: str, settings: RunSettings, plugins: Plugins) -> str | None:
-    """Return why a method cannot be run, None where it can."""
-    if (why := plugins.missing(method)) is not None:
-        return why
-    presets = plugins.methods[method].presets
-    if settings.preset is not None and presets and settings.preset not in presets:
-        return f"has no preset '{settings.preset}'"
-    return None
+def _of(method: str, settings: RunSettings, plugins: Plugins) -> RunSettings:
+    """The settings of one method, without the preset where it has none of that name."""
+    has = settings.preset is None or settings.preset in plugins.methods[method].presets
+    return settings.model_copy(update={"methods": (method,), "preset": settings.preset if has else None})
