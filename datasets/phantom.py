@@ -26,7 +26,7 @@ class PhantomOptions(DatasetOptions):
 
     train: int = Field(36, ge=0, le=2000, description="Number of training cases.")
     valid: int = Field(4, ge=0, le=2000, description="Number of validation cases.")
-    test: int = Field(20, ge=1, le=2000, description="Number of test cases.")
+    test: int = Field(25, ge=1, le=2000, description="Number of test cases.")
     healthy: int = Field(12, ge=0, le=2000, description="Number of cases without tumour, outside the split.")
     seed: int = Field(2025, ge=0, le=2**32 - 1, description="Another seed gives other patients.")
     spacing_mm: float = Field(2.0, ge=0.8, le=4.0, description="Voxel size in mm, the same along each axis.")
