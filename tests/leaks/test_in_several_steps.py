@@ -1,7 +1,9 @@
 """Ways to a mask that take more than one step: at import, over two runs, through options, after the run."""
 
 import json
-import time
+import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -188,18 +190,17 @@ def test_files_of_data_and_runs_are_no_weights_even_if_named(run, method_file, m
 
 
 def test_nothing_lives_on_after_the_run(run, method_file):
-    source = PLAIN.replace(
-        "        return",
-        "        import subprocess\n"
-        "        context.note('left', {'pid': subprocess.Popen(['sleep', '300']).pid})\n"
-        "        return",
-    )
-    done = run(method_file(source), sealed="required")
-    (first, *_) = (line["pid"] for line in done.events() if line["event"] == "left")
-    until = time.monotonic() + 5
-    while _alive(first) and time.monotonic() < until:
-        time.sleep(0.01)
-    assert not _alive(first)
+    mark = f"300.{os.getpid()}"
+    start = f"import os; os.posix_spawnp('sleep', ['sleep', {mark!r}], os.environ, setsid=True)"
+    source = PLAIN.replace("        return", f"        {start}\n        return")
+    run(method_file(source), sealed="required")
+    assert _alive(mark) == []
+    run(method_file(source), sealed="off")
+    left = _alive(mark)
+    for process in left:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+    assert len(left) == 2
 
 
 def test_data_inside_a_folder_that_python_needs_cannot_be_sealed(run, method_file, masked_cohort, monkeypatch):
@@ -246,6 +247,11 @@ def test_what_a_sealed_method_predicts_is_what_it_predicts_unsealed(run, method_
     assert len(masks[0]) == 2
 
 
-def _alive(pid: int) -> bool:
-    state = Path(f"/proc/{pid}/stat")
-    return state.exists() and state.read_text().rsplit(")")[1].split()[0] != "Z"
+def _alive(argument: str) -> list[int]:
+    """Processes of this machine that were started with this argument."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if argument.encode() in (process / "cmdline").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+    return found

@@ -155,6 +155,8 @@ def _show_evidence(name: str, runs: Path, *, as_json: bool) -> None:
 def _print_seal(seal: Mapping[str, Any]) -> None:
     if seal.get("mode") == "sealed":
         _line("seal", f"sealed: Landlock ABI {seal['landlock_abi']}, network: {seal['network']}")
+        _list("namespaces", [f"{name}: {said}" for name, said in seal.get("namespaces", {}).items()])
+        _list("calls refused", seal.get("refused_calls", []))
         return
     _line("seal", f"none: {seal.get('reason', 'made before seals were written down')}")
     if "opened_files" in seal:

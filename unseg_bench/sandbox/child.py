@@ -6,45 +6,79 @@ Until the lock is shut, nothing may be imported that starts a thread: Landlock b
 import importlib
 import importlib.util
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
 from typing import Any
 
-from unseg_bench.sandbox import landlock, privileges, probe, seccomp
+from unseg_bench.sandbox import landlock, namespaces, privileges, probe, seccomp, supervisor
 from unseg_bench.sandbox.channel import Channel, Closed
+from unseg_bench.sandbox.supervisor import Inner
 
-BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[2]); from unseg_bench.sandbox.child import main; main()"
-"""What the runner has Python execute; arguments: the line's descriptor, the import path as JSON."""
+BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[3]); from unseg_bench.sandbox.child import main; main()"
+"""What the runner has Python execute; arguments: descriptors of the line and of what tells refused calls, import path.
+
+The import path is JSON.
+"""
 
 
 def main() -> None:
     """Shut the lock, report, and serve the runner until it hangs up."""
-    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    line, told = (int(text) for text in sys.argv[1:3])
+    channel = Channel(socket.socket(fileno=line))
     try:
         hello, _, _ = channel.receive()
-        privileges.die_with_parent(int(hello["parent"]))
+        _die_with(int(hello["parent"]))
         _fill_import_caches()
         try:
-            _shut(hello)
+            report = _shut(hello, line, told)
         except OSError as error:
             channel.send({"failed": str(error)})
             return
-        channel.send({"probes": probe.try_all(hello["probes"])})
+        channel.send(report)
         module, _, function = str(hello["serve"]).partition(":")
         getattr(importlib.import_module(module), function)(channel, hello["given"])
     except Closed:
         return
 
 
-def _shut(hello: dict[str, Any]) -> None:
+def _die_with(parent: int) -> None:
+    privileges.at_parents_death(signal.SIGTERM)
+    if os.getppid() != parent:
+        raise Closed
+
+
+def _shut(hello: dict[str, Any], line: int, told: int) -> dict[str, Any]:
+    """Shut the lock, in a process of its own; return what was tried in vain behind it, and what is enforced."""
     if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208
         raise OSError("a package started a thread as Python began, and a thread cannot be sealed from another")
-    own = landlock.Rule(Path(f"/proc/{os.getpid()}"), landlock.READ)
     rules = [landlock.Rule(Path(path), landlock.Right(rights)) for path, rights in hello["rules"]]
+    writable = [str(rule.path) for rule in rules if rule.rights & landlock.Right.MAKE_REG]
+    inner = supervisor.split(hello["namespaces"], writable, line, told)
+    own = landlock.Rule(Path("/proc", os.readlink("/proc/self")), landlock.READ)  # noqa: PTH115
     privileges.drop()
     landlock.restrict([*rules, own], int(hello["landlock_abi"]))
-    seccomp.restrict()
+    why = _filter_calls(inner, int(hello["landlock_abi"]), gpu=bool(hello["gpu"]))
+    probes = probe.try_all(hello["probes"])
+    inner.begin()
+    return {"probes": probes, "namespaces": inner.namespaces, "refusals_not_told": why}
+
+
+def _filter_calls(inner: Inner, abi: int, *, gpu: bool) -> str:
+    """Shut the filter of calls; return why nobody is told of those that it refuses, '' where somebody is."""
+    has = {name for name, said in inner.namespaces.items() if said == namespaces.ENFORCED}
+    surroundings = seccomp.Surroundings(
+        os.getpid(),
+        own_ids=namespaces.PROCESSES in has,
+        no_signals=abi >= landlock.SCOPE_ABI,
+        read_only=namespaces.MOUNT in has,
+        gpu=gpu,
+    )
+    listener, why = seccomp.restrict(surroundings)
+    inner.hand_over(listener)
+    seccomp.finish()
+    return why
 
 
 def _fill_import_caches() -> None:

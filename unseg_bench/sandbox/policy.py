@@ -63,6 +63,11 @@ def gpu_rules() -> list[Rule]:
     return [*(Rule(path, DEVICE) for path in devices), *(Rule(Path(path), READ) for path in _GPU_READ)]
 
 
+def opens_gpu(rules: Iterable[Rule]) -> bool:
+    """Whether rules open a GPU's device files."""
+    return any(rule.path.match(pattern) for rule in rules for pattern in _GPU_DEVICES)
+
+
 def find_hole(rules: Iterable[Rule], protected: Iterable[Path]) -> tuple[Path, Path] | None:
     """Return the first (rule's path, protected path) where the one opens the other, None when all are safe."""
     opened = {rule.path.resolve() for rule in rules if rule.rights & (Right.READ_FILE | Right.WRITE_FILE)}

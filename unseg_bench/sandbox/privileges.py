@@ -4,7 +4,7 @@ import ctypes
 import os
 import signal
 
-_SET_DEATH_SIGNAL, _SET_NO_NEW_PRIVS = 1, 38
+_SET_DEATH_SIGNAL, _SET_CHILD_SUBREAPER, _SET_NO_NEW_PRIVS = 1, 36, 38
 _CAPABILITY_VERSION = 0x20080522
 
 
@@ -16,11 +16,14 @@ class _Sets(ctypes.Structure):
     _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
 
 
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent, of process id `parent`, is gone."""
-    _check(_libc().prctl(_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0), "parent-death signal")
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
+def at_parents_death(number: signal.Signals) -> None:
+    """Have the kernel send this process a signal when its parent is gone; raises OSError."""
+    _check(_libc().prctl(_SET_DEATH_SIGNAL, int(number), 0, 0, 0), "parent-death signal")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends; raises OSError."""
+    _check(_libc().prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "orphans")
 
 
 def drop() -> None:

@@ -6,10 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from subprocess import CalledProcessError
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,18 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseg_bench.errors import RunError
-from unseg_bench.sandbox import landlock
+from unseg_bench.sandbox import landlock, namespaces, policy, probe
 from unseg_bench.sandbox.channel import Channel, Closed, Message
 from unseg_bench.sandbox.child import BOOT
 from unseg_bench.sandbox.landlock import Rule
-from unseg_bench.sandbox.policy import import_paths
-from unseg_bench.sandbox.probe import NOT_REFUSED
-from unseg_bench.sandbox.wire import describe_error, revive_error
+from unseg_bench.sandbox.relay import Relay
+from unseg_bench.sandbox.wire import PRINTED, describe_error, revive_error
 from unseg_bench.sandbox.workspace import Workspace
 
 Answer = tuple[Message, Sequence[int]]
 """What the runner answers a question with: a message, and open files (which are closed once they are sent)."""
-_SECONDS_TO_START = 60.0
+_SECONDS_TO_START, _SECONDS_TO_END = 60.0, 20.0
 
 
 class NotSealed(Exception):  # noqa: N818 - the runner decides whether that is an error
@@ -44,7 +43,10 @@ class SandboxProcess:
 
     A question's bytes are its 'payload'.
 
-    Use it as a context manager: on leaving, the process and all that it started in its session are killed.
+    `probes` are what it tried in vain before it loaded anything. `enforced` says which namespaces are its own (each
+    'yes', or 'no: ' and why), and whether refused calls are told of ('refused_calls_told', likewise).
+
+    Use it as a context manager: on leaving, the process and all that it started are killed.
     """
 
     def __init__(
@@ -64,12 +66,16 @@ class SandboxProcess:
         self._ask, self._tell = ask, tell
         ours, theirs = socket.socketpair()
         self._channel = Channel(ours)
+        self._told, told = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._refused: list[str] = []
+        printed, prints = os.pipe2(os.O_CLOEXEC)
         try:
-            self._process = _start(theirs, room)
+            self._process = _start(theirs, told, prints, room)
         finally:
             theirs.close()
-        self._relay = threading.Thread(target=_relay, args=(self._process,), daemon=True)
-        self._relay.start()
+            os.close(told)
+            os.close(prints)
+        self._relay = Relay(printed)
         try:
             self.probes = self._lock(ours, rules, probes, {"serve": serve, "given": given})
         except BaseException:
@@ -93,21 +99,37 @@ class SandboxProcess:
                 elif "ask" in message:
                     self._answer({**message, "payload": payload})
                 elif "raised" in message:
-                    raise revive_error(message["raised"])
+                    raise revive_error(self._explained(message["raised"]))
                 else:
                     return message, payload
         except (Closed, ValueError, TypeError, KeyError) as error:
             raise ProcessLost(self._how_it_ended(what, error)) from None
 
+    @property
+    def refused_calls(self) -> list[str]:
+        """Names of the system calls that the kernel has refused to the plugin's code so far, each once, in order.
+
+        A call that is many in one is named with its number, such as 'ioctl 0x5412'. At most 200.
+        """
+        with suppress(BlockingIOError):
+            while self._told >= 0 and (told := os.read(self._told, 1 << 16)):
+                self._refused += told.decode().splitlines()
+        return list(dict.fromkeys(self._refused))
+
     def end(self) -> None:
-        """Kill the process, and whatever it started that is still in its session."""
+        """End the process and whatever it started; returns when none of them is left."""
         self._channel.close()
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._relay.join(timeout=1)
-        if self._process.stdout is not None and not self._relay.is_alive():
-            self._process.stdout.close()
+        self._process.terminate()
+        try:
+            self._process.wait(_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._told >= 0:
+            _ = self.refused_calls
+            os.close(self._told)
+            self._told = -1
+        self._relay.end()
 
     def _answer(self, question: Message) -> None:
         files: Sequence[int] = ()
@@ -130,8 +152,10 @@ class SandboxProcess:
                 {
                     "parent": os.getpid(),
                     "landlock_abi": landlock.abi(),
+                    "namespaces": list(namespaces.ALL),
+                    "gpu": policy.opens_gpu(rules),
                     "rules": [(str(rule.path), int(rule.rights)) for rule in rules],
-                    "probes": [dict(probe) for probe in probes],
+                    "probes": [dict(one) for one in (*probes, *probe.of_process(os.getpid()))],
                     **orders,
                 }
             )
@@ -142,9 +166,23 @@ class SandboxProcess:
         if "failed" in report:
             raise NotSealed(f"the kernel did not shut the lock: {report['failed']}")
         for tried in report["probes"]:
-            if tried["answer"].startswith(NOT_REFUSED):
+            if tried["answer"].startswith(probe.NOT_REFUSED):
                 raise NotSealed(f"behind the shut lock this was {tried['answer']}: {tried['what']}")
+        _ = self.refused_calls  # those of the harness's own attempts
+        self._refused.clear()
+        why = report["refusals_not_told"]
+        self.enforced = {
+            "namespaces": report["namespaces"],
+            "refused_calls_told": f"no: {why}" if why else namespaces.ENFORCED,
+        }
         return report["probes"]
+
+    def _explained(self, raised: dict[str, Any]) -> dict[str, Any]:
+        """Add to the failure of a program that it started what was printed last, where nobody caught that."""
+        kind, message = str(raised["kind"]), str(raised["message"])
+        if kind != CalledProcessError.__name__ or PRINTED in message or not (words := self._relay.last_words()):
+            return raised
+        return {**raised, "message": message + PRINTED + words}
 
     def _how_it_ended(self, what: str, error: Exception) -> str:
         if not isinstance(error, Closed):
@@ -153,32 +191,29 @@ class SandboxProcess:
             code = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             return f"{what}: the method's process closed its line to the runner"
+        words = PRINTED + words if (words := self._relay.last_words()) else ""
         if code >= 0:
-            return f"{what}: the method's process ended by itself with exit code {code}"
+            return f"{what}: the method's process ended by itself with exit code {code}{words}"
         hint = "; it may have run out of memory" if code == -signal.SIGKILL else ""
-        return f"{what}: the method's process was ended by {signal.Signals(-code).name}{hint}"
+        return f"{what}: the method's process was ended by {signal.Signals(-code).name}{hint}{words}"
 
 
-def _start(theirs: socket.socket, room: Workspace) -> "subprocess.Popen[bytes]":
-    """Start Python with nothing but the line: no other descriptor, no terminal, an environment of its own."""
+def _start(theirs: socket.socket, told: int, prints: int, room: Workspace) -> "subprocess.Popen[bytes]":
+    """Start Python with nothing but the line: no other descriptor, no terminal, an environment of its own.
+
+    `told` goes to the process that watches it and is closed in it; `prints` takes what it prints.
+    """
     line = theirs.fileno()
     return subprocess.Popen(  # noqa: S603 - Python itself
-        [sys.executable, "-u", "-B", "-c", BOOT, str(line), json.dumps(import_paths())],
+        [sys.executable, "-u", "-B", "-c", BOOT, str(line), str(told), json.dumps(policy.import_paths())],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdout=prints,
         stderr=subprocess.STDOUT,
-        pass_fds=(line,),
+        pass_fds=(line, told),
         env=room.environment,
         cwd=room.work,
         start_new_session=True,
     )
-
-
-def _relay(process: "subprocess.Popen[bytes]") -> None:
-    """Show on stderr what the process prints."""
-    assert process.stdout is not None  # noqa: S101 - asked for at the start
-    for text in process.stdout:
-        sys.stderr.write(text.decode(errors="replace"))
 
 
 def descriptors(*paths: Path) -> list[int]:

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Sequence
+from subprocess import CalledProcessError
 from typing import Any, cast
 
 import numpy as np
@@ -9,6 +10,9 @@ import numpy as np
 from unseg_bench import errors
 from unseg_bench.data.volume import Image, Mask
 from unseg_bench.errors import UbenchError
+
+PRINTED = " It printed: "
+"""Before what a program said of its failure."""
 
 
 class Thrown(Exception):  # noqa: N818 - it stands for an exception of any name
@@ -43,9 +47,16 @@ def describe_error(error: BaseException) -> dict[str, str]:
     return {
         "kind": kinds[0] if kinds else type(error).__name__,
         "ubench": "yes" if kinds else "",
-        "message": str(error),
+        "message": str(error) + _said_by_program(error),
         "trace": "".join(traceback.format_exception(error)),
     }
+
+
+def _said_by_program(error: BaseException) -> str:
+    """Return the end of what a failed program wrote to stderr, where that was caught: why it failed."""
+    caught: object = error.stderr if isinstance(error, CalledProcessError) else None
+    text = caught.decode(errors="replace") if isinstance(caught, bytes) else str(caught or "")
+    return PRINTED + " | ".join(text.split("\n"))[-300:].strip(" |") if text.strip() else ""
 
 
 def revive_error(described: dict[str, Any]) -> Exception:

@@ -1,8 +1,6 @@
-"""Landlock's rights, the seccomp program, the paths, and the line, each by itself."""
+"""Landlock's rights, the paths, and the line, each by itself."""
 
-import errno
 import os
-import re
 import socket
 import struct
 import subprocess
@@ -12,77 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from unseg_bench.sandbox import landlock, policy, seccomp
+from unseg_bench.sandbox import landlock, policy
 from unseg_bench.sandbox.channel import Channel, Closed
 from unseg_bench.sandbox.landlock import LIST, READ, WORK, Right, Rule
-
-ALLOW, ERRNO, KILL = 0x7FFF0000, 0x00050000, 0x80000000
-ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-
-
-def answer(machine: str, number: int, argument: int = 0, architecture: int | None = None) -> int:
-    """Run the BPF program as the kernel does (linux/filter.h) and return its answer."""
-    code = seccomp.program(machine)
-    steps = list(struct.iter_unpack("=HBBI", code))
-    data = struct.pack("<iIQ6Q", number, architecture or ARCHITECTURES[machine], 0, argument, 0, 0, 0, 0, 0)
-    at, loaded = 0, 0
-    while True:
-        operation, if_true, if_false, value = steps[at]
-        at += 1
-        if operation == 0x20:
-            loaded = struct.unpack_from("<I", data, value)[0]
-        elif operation == 0x06:
-            return value
-        else:
-            true = {0x15: loaded == value, 0x35: loaded >= value, 0x45: bool(loaded & value)}[operation]
-            at += if_true if true else if_false
-
-
-@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_filter_refuses_what_it_lists_and_nothing_else(machine):
-    column = list(ARCHITECTURES).index(machine)
-    refused = {numbers[column] for numbers in seccomp.CALLS.values()}
-    not_supported = {numbers[column] for numbers in seccomp.NOT_SUPPORTED.values()}
-    for number in range(600):
-        expected = ALLOW
-        if number in refused:
-            expected = ERRNO | errno.EACCES
-        elif number in not_supported:
-            expected = ERRNO | errno.ENOTSUP
-        elif number == 435:
-            expected = ERRNO | errno.ENOSYS
-        assert answer(machine, number) == expected, number
-
-
-def test_filter_lets_threads_and_forks_be_but_no_namespaces():
-    thread, fork, new_user, new_network = 0x3D0F00, 0x1200011, 0x10000000, 0x40000000
-    for machine, clone in (("x86_64", 56), ("aarch64", 220)):
-        assert answer(machine, clone, thread) == answer(machine, clone, fork) == ALLOW
-        assert answer(machine, clone, fork | new_user) == ERRNO | errno.EACCES
-        assert answer(machine, clone, new_network) == ERRNO | errno.EACCES
-
-
-def test_filter_knows_no_other_kind_of_call():
-    assert answer("x86_64", 3, architecture=0x40000003) == KILL
-    assert answer("x86_64", 0x40000000 | 41) == ERRNO | errno.ENOSYS
-
-
-@pytest.mark.parametrize(
-    ("column", "headers"),
-    [
-        (0, ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h")),
-        (1, ("/usr/include/asm-generic/unistd.h",)),
-    ],
-)
-def test_numbers_are_those_of_the_kernels_headers(column, headers):
-    found = next((Path(header).read_text() for header in headers if Path(header).is_file()), None)
-    if found is None:
-        pytest.skip("the kernel's headers are not installed")
-    known = {name: int(number) for name, number in re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", found)}
-    listed = {**seccomp.CALLS, **seccomp.NOT_SUPPORTED}
-    shared = [name for name in listed if name in known]
-    assert len(shared) > 40
-    assert {name: listed[name][column] for name in shared} == {name: known[name] for name in shared}
 
 
 def test_rights_grow_with_the_version():

@@ -125,7 +125,9 @@ class Sealed:
             "reason": "",
             "landlock_abi": landlock.abi(),
             "network": NO_NETWORK,
+            **self._cell.enforced,
             "refused": [tried["what"] for tried in self._cell.probes],
+            "refused_calls": self._cell.refused_calls,
             "volumes": dict(self._attendant.volumes),
             "weights": dict(self._attendant.weights),
         }

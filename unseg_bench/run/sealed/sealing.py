@@ -1,5 +1,6 @@
 """Whether a run can be sealed, what its process may open, what it must fail to open, and what run.json says of it."""
 
+import errno
 import importlib
 import os
 import platform
@@ -84,8 +85,9 @@ def inspect_file(
 
 
 def explain_refusal(message: str) -> str:
-    """Add to a message that tells of a refused file what refused it."""
-    return message + HINT if os.strerror(13) in message else message
+    """Add to a message that tells of a refused file or call what refused it."""
+    refused = any(os.strerror(code) in message for code in (errno.EACCES, errno.EROFS))
+    return message + HINT if refused else message
 
 
 def rules_of(plan: "RunPlan", room: Workspace) -> list[landlock.Rule]:

@@ -1,0 +1,92 @@
+"""No process outlives a sealed one: not when it ends, not when it is ended, not when the runner is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from unseg_bench.sandbox import namespaces
+from unseg_bench.sandbox.process import ProcessLost
+
+HIDES = """
+import os, signal, subprocess, time
+from pathlib import Path
+def far(name):
+    if os.fork() == 0:
+        os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if os.fork() == 0:
+            os.setsid()
+            Path(name).touch()
+            time.sleep(600)
+        os._exit(0)
+subprocess.Popen(['/bin/sleep', '600'])
+for number in range(3):
+    far(str(number))
+os.wait()
+while sum(name.isdecimal() for name in os.listdir('.')) < 3:
+    time.sleep(0.01)
+got = 'hidden'
+"""
+"""A child, and grandchildren that left their parents, groups and sessions, and ignore signals."""
+WAYS = {"namespaces": namespaces.ALL, "no namespaces": ()}
+
+
+@pytest.fixture(params=WAYS)
+def wanted(request):
+    return WAYS[request.param]
+
+
+def test_nothing_is_left_when_the_runner_ends_it(cell, wanted, working_in):
+    inside = cell(wanted)
+    assert inside.run(HIDES) == "hidden"
+    assert len(working_in(inside.room.folder)) >= 6
+    inside.process.end()
+    assert working_in(inside.room.folder) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ("os._exit(7)", "ended by itself with exit code 7"),
+        ("os.kill(os.getpid(), 9)", "ended by SIGKILL; it may have run out of memory"),
+        ("os.abort()", "ended by SIGABRT"),
+    ],
+)
+def test_nothing_is_left_when_it_ends_by_itself_and_its_end_is_told(cell, wanted, working_in, end, told):
+    inside = cell(wanted)
+    with pytest.raises(ProcessLost, match=told):
+        inside.run(f"{HIDES}\n{end}")
+    assert working_in(inside.room.folder) == []
+
+
+RUNNER = """
+import sys, time
+from unseg_bench.sandbox import namespaces, policy
+from unseg_bench.sandbox.process import SandboxProcess
+from unseg_bench.sandbox.workspace import Workspace
+namespaces.ALL = tuple(sys.argv[1].split())
+room = Workspace("told_from_outside")
+rules = [*policy.interpreter_rules([], []), *room.rules]
+process = SandboxProcess(room, rules, [], "told_from_outside:serve", {}, print, print)
+print(process.call("run", {"code": sys.argv[2]})[0]["got"], room.folder, flush=True)
+time.sleep(600)
+"""
+
+
+def test_nothing_is_left_when_the_runner_is_killed(cell, wanted, working_in, tmp_path):
+    command = [sys.executable, "-c", RUNNER, " ".join(wanted), HIDES]
+    where = {**os.environ, "PYTHONPATH": str(tmp_path / "modules")}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=where) as runner:
+        told, _, folder = runner.stdout.readline().strip().partition(" ")
+        assert told == "hidden"
+        room = type(tmp_path)(folder)
+        assert len(working_in(room)) >= 6
+        runner.send_signal(signal.SIGKILL)
+        until = time.monotonic() + 20
+        while working_in(room):
+            assert time.monotonic() < until
+            time.sleep(0.01)
