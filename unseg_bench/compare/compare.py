@@ -7,6 +7,7 @@ from unseg_bench.compare.comparison import Comparison, MethodRow
 from unseg_bench.compare.groups import Grouping, group_by_column, group_by_size
 from unseg_bench.compare.inputs import RunScores, check_runs
 from unseg_bench.compare.notes import comparison_notes
+from unseg_bench.compare.patients import by_patient, patients_note
 from unseg_bench.compare.policies import policy_rows
 from unseg_bench.compare.published import Published
 from unseg_bench.compare.published_table import published_table
@@ -32,6 +33,7 @@ def compare(runs: Sequence[RunScores], settings: CompareSettings = DEFAULTS, not
     cases = chosen_cases(scored, planned, settings.missing)
     grouping = _grouping(scored, cases, settings)
     table = score_table(scored, cases, grouping, competing_labels(standing), settings)
+    tested = by_patient(table, runs)
     rows, floor = method_rows(runs, scored, table, standing)
     return Comparison(
         dataset=first.dataset,
@@ -48,12 +50,12 @@ def compare(runs: Sequence[RunScores], settings: CompareSettings = DEFAULTS, not
         floor=floor,
         columns=table.columns,
         rows=rows,
-        tests=tuple(column_test(table, column, settings.alpha) for column in table.columns),
+        tests=tuple(column_test(tested, column, settings.alpha) for column in table.columns),
         policies=policy_rows(scored, cases, settings.missing),
         entries=case_entries(scored, table, planned),
-        statistics=_statistics(table, settings.statistics),
+        statistics=_statistics(tested, settings.statistics),
         published=_published(first, rows, len(cases), settings),
-        notes=(*notes, *comparison_notes(runs, table, settings)),
+        notes=(*notes, *comparison_notes(runs, table, settings), *patients_note(table, tested)),
         group_notes=grouping.notes,
     )
 

@@ -23,6 +23,8 @@ class RunScores:
 
     `cases`: all that the run was to do, by its own record; those without a score are missing, whatever other runs lack.
     `limit`: only so many of the part's cases were asked for. `failure`: why the run has no scores at all.
+    `patients`: case -> patient, where that is not the case itself. `without_reference`: cases that were predicted and
+    cannot be scored.
     """
 
     method: str
@@ -44,6 +46,8 @@ class RunScores:
     cases: Sequence[str] = ()
     limit: int | None = None
     failure: str | None = None
+    patients: Mapping[str, str] = field(default_factory=dict[str, str])
+    without_reference: Sequence[str] = ()
 
     @property
     def name(self) -> str:

@@ -19,6 +19,7 @@ def comparison_notes(runs: Sequence[RunScores], table: ScoreTable, settings: Com
     scored = [run for run in runs if run.failure is None]
     notes += _missing(runs, table, settings.missing)
     notes += _limited(scored)
+    notes += _without_reference(scored)
     notes += _nothing_found(scored)
     notes += _learned_from_phantoms(scored)
     notes += _empty(table, settings.empty)
@@ -55,6 +56,12 @@ def _limited(runs: Sequence[RunScores]) -> list[str]:
     """Which runs were asked for the first cases of the part only."""
     names = [f"{run.name} {run.limit}" for run in runs if run.limit is not None]
     return [f"asked for the first cases of the part only (--limit): {', '.join(names)}"] if names else []
+
+
+def _without_reference(runs: Sequence[RunScores]) -> list[str]:
+    """Which runs predicted cases that have no reference."""
+    words = [f"{run.name} {len(bare)} ({some_names(bare)})" for run in runs if (bare := run.without_reference)]
+    return [f"predicted but in no mean, since there is no reference: {'; '.join(words)}"] if words else []
 
 
 def _nothing_found(runs: Sequence[RunScores]) -> list[str]:

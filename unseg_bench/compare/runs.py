@@ -258,6 +258,8 @@ def _run_scores(run: _Run, label: str) -> RunScores:
         cases=tuple(planned_cases(record)),
         limit=limit_of(record),
         failure=failure,
+        patients=dict(record.get("patients", {})),
+        without_reference=tuple(record.get("without_reference", [])),
     )
 
 

@@ -62,7 +62,7 @@ def _reference(table: ScoreTable, wanted: str | None) -> str:
 
 def _mean_dsc(table: ScoreTable, label: str) -> float:
     """Mean DSC over the cases that the method has, below every DSC where it has none."""
-    values = [value for value in table.values["dsc"][label].values() if value is not None]
+    values = [value for value in table.column("dsc", label).values() if value is not None]
     return fmean(values) if values else -1.0
 
 
