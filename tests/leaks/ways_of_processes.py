@@ -1,11 +1,14 @@
 """Ways through the runner's process and the kernel's side doors. See thief.py."""
 
 # A thief takes the lowest door.
-# ruff: noqa: PTH116, PTH208
+# ruff: noqa: PTH101, PTH116, PTH208
 
 import ctypes
+import fcntl
 import os
+import resource
 import signal
+import socket
 import tempfile
 from pathlib import Path
 
@@ -62,6 +65,79 @@ def descriptor_of_the_runner_by_pidfd(places):
 @attempt
 def signal_the_runner(places):
     os.kill(places.parent, signal.SIGCONT)
+    return True
+
+
+@attempt
+def limits_of_the_runner(places):
+    return resource.prlimit(places.parent, resource.RLIMIT_CPU)
+
+
+@attempt
+def priority_of_the_runner(places):
+    os.setpriority(os.PRIO_PROCESS, places.parent, os.getpriority(os.PRIO_PROCESS, places.parent))
+    return True
+
+
+@attempt
+def processors_of_the_runner(places):
+    os.sched_setaffinity(places.parent, os.sched_getaffinity(places.parent))
+    return True
+
+
+@attempt
+def signal_to_the_runner_when_a_pipe_is_ready(places):
+    fcntl.fcntl(os.pipe()[0], fcntl.F_SETOWN, places.parent)
+    return True
+
+
+# What an accomplice outside can hear or see.
+
+
+@attempt
+def times_of_the_mask(places):
+    known = os.stat(places.mask)
+    os.utime(places.mask, ns=(known.st_atime_ns, known.st_mtime_ns))
+    return True
+
+
+@attempt
+def mode_of_the_mask(places):
+    os.chmod(places.mask, os.stat(places.mask).st_mode & 0o777)
+    return True
+
+
+@attempt
+def owner_of_the_mask(places):
+    os.chown(places.mask, os.getuid(), os.getgid())
+    return True
+
+
+@attempt
+def watch_the_masks(places):
+    if (watch := libc.inotify_init1(0)) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return libc.inotify_add_watch(watch, str(Path(places.mask).parent).encode(), 1) > 0
+
+
+@attempt
+def queue_of_messages(places):
+    if (queue := libc.msgget(0, 0o1600)) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return libc.msgctl(queue, 0, None) == 0
+
+
+@attempt
+def semaphore(places):
+    if (found := libc.semget(0, 1, 0o1600)) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return libc.semctl(found, 0, 0) == 0
+
+
+@attempt
+def pair_of_datagram_sockets(places):
+    for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM):
+        end.close()
     return True
 
 
