@@ -83,21 +83,21 @@ def _stage_one(options: Sim2RealOptions, simulations: Simulations, validation: C
 def _stage_two(
     options: Sim2RealOptions, simulations: Simulations, brains: Artifact, first: Artifact, context: Context
 ) -> Trained:
-    networks, rows = [first], list[Row]()
+    networks, rows, wanted = [first], list[Row](), options.adaptation
     reading = LabellingOptions(
         network=options.network, scale=options.training.scale, mirror=options.answer.mirror,
-        keep_share=options.adaptation.keep_share,
+        keep_share=wanted.keep_share,
     )  # fmt: skip
     before: Artifact | None = None
-    for number in range(1, max(1, options.adaptation.rounds) + 1):
+    for number in range(1, max(1, wanted.rounds) + 1):
         labels = context.run(label_cases, reading, brains=brains, network=networks[-1])
         changed = None if before is None else change(before, labels)
-        rows += _rows(number, labels, options.adaptation.share, changed)
-        if number > options.adaptation.rounds or (changed is not None and changed < options.adaptation.stop):
+        rows += _rows(number, labels, wanted.share, changed)
+        if number > wanted.rounds or (changed is not None and changed < wanted.stop):
             break
         asked = StageTwoOptions(
-            network=options.network, simulation=options.simulation, training=options.training,
-            adaptation=options.adaptation, number=number,
+            network=options.network, simulation=options.simulation, training=options.training, number=number,
+            steps=wanted.steps, share=wanted.share, learning_rate=wanted.learning_rate,
         )  # fmt: skip
         networks.append(
             context.run(

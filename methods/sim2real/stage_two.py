@@ -22,7 +22,7 @@ from .apart import take_apart
 from .batches import LabelledBatches, SimulatedBatches
 from .layers import Layers, on_shared_scale, recomposition_error, residual
 from .network import MASK, Targets, dice_loss, read_network, restoration_loss
-from .options import AdaptationOptions, NetworkOptions, Scale, SimulationOptions, TrainingOptions
+from .options import NetworkOptions, Scale, SimulationOptions, TrainingOptions
 from .samples import source_of
 from .stage_one import FACTS, WEIGHTS, adam
 from .volumes import Brain, Brains
@@ -40,13 +40,18 @@ class LabellingOptions(MethodOptions):
 
 
 class StageTwoOptions(MethodOptions):
-    """What a round of adaptation reads. `number`: from 1; each round draws simulations of its own."""
+    """What a round of adaptation reads, the last three of `AdaptationOptions`: not how many rounds there may be.
+
+    `number`: from 1; each round draws simulations of its own.
+    """
 
     network: NetworkOptions
     simulation: SimulationOptions
     training: TrainingOptions
-    adaptation: AdaptationOptions
     number: int
+    steps: int
+    share: float
+    learning_rate: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +129,9 @@ def adapt(
     Half of a batch (at least one) is real and has the mask's Dice for its loss; half is simulated and has all five
     terms. Raises RunError when the network comes to find nothing.
     """
-    training, adaptation = options.training, options.adaptation
+    training = options.training
     half, seed = max(1, training.batch // 2), step_seed(work.seed, options.number)
-    kept = read_verified(labels).kept(adaptation.share)
+    kept = read_verified(labels).kept(options.share)
     simulated = SimulatedBatches(
         source_of(options.simulation, normals, donors, pairs, held_out=False), half, seed, training.scale
     )
@@ -136,8 +141,8 @@ def adapt(
         adapted,
         batch_for=lambda step: (*simulated(step), *real(step)),
         loss_of=_loss,
-        optimizer_of=adam(adaptation.learning_rate, training.weight_decay),
-        steps=adaptation.steps,
+        optimizer_of=adam(options.learning_rate, training.weight_decay),
+        steps=options.steps,
         work=work,
         name="adapted",
         precision=training.precision,

@@ -9,7 +9,7 @@ from unseg_bench_methods.sim2real import stage_two
 from unseg_bench_methods.sim2real.apart import answers, take_apart
 from unseg_bench_methods.sim2real.layers import Layers, Outputs, learned_layers, moments
 from unseg_bench_methods.sim2real.network import MASK, NORMAL, TUMOUR
-from unseg_bench_methods.sim2real.options import AdaptationOptions, AnswerOptions, NetworkOptions
+from unseg_bench_methods.sim2real.options import AnswerOptions, NetworkOptions
 from unseg_bench_methods.sim2real.stage_two import LabellingOptions, Verified, change, pseudo_label, read_verified
 from unseg_bench_methods.sim2real.volumes import Brain, stretch
 
@@ -190,9 +190,7 @@ def test_adaptation_ends_where_nothing_is_found_any_more(samples):
         def of(self, _):
             return brain_of(samples[0])
 
-    options = stage_two.StageTwoOptions.model_construct(
-        training=stage_two.TrainingOptions(), number=2, adaptation=AdaptationOptions()
-    )
+    options = stage_two.StageTwoOptions.model_construct(training=stage_two.TrainingOptions(), number=2)
     found = Says(outputs_with(samples[0], samples[0].mask))
     stage_two._require_tumour(found, Cases(), ("a",), options)
     with pytest.raises(RunError, match="stage 'sim2real-stage-2', round 2"):
