@@ -3,9 +3,9 @@
 import io
 
 import pytest
-from rich.console import Console
 
 from unseg_bench.cli import reporters
+from unseg_bench.cli.consoles import PlainConsole
 from unseg_bench.cli.reporters import LiveReporter, OpenStage, PlainReporter
 from unseg_bench.run.progress import Reporter
 
@@ -48,7 +48,7 @@ def test_plain_lines_between(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_live_bar_and_list(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
-    console = Console(file=screen, force_terminal=True, width=80, color_system=None)
+    console = PlainConsole(file=screen, force_terminal=True, width=80, color_system=None)
     monkeypatch.setattr(reporters, "stderr", lambda: console)
     with LiveReporter() as reporter:
         tell(reporter)

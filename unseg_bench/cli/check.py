@@ -64,12 +64,12 @@ def _results(
 
 
 def _print(name: str, results: "list[CheckResult]") -> None:
+    from unseg_bench.cli.consoles import styled
+
     table = new_table("", "check", "seen")
     for result in results:
-        from rich.markup import escape
-
-        mark = "[green]✓[/green]" if result.passed else "[red]✗[/red]"
-        table.add_row(mark, result.name, escape(result.detail))
+        mark = styled(("✓", "green") if result.passed else ("✗", "red"))
+        table.add_row(mark, result.name, result.detail)
     stdout().print(table)
     failed = sum(not result.passed for result in results)
     say(f"{name}: {count_text(failed, 'check') + ' failed' if failed else 'all checks passed'}")

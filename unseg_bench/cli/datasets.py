@@ -49,12 +49,14 @@ def _list_all(plugins: "Plugins", *, as_json: bool) -> None:
 
 
 def _show(plugins: "Plugins", dataset: "type[Dataset]", *, as_json: bool) -> None:
+    from unseg_bench.cli.consoles import styled
+
     options = describe_options(dataset.Options)
     if as_json:
         print_json({**_facts(plugins, dataset), "options": options})
         return
     console = stdout()
-    console.print(f"[bold]{dataset.name}[/bold]  {dataset.title}")
+    console.print(styled((dataset.name, "bold"), f"  {dataset.title}"))
     say(f"from            {plugins.sources[dataset.name]}")
     say(f"default preset  {dataset.default_preset}")
     say(f"evidence        {'yes' if dataset.evidence else 'no: its figures say nothing about real patients'}")

@@ -41,16 +41,16 @@ def describe_options(model: "type[BaseModel]", prefix: str = "") -> list[dict[st
 
 def print_options(console: "Console", options: list[dict[str, Any]], flag: str) -> None:
     """Print a table of options, each with its default and what it means."""
+    from unseg_bench.cli.consoles import styled
+
     if not options:
         console.print("no options")
         return
     table = new_table(f"option ({flag})", "default", "type and meaning")
     table.columns[0].no_wrap = True
     for option in options:
-        meaning = f"[dim]{_escape(option['type'])}[/dim]"
-        if option["description"]:
-            meaning += f"  {_escape(option['description'])}"
-        table.add_row(_escape(option["name"]), _escape(_short(option["default"])), meaning)
+        described = f"  {option['description']}" if option["description"] else ""
+        table.add_row(option["name"], _short(option["default"]), styled((option["type"], "dim"), described))
     console.print(table)
 
 
@@ -88,9 +88,3 @@ def value_text(value: object) -> str:
 def _short(value: object, most: int = 26) -> str:
     text = value_text(value)
     return text if len(text) <= most else f"{text[: most - 3]}..."
-
-
-def _escape(value: str) -> str:
-    from rich.markup import escape
-
-    return escape(value)

@@ -1,6 +1,7 @@
 """The console script `ubench`."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -9,7 +10,7 @@ from importlib import import_module
 import typer
 
 from unseg_bench.cli.app import app
-from unseg_bench.cli.text import json_alone, print_error, warn
+from unseg_bench.cli.text import json_alone, prepare_streams, print_error, warn
 from unseg_bench.errors import UbenchError
 
 DEBUG, JSON, HELP = "--debug", "--json", {"--help", "-h"}
@@ -37,6 +38,8 @@ MODULES = (
     "info",
 )
 """Modules of this room that bring commands, in the order of the help."""
+IMAGE = re.compile(r"unexpected extra argument.*\.nii\b")
+QUOTES = "; the shell puts file names in the place of a pattern that has no quotes: '*/flair.nii.gz'"
 
 for _module in MODULES:
     import_module(f"unseg_bench.cli.{_module}")
@@ -47,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: done. 1: a run, check or score failed. 2: bad input. 130: Ctrl-C. `--debug` anywhere lets errors through.
     """
+    prepare_streams()
+    os.environ["MPLBACKEND"] = "agg"  # figures go to files, and a notebook's own backend is not installed here
     given = list(sys.argv[1:] if arguments is None else arguments)
     words = [word for word in given if word != DEBUG]
     try:
@@ -69,8 +74,11 @@ def _explain(error: Exception) -> int:
         warn("stopped")
         return 1
     if (usage := getattr(error, "format_message", None)) is not None:
-        print_error(usage())
+        print_error(usage() + (QUOTES if IMAGE.search(usage()) else ""))
         return int(getattr(error, "exit_code", 2))
+    if isinstance(error, RuntimeError) and "home directory" in str(error):
+        print_error("a path begins with '~' and this user has no home folder; give the whole path, or set HOME")
+        return 2
     if isinstance(error, OSError) and error.filename is not None:
         print_error(f"{error.filename}: {error.strerror}; see that it is what it should be and that you may use it")
         return 1

@@ -47,21 +47,25 @@ def _list_all(plugins: "Plugins", *, as_json: bool) -> None:
     if as_json:
         print_json([_facts(plugins, method) for method in known])
         return
+    from unseg_bench.cli.consoles import styled
+
     table = new_table("method", "labels it reads", "presets", "what it is")
     for method in known:
-        kind = " [dim](floor)[/dim]" if method.floor else " [dim](ceiling)[/dim]" if method.ceiling else ""
+        kind = " (floor)" if method.floor else " (ceiling)" if method.ceiling else ""
         presets = ", ".join(method.presets) or "default"
-        table.add_row(method.name + kind, _supervision(method), presets, first_line(method))
+        table.add_row(styled(method.name, (kind, "dim")), _supervision(method), presets, first_line(method))
     stdout().print(table)
 
 
 def _show(plugins: "Plugins", method: "type[Method]", *, as_json: bool) -> None:
+    from unseg_bench.cli.consoles import styled
+
     options = describe_options(method.Options)
     if as_json:
         print_json({**_facts(plugins, method), "supervision_by_preset": _levels(method), "options": options})
         return
     console = stdout()
-    console.print(f"[bold]{method.name}[/bold]  {first_line(method)}")
+    console.print(styled((method.name, "bold"), f"  {first_line(method)}"))
     say(f"labels it reads  {_supervision(method)}")
     for preset, level in _levels(method).items():
         say(f"                 {level} ({preset})")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.text import path_text, say
+from unseg_bench.cli.text import path_text, say, shell_text
 
 
 @app.command(
@@ -29,6 +29,7 @@ def new_method(
     written = write_method(name, folder)
     for path in written:
         say(f"wrote {path_text(path)}")
-    shown = path_text(written[0])
-    say(f"next  ubench check ./{shown}")
-    say(f"      ubench run ./{shown} threshold")
+    path = shell_text(written[0])
+    shown = path if "/" in path else f"./{path}"
+    say(f"next  ubench check {shown}")
+    say(f"      ubench run {shown} threshold")

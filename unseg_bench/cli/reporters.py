@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from unseg_bench.cli.text import seconds_text, stderr, warn
+from unseg_bench.data.visible import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -63,17 +64,17 @@ class LiveReporter:
     def run_begins(self, title: str) -> None:
         """Print the title."""
         self._shown.clear()
-        self._console.print(f"[bold]{title}[/bold]")
+        self._console.print(title, style="bold")
 
     def stage_begins(self, stage: str) -> None:
         """Show a bar."""
-        self._open.append((OpenStage(stage), self._progress.add_task(stage, total=None, note="", left="")))
+        self._open.append((OpenStage(stage), self._progress.add_task(visible(stage), total=None, note="", left="")))
 
     def step(self, done: int, total: int, note: str) -> None:
         """Move the bar of the stage that began last."""
         if self._open:
             stage, task = self._open[-1]
-            self._progress.update(task, completed=done, total=total, note=note, left=stage.left(done, total))
+            self._progress.update(task, completed=done, total=total, note=visible(note), left=stage.left(done, total))
 
     def stage_ends(self, stage: str, seconds: float, cached: bool) -> None:
         """Turn the bar into a line; a cached stage that is only looked up again is not worth one."""
@@ -81,12 +82,15 @@ class LiveReporter:
         if cached and (self._open or stage in self._shown):
             return
         self._shown.add(stage)
-        time_text = f"[dim]kept from before ({seconds_text(seconds)})[/dim]" if cached else seconds_text(seconds)
-        self._console.print(f"  [green]✓[/green] {stage:<20} {time_text}")
+        from unseg_bench.cli.consoles import styled
+
+        took = seconds_text(seconds)
+        time_text = (f"kept from before ({took})", "dim") if cached else took
+        self._console.print(styled("  ", ("✓", "green"), f" {stage:<20} ", time_text))
 
     def message(self, text: str) -> None:
         """Print a line."""
-        self._console.print(f"  {text}", markup=False)
+        self._console.print(f"  {text}")
 
     def _close(self, stage: str) -> None:
         for opened in [pair for pair in self._open if pair[0].name == stage]:

@@ -19,7 +19,18 @@ from unseg_bench.cli.data_options import (
     dataset_options,
 )
 from unseg_bench.cli.run_options import Part
-from unseg_bench.cli.text import AsJson, RunsFolder, count_text, new_table, path_text, print_json, say, stdout, warn
+from unseg_bench.cli.text import (
+    AsJson,
+    RunsFolder,
+    count_text,
+    new_table,
+    path_text,
+    print_json,
+    runs_option,
+    say,
+    stdout,
+    warn,
+)
 
 if TYPE_CHECKING:
     from unseg_bench.score.elsewhere import ScoredElsewhere
@@ -186,12 +197,14 @@ def _print(scored: "ScoredElsewhere", runs: Path) -> None:
     from unseg_bench.cli.summary import score_texts
 
     record = scored.run.record
+    from unseg_bench.cli.consoles import styled
+
     table = new_table("method", "seed", "cases", "DSC %", "HD95 mm", right=("seed", "cases"))
     row = (str(record["seed"]), str(len(scored.scores)), *score_texts(scored.scores))
-    table.add_row(f"{record['method']} [dim](made elsewhere)[/dim]", *row)
+    table.add_row(styled(record["method"], (" (made elsewhere)", "dim")), *row)
     say()
-    stdout().print(f"[bold]{record['dataset']}, split {record['split']}, {record['part']}[/bold]")
+    stdout().print(f"{record['dataset']}, split {record['split']}, {record['part']}", style="bold")
     stdout().print(table)
     say()
     say(f"scores  {path_text(scored.run.scores)}")
-    say(f"next    ubench compare{'' if runs == Path('runs') else f' --runs {path_text(runs)}'}")
+    say(f"next    ubench compare{runs_option(runs)}")

@@ -6,9 +6,11 @@ from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any
 
 from unseg_bench.cli.describe import value_text
-from unseg_bench.cli.text import count_text, new_table, path_text, say, seconds_text, stdout
+from unseg_bench.cli.text import count_text, new_table, path_text, runs_option, say, seconds_text, stdout
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from unseg_bench.cli.running import Outcome
     from unseg_bench.run.estimate import SegmentTask, StageTask, Workload
     from unseg_bench.score.record import CaseScore
@@ -16,26 +18,28 @@ if TYPE_CHECKING:
 
 def print_summary(outcomes: "Sequence[Outcome]", runs: Path) -> None:
     """Print one line a run with mean DSC and HD95, then where things are and what to do next."""
+    from unseg_bench.cli.consoles import styled
+
     table = new_table("method", "preset", "seed", "cases", "DSC %", "HD95 mm", right=("seed", "cases"))
     for outcome in outcomes:
         plan = outcome.plan
         failed = outcome.error is not None and not outcome.scores
-        numbers = ("[red]failed[/red]", "") if failed else score_texts(outcome.scores)
+        numbers = (styled(("failed", "red")), "") if failed else score_texts(outcome.scores)
         table.add_row(plan.method.name, plan.preset, str(plan.seed), _cases_text(outcome), *numbers)
     console = stdout()
     first = outcomes[0].plan
     say()
-    console.print(f"[bold]{first.dataset.name}, split {first.split.name}, {first.settings.part}[/bold]")
+    console.print(f"{first.dataset.name}, split {first.split.name}, {first.settings.part}", style="bold")
     console.print(table)
     if not first.dataset.evidence:
-        console.print("[yellow]phantom figures are no evidence about the real methods[/yellow]")
+        console.print("phantom figures are no evidence about the real methods", style="yellow")
     say()
     for outcome in outcomes:
         folder = outcome.plan.folder
         what = folder.scores if outcome.scores else folder.path
         say(f"{'scores' if outcome.scores else 'run':<8}{path_text(what)}")
     if any(outcome.scores for outcome in outcomes):
-        say(f"next    ubench compare --by-size{'' if runs == Path('runs') else f' --runs {path_text(runs)}'}")
+        say(f"next    ubench compare --by-size{runs_option(runs)}")
 
 
 def print_plans(described: Sequence[Mapping[str, Any]]) -> None:
@@ -50,7 +54,7 @@ def print_plans(described: Sequence[Mapping[str, Any]]) -> None:
         say(f"  to do    {_to_do(str(plan['state']), left)}")
         console.print("  options", end="\n" if plan["options"] else "  none\n")
         for name, value in flat(plan["options"]):
-            console.print(f"    {name} = {value}", markup=False, soft_wrap=True)
+            console.print(f"    {name} = {value}", soft_wrap=True)
 
 
 def print_workload(workload: "Workload", runs: int) -> None:
@@ -123,16 +127,19 @@ def flat(options: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     return lines
 
 
-def _cases_text(outcome: "Outcome") -> str:
+def _cases_text(outcome: "Outcome") -> "Text":
     """Return how many cases there are, and how many of them have no score: why not, where they have no reference."""
+    from unseg_bench.cli.consoles import styled
+
     cases = len(outcome.plan.case_ids)
     if not outcome.scores:
-        return str(cases)
+        return styled(str(cases))
     bare = len(outcome.plan.folder.record.get("without_reference", []))
     missing = cases - bare - len(outcome.scores)
-    words = [f"[red]{missing} missing[/red]"] if missing else []
-    words += [f"{bare} without reference"] if bare else []
-    return f"{cases} ({', '.join(words)})" if words else str(cases)
+    words = [(f"{missing} missing", "red")] if missing else []
+    words += [(f"{bare} without reference", "")] if bare else []
+    between = [part for word in words for part in (", ", word)][1:]
+    return styled(str(cases), *([" (", *between, ")"] if words else []))
 
 
 def _state_text(state: str) -> str:

@@ -1,8 +1,12 @@
 """Words and numbers as people read them, and the two consoles: results to stdout, all else to stderr."""
 
+import codecs
+import io
 import json
 import math
 import os
+import re
+import shlex
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -15,38 +19,64 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+from unseg_bench.data.paths import home_dir
+from unseg_bench.data.visible import visible
 
 RunsFolder = Annotated[
     Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.", rich_help_panel="Machine and output")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 _STDOUT, _STDERR = 1, 2
+_UNPRINTABLE = re.compile(r"[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
+"""What JSON may hold as it is and a terminal obeys, or cannot encode."""
+_IN_ANOTHER_WAY = "unseg-bench"
+_PLAIN = dict(zip("±–−…†‡×≥≤✓✗", ("+-", "-", "-", "...", "+", "++", "x", ">=", "<=", "ok", "no"), strict=True))
+"""What we print beyond ASCII, for a terminal that lacks it."""
 _for_json: list[TextIO | None] = [None]
 """Where JSON goes, the last one; None is stdout as it is."""
 
 
 def stdout() -> "Console":
-    """Return a console on stdout that leaves numbers and paths uncoloured."""
-    from rich.console import Console
+    """Return a console on stdout."""
+    from unseg_bench.cli.consoles import PlainConsole
 
-    return Console(highlight=False, emoji=False)
+    return PlainConsole(stderr=False)
 
 
 def stderr() -> "Console":
     """Return a console on stderr."""
-    from rich.console import Console
+    from unseg_bench.cli.consoles import PlainConsole
 
-    return Console(stderr=True, highlight=False, emoji=False)
+    return PlainConsole(stderr=True)
 
 
 def say(text: str = "") -> None:
-    """Print a line on stdout, never wrapped."""
-    typer.echo(text)
+    """Print lines on stdout, never wrapped; control characters are written out."""
+    _write(sys.stdout, text)
 
 
 def warn(text: str) -> None:
-    """Print a line on stderr, never wrapped."""
-    typer.echo(text, err=True)
+    """Print lines on stderr, never wrapped; control characters are written out."""
+    _write(sys.stderr, text)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(visible(text, keep="\n") + "\n")
+    stream.flush()
+
+
+def prepare_streams() -> None:
+    """Let stdout and stderr take every character: one that their encoding lacks is written in another way."""
+    codecs.register_error(_IN_ANOTHER_WAY, _in_another_way)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_IN_ANOTHER_WAY)
+
+
+def _in_another_way(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)  # noqa: S101 - streams are written to
+    lacking = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(letter, ascii(letter)[1:-1]) for letter in lacking), error.end
 
 
 def print_error(message: str) -> None:
@@ -56,7 +86,8 @@ def print_error(message: str) -> None:
 
 def print_json(value: object) -> None:
     """Print `value` as indented JSON on stdout; numbers that JSON lacks become null."""
-    typer.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False), file=_for_json[-1])
+    text = json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    typer.echo(_UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text), file=_for_json[-1])
 
 
 @contextmanager
@@ -125,10 +156,21 @@ def count_text(count: int, noun: str) -> str:
 def path_text(path: Path) -> str:
     """Return a path as short as it can be typed: relative below the current folder, else with '~' for the home."""
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as they are
-    for base, prefix in ((Path.cwd(), ""), (Path.home(), "~/")):
-        if absolute.is_relative_to(base) and absolute != base:
+    for base, prefix in ((Path.cwd(), ""), (home_dir(), "~/")):
+        if base is not None and absolute.is_relative_to(base) and absolute != base:
             return f"{prefix}{absolute.relative_to(base)}"
     return str(absolute)
+
+
+def runs_option(runs: Path) -> str:
+    """Return ' --runs DIR' as it can be pasted into a shell, '' for the default."""
+    return "" if runs == Path("runs") else f" --runs {shell_text(runs)}"
+
+
+def shell_text(path: Path) -> str:
+    """Return a path as a shell takes it, with quotes where it needs them."""
+    text = path_text(path)
+    return f"~/{shlex.quote(text[2:])}" if text.startswith("~/") else shlex.quote(text)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever json can hold, and a little more

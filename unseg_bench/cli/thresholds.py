@@ -105,7 +105,7 @@ def _print(found: "RunThresholds") -> None:
     record = found.record
     cases = count_text(max((row.cases for row in found.rows), default=0), "case")
     stdout().print(
-        f"[bold]{record['method']} on {record['dataset']}, split {record['split']}, {record['part']}: {cases}[/bold]",
+        f"{record['method']} on {record['dataset']}, split {record['split']}, {record['part']}: {cases}", style="bold"
     )
     _print_table(found)
     say()
@@ -118,7 +118,7 @@ def _print(found: "RunThresholds") -> None:
 
 
 def _print_table(found: "RunThresholds") -> None:
-    from rich.markup import escape
+    from unseg_bench.cli.consoles import styled
 
     table = new_table(
         "threshold",
@@ -132,7 +132,7 @@ def _print_table(found: "RunThresholds") -> None:
     )
     for row in found.rows:
         table.add_row(
-            escape(row.name),
+            row.name,
             "each case's own" if row.value is None else f"{row.value:.4g}",
             "" if row.normal_share is None else f"{100 * row.normal_share:.2f} %",
             "not scored" if row.dsc is None else f"{100 * row.dsc:.2f}",
@@ -142,5 +142,5 @@ def _print_table(found: "RunThresholds") -> None:
         )
     if found.curve is not None:
         threshold, dsc = found.curve.oracle
-        table.add_row("[dim]curve's maximum", f"{threshold:.4g}", "", f"{100 * dsc:.2f}", "", "oracle", "")
+        table.add_row(styled(("curve's maximum", "dim")), f"{threshold:.4g}", "", f"{100 * dsc:.2f}", "", "oracle", "")
     stdout().print(table)

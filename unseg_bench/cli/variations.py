@@ -111,12 +111,12 @@ def print_table(comparison: "Comparison", title: str, reference: str | None) -> 
 
     console = stdout()
     say()
-    console.print(title, style="bold", markup=False)
+    console.print(title, style="bold")
     print_comparison(comparison, console)
     if reference in comparison.measured and len(comparison.measured) > 1:
         table = difference_table(comparison, str(reference))
         say()
-        console.print(table.title, style="bold", markup=False)
+        console.print(table.title, style="bold")
         for line in lines_of(table, console):
             console.print(line)
 

@@ -27,6 +27,7 @@ def group(context: typer.Context) -> None:
 def list_all(as_json: AsJson = False) -> None:
     """List all weights that have a name: size, licence, where they are or belong."""
     from unseg_bench.blocks.weights import list_weights
+    from unseg_bench.cli.consoles import styled
 
     known = list_weights()
     if as_json:
@@ -36,7 +37,7 @@ def list_all(as_json: AsJson = False) -> None:
     for status in known:
         entry = status.entry
         size = bytes_text(entry.bytes) if entry.bytes else "?"
-        here = "[green]yes[/green]" if status.present else "no"
+        here = styled(("yes", "green")) if status.present else "no"
         digest = entry.sha256[:16] if entry.sha256 else "at first use"
         table.add_row(entry.name, here, size, entry.licence, digest)
     stdout().print(table)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from unseg_bench.plugins.names import did_you_mean
 
 _DELIMITERS = (",", ";", "\t")
 _NOT_GIVEN = frozenset({"", "na", "n/a", "nan"})
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
+"""A number as spreadsheets of most of Europe write it; 1,5 in a whole column of such is 1.5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,8 @@ def read_column(wanted: GroupColumn, cases: Sequence[str]) -> dict[str, str]:
     """Return the column's text of every case, '' where the cell is empty or says NA.
 
     The table is CSV in UTF-8, its cells apart by comma, semicolon or tab; the column that holds the case ids is found
-    by its values. Raises: SettingsError for an unknown column; DataError where the file cannot be read, no column
-    holds the ids, or cases have no row or two.
+    by its values. Numbers with decimal commas are read as with points. Raises: SettingsError for an unknown column;
+    DataError where the file cannot be read, no column holds the ids, or cases have no row or two.
     """
     header, rows = _read(wanted.table)
     if header.count(wanted.column) != 1:
@@ -44,6 +47,8 @@ def read_column(wanted: GroupColumn, cases: Sequence[str]) -> dict[str, str]:
         if row[ids] in found:
             raise DataError(f"{wanted.table} has two rows for case {row[ids]}; leave one")
         found[row[ids]] = "" if row[column].lower() in _NOT_GIVEN else row[column]
+    if found and all(not text or _DECIMAL_COMMA.fullmatch(text) for text in found.values()):
+        found = {case: text.replace(",", ".") for case, text in found.items()}
     if lacking := sorted(wanted_cases - found.keys()):
         raise DataError(f"{wanted.table} has no row for {len(lacking)} cases: {some_names(lacking)}; add their rows")
     return found

@@ -101,9 +101,9 @@ def _empty_file_beside(path: Path) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path`, whole or not at all."""
+    r"""Write `text` to `path`, whole or not at all; bytes of names that are not UTF-8 as '\udcfc', as JSON does."""
     with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - whatever json can hold
@@ -116,7 +116,7 @@ def append_line(path: Path, line: str, *, flushed: bool = False) -> None:
     with room_on_disk(path.parent):
         make_folder(path.parent)
         with path.open("ab+") as file:
-            file.write(b"\n" * _ends_in_mid_line(file) + line.encode() + b"\n")
+            file.write(b"\n" * _ends_in_mid_line(file) + line.encode(errors="backslashreplace") + b"\n")
             if flushed:
                 file.flush()
                 flush(file.fileno(), path)

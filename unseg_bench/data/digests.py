@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unseg_bench.data.paths import cache_dir
+from unseg_bench.data.visible import visible
 from unseg_bench.errors import DataError
 
 SETTLED_S = 2.0
@@ -119,7 +120,12 @@ def _status(path: Path) -> _Status:
     if not stat.S_ISREG(found.st_mode):
         raise DataError(f"{path}: is no file; a .nii or .nii.gz file is needed")
     return _Status(
-        str(path.resolve()), str(found.st_dev), str(found.st_ino), found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        visible(str(path.resolve())),
+        str(found.st_dev),
+        str(found.st_ino),
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
     )
 
 

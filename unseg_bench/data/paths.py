@@ -4,18 +4,32 @@ import os
 import re
 from pathlib import Path
 
-from unseg_bench.errors import DataError
+from unseg_bench.errors import DataError, SettingsError
 
 _CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 _ALTERNATIVE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 
 
 def cache_dir() -> Path:
-    """Folder of everything that can be made again: `$UBENCH_CACHE`, or `unseg-bench` in the user's cache."""
+    """Folder of everything that can be made again: `$UBENCH_CACHE`, or `unseg-bench` in the user's cache.
+
+    Raises SettingsError for a user without a home folder.
+    """
     if own := os.environ.get("UBENCH_CACHE"):
         return Path(own).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "unseg-bench"
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "unseg-bench"
+    if (home := home_dir()) is None:
+        raise SettingsError("this user has no home folder for the cache; set UBENCH_CACHE to a folder (or HOME)")
+    return home / ".cache" / "unseg-bench"
+
+
+def home_dir() -> Path | None:
+    """Return the user's home folder; None for a user that has none, as in many containers."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
 
 
 def check_case_id(case_id: str) -> str:
@@ -33,8 +47,13 @@ def check_case_id(case_id: str) -> str:
 
 def check_alternative_name(name: str) -> str:
     """Return the name of a method's alternative answer if it can be a folder's; raises ValueError otherwise."""
-    if not _ALTERNATIVE.fullmatch(name):
+    if not is_alternative_name(name):
         raise ValueError(
             f"alternative {name!r}: a name is 1 to 64 letters, digits, '-', '_' and '.', and does not start with '.'"
         )
     return name
+
+
+def is_alternative_name(name: str) -> bool:
+    """Whether a name can be that of an alternative answer."""
+    return _ALTERNATIVE.fullmatch(name) is not None

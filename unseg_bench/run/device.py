@@ -41,6 +41,11 @@ def pick_device(asked: str) -> str:
         raise SettingsError(f"--device {asked}: not a device; use auto, cpu, cuda or cuda:N") from error
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
         raise SettingsError(f"--device {asked}: torch sees {torch.cuda.device_count()} GPUs here; use auto or cpu")
+    if device.type not in {"cpu", "cuda"}:
+        try:
+            torch.ones(1, device=device).item()
+        except (RuntimeError, NotImplementedError, AssertionError) as error:
+            raise SettingsError(f"--device {asked}: torch cannot compute on it here; use auto or cpu") from error
     return str(device)
 
 

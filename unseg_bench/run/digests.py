@@ -16,7 +16,7 @@ SHARED_CODE = "unseg_bench.blocks"
 def digest_of(value: Any) -> str:  # noqa: ANN401 - whatever json can hold
     """Return the SHA-256 of a JSON value; the order of keys does not matter."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 @cache

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unseg_bench.data.paths import cache_dir
+from unseg_bench.data.paths import cache_dir, home_dir
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import UbenchError
 from unseg_bench.plugins.dataset import Dataset
@@ -143,7 +143,7 @@ def probes_of(plan: "RunPlan", case_ids: Sequence[str]) -> list[dict[str, str]]:
         _probe("list the stages of unsealed runs", probe.LIST, cache_dir() / "stages"),
         _probe("list the prepared images", probe.LIST, cache_dir() / "prepared"),
         _probe("write into the weights", probe.WRITE, cache_dir() / "weights"),
-        _probe("list the home folder", probe.LIST, Path.home()),
+        *([_probe("list the home folder", probe.LIST, home)] if (home := home_dir()) else []),
         _probe("read the runner's memory", probe.READ, Path(f"/proc/{os.getpid()}/mem")),
         _probe("list the runner's open files", probe.LIST, Path(f"/proc/{os.getpid()}/fd")),
     ]
