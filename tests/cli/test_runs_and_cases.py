@@ -106,12 +106,11 @@ def test_show_tells_options_that_are_not_the_presets(ubench: Ubench, tiny: Path,
     ubench("run", tiny, *data, "--preset", "low", "--set", "fail=true")
     short = ubench("show", "tiny").out
     assert "1 of 2 differ from preset low" in short
-    assert "fail = true  (preset: false)" in short
+    assert "fail = true" in short
     assert "level = " not in short
     assert "level = 0.5" in ubench("show", "tiny", "--options").out
     tiny.unlink()
-    without = ubench("show", "tiny").out
-    assert "2 options; the method is not installed here" in without
+    assert ubench("show", "tiny").out == short
     assert "fail = true" in ubench("show", "tiny", "--options").out
 
 

@@ -26,7 +26,7 @@ def test_show_begins_each_table_and_prints_one_whole(ubench: Ubench, two_runs: R
     assert "case-3" not in shown
     whole = ubench("show", run, "--table", "s3f").out.splitlines()
     assert whole[0].split() == ["case", "[b]s3f", "note"]
-    assert whole[2].split() == ["case-1", "0.3333", "a?[31m?"]
+    assert whole[2].split() == ["case-1", "0.3333", "a\\x1b[31m\\n"]
     assert len(whole) == 6
     assert "no table 's3'. Did you mean 's3f'?" in error_line(ubench("show", run, "--table", "s3"))
 

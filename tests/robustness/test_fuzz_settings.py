@@ -199,7 +199,7 @@ def test_any_assignment(text: str) -> None:
         ("steps=" + "[" * 5000, "nested too deeply"),
         ("inner={1: 2}", "the name 1 is no text; put it into quotes"),
         ("steps=!!python/object/apply:os.system [exit]", "could not determine a constructor"),
-        ("steps=&a [*a]", "a value contains itself"),
+        ("steps=&a [*a]", r"line 1: aliases \(\*a\) are not read; repeat the value"),
         ("inner.name=2026-01-01x", ""),
     ],
 )

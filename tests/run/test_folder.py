@@ -9,6 +9,20 @@ from unseg_bench.errors import DataError
 from unseg_bench.run.folder import RunFolder, find_runs
 from unseg_bench.run.ledger import Ledger, label_free
 
+BEGUN = {
+    "state": "complete",
+    "method": "toy",
+    "preset": "demo",
+    "seed": 0,
+    "dataset": "toy",
+    "evidence": True,
+    "split": "all-test",
+    "part": "test",
+    "cases": ["a"],
+    "settings": {"methods": ["toy"]},
+    "started": "2026-01-01T00:00:00+00:00",
+}
+
 
 def test_record_is_empty_before_the_run_and_grows(tmp_path):
     run = RunFolder(tmp_path / "new")
@@ -78,11 +92,14 @@ def test_log_is_one_json_value_a_line(tmp_path):
 
 
 def test_runs_are_found_oldest_first_and_damaged_ones_skipped(tmp_path):
-    for name, started in (("b", "2026-01-02"), ("a", "2026-01-03"), ("c", "2026-01-01")):
-        RunFolder(tmp_path / "toy" / name).update({"started": started})
-    (tmp_path / "toy" / "broken").mkdir()
-    (tmp_path / "toy" / "broken" / "run.json").write_text("{")
-    assert [run.path.name for run in find_runs(tmp_path)] == ["c", "b", "a"]
+    for name, day in (("b", 2), ("a", 3), ("c", 1)):
+        RunFolder(tmp_path / "toy" / name).update(BEGUN | {"started": f"2026-01-{day:02d}T00:00:00+00:00"})
+    for name, text in (("broken", "{"), ("strange", '{"format": 1, "state": "complete"}')):
+        (tmp_path / "toy" / name).mkdir()
+        (tmp_path / "toy" / name / "run.json").write_text(text)
+    told = []
+    assert [run.path.name for run in find_runs(tmp_path, told.append)] == ["c", "b", "a"]
+    assert ["toy/broken/run.json: cannot be read" in str(told[0]), "lacks method, preset" in str(told[1])] == [True] * 2
     assert find_runs(tmp_path / "none") == []
 
 

@@ -276,7 +276,10 @@ def test_names_that_are_no_file_names(score, name):
 
 @pytest.mark.parametrize("name", ["threshold", "CLISC", "mine"])
 def test_names_of_methods_that_run_here(score, tmp_path, name):
-    RunFolder(tmp_path / "runs" / "folder" / "mine-seed0").update({"state": "failed", "method": "mine"})
+    RunFolder(tmp_path / "runs" / "folder" / "mine-seed0").update(
+        {"state": "failed", "method": "mine", "preset": "", "seed": 0, "dataset": "folder", "evidence": True}
+        | {"split": "s", "part": "test", "cases": [], "settings": {}, "started": "2026-01-01T00:00:00+00:00"}
+    )
     with pytest.raises(SettingsError, match=f"--as {name}: a method that runs here has this name"):
         score(name=name)
 

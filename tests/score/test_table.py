@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from unseg_bench.errors import ScoreError
 from unseg_bench.score.record import CaseScore, Flag
-from unseg_bench.score.table import COLUMNS, read_named_scores, read_scores, write_named_scores, write_scores
+from unseg_bench.score.table import COLUMNS, MOST_ROWS, read_named_scores, read_scores, write_named_scores, write_scores
 
 NUMBERS = [0.1 + 0.2, 1 / 3, 0.0, 373.12866413, 5e-324, 1.0, 0.25, 2 / 3, 1e9, 17.3]
 
@@ -16,7 +16,7 @@ NUMBERS = [0.1 + 0.2, 1 / 3, 0.0, 373.12866413, 5e-324, 1.0, 0.25, 2 / 3, 1e9, 1
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     numbers=st.lists(st.floats(0, 1e6), min_size=10, max_size=10),
-    case=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1),
+    case=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,20}", fullmatch=True),
     flags=st.sets(st.sampled_from(list(Flag))),
 )
 def test_round_trip_to_the_last_bit(tmp_path_factory, numbers, case, flags):
@@ -44,6 +44,10 @@ def test_plain_csv_that_others_can_read(tmp_path):
         (lambda text: "", "does not begin with the columns"),
         (lambda text: text.replace("0.25", "abc"), "line 2: .*abc"),
         (lambda text: text.replace("0.25", "nan"), "line 2: case p1 .* not a number"),
+        (lambda text: text.replace("0.25", "1e308"), "line 2: case p1 .* too large"),
+        (lambda text: text.replace("p1", "../p1"), "line 2: case id '../p1'"),
+        (lambda text: text.replace("p1", "\x1b[2Jp1"), r"line 2: case id '\\x1b\[2Jp1'"),
+        (lambda text: text + "p2,1\n" * (MOST_ROWS + 1), "more than 100,000 rows"),
         (lambda text: text.replace("no-overlap", "odd"), "line 2: .*odd"),
         (lambda text: text[:-40], "line 2: "),
         (lambda text: text + text.splitlines()[1] + "\n", "two rows for case p1"),

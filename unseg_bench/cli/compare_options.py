@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unseg_bench.cli.complete import complete_method
+from unseg_bench.cli.one_run import warn_of
 from unseg_bench.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -163,5 +164,5 @@ def scores_and_comparison(
     from unseg_bench.compare.compare import compare
     from unseg_bench.compare.runs import collect
 
-    found = collect(runs, selectors or (), settings.missing)
+    found = collect(runs, selectors or (), settings.missing, warn_of)
     return found.runs, compare(found.runs, settings, found.notes)

@@ -9,6 +9,7 @@ from unseg_bench.cli.complete import complete_method
 from unseg_bench.cli.text import count_text, path_text, warn
 
 if TYPE_CHECKING:
+    from unseg_bench.errors import UbenchError
     from unseg_bench.run.folder import RunFolder
     from unseg_bench.score.record import CaseScore
 
@@ -31,11 +32,11 @@ def find_run(selector: str, runs: Path) -> "RunFolder":
     from unseg_bench.errors import DataError
     from unseg_bench.plugins.names import did_you_mean
     from unseg_bench.run.choice import data_of, standing
-    from unseg_bench.run.folder import RunFolder, find_runs
+    from unseg_bench.run.folder import find_runs, open_run
 
     if (Path(selector) / "run.json").is_file():
-        return RunFolder(Path(selector))
-    found = [(run, run.record) for run in find_runs(runs)]
+        return open_run(Path(selector))
+    found = [(run, run.record) for run in find_runs(runs, warn_of)]
     if named := [run for run, _ in found if run.path.name == selector]:
         return named[-1]
     own = [(run, record) for run, record in found if record["method"] == selector]
@@ -54,12 +55,17 @@ def find_run(selector: str, runs: Path) -> "RunFolder":
 
 def scores_or_warning(run: "RunFolder") -> "list[CaseScore]":
     """Return a complete run's scores; none, with a line on stderr, where they cannot be read."""
-    from unseg_bench.errors import ScoreError
+    from unseg_bench.errors import UbenchError
     from unseg_bench.run.folder import SCORED
     from unseg_bench.score.table import read_scores
 
     try:
         return read_scores(run.scores) if run.state in SCORED else []
-    except ScoreError as error:
-        warn(f"Warning: {error}")
+    except UbenchError as error:
+        warn_of(error)
         return []
+
+
+def warn_of(error: "UbenchError") -> None:
+    """Print what costs one run and not the command as one line on stderr."""
+    warn(f"Warning: {' '.join(str(error).split())}")

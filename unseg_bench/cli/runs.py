@@ -9,7 +9,7 @@ import typer
 
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.complete import complete_dataset, complete_method
-from unseg_bench.cli.one_run import scores_or_warning
+from unseg_bench.cli.one_run import scores_or_warning, warn_of
 from unseg_bench.cli.text import AsJson, RunsFolder, new_table, path_text, print_json, say, stdout
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def list_runs(
     """List the runs: what on what, state, mean DSC, age, name."""
     from unseg_bench.run.folder import find_runs
 
-    found = find_runs(runs)
+    found = find_runs(runs, warn_of)
     facts = [_facts(run) for run in _filtered(_filtered(found, "method", method), "dataset", dataset)]
     if as_json:
         print_json(facts)

@@ -151,18 +151,24 @@ def _print_label_reads(record: Mapping[str, Any]) -> None:
 
 
 def _print_source(record: Mapping[str, Any]) -> None:
-    source = record["source"]
-    ways = {name: source[name] for name in ("pattern", "labels", "threshold") if source[name] is not None}
+    source = record.get("source", {})
+    ways = {name: value for name in ("pattern", "labels", "threshold") if (value := source.get(name)) is not None}
     told = "".join(f", {name} {value_text(value)}" for name, value in ways.items())
     _line("makers say", record.get("label_use") or "")
-    _line("files", f"{count_text(len(source['files']), 'mask')} of {source['folder']}{told}")
+    files = count_text(len(source.get("files", {})), "mask")
+    _line("files", f"{files} of {source.get('folder', 'unknown origin')}{told}")
 
 
 def _print_options(record: Mapping[str, Any], *, everything: bool) -> None:
     """Print the options that are not the preset's, or all of them."""
-    chosen: dict[str, Any] = record["settings"]["set"]
-    preset = _preset_of(record)
-    if preset is None:
+    chosen: dict[str, Any] = record.get("settings", {}).get("set", {})
+    preset, count = _preset_of(record), len(chosen)
+    if preset is None and (own := record.get("differs")) is not None:
+        chosen = chosen if everything else own.get("options", {})
+        few = (
+            f"{len(own.get('options', {})) or 'none'} of {count} differ from preset {record['preset']}, as the run says"
+        )
+    elif preset is None:
         few = (
             f"{count_text(len(chosen), 'option')}; the method is not installed here, so what its preset has is unknown"
         )
@@ -172,19 +178,25 @@ def _print_options(record: Mapping[str, Any], *, everything: bool) -> None:
         if not everything:
             chosen = {name: chosen[name] for name in differing}
     _line("options", few)
-    for name, value in chosen.items() if everything or preset is not None else ():
+    for name, value in chosen.items() if everything or preset is not None or "differs" in record else ():
         usual = "" if preset is None or preset.get(name) == value else f"  (preset: {value_text(preset.get(name))})"
         say(f"  {name} = {value_text(value)}{usual}")
 
 
 def _preset_of(record: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the options of the run's preset as the method has them today, None where there is no such method here."""
+    """Return the options of the run's preset as the method has them today, None where there is no such method here.
+
+    None for a method in a file too: a run may come from elsewhere, and no file that it names is ever run.
+    """
     from unseg_bench.cli.plugins import plugins_with_warnings
     from unseg_bench.errors import UbenchError
+    from unseg_bench.plugins.manager import is_file
     from unseg_bench.plugins.presets import preset_options
     from unseg_bench.run.settings import flatten_options
 
-    written = str(record["settings"]["methods"][0])
+    written = next(iter(record.get("settings", {}).get("methods", [])), "")
+    if is_file(written):
+        return None
     plugins = plugins_with_warnings()
     try:
         method = plugins.method(written)
@@ -196,12 +208,14 @@ def _preset_of(record: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _print_provenance(record: Mapping[str, Any]) -> None:
     weights, images = record.get("weights", {}), record.get("images", {})
-    machine, versions = record["machine"], record["versions"]
+    machine, versions = record.get("machine", {}), record.get("versions", {})
     _line("weights", ", ".join(f"{name} ({digest[:DIGITS]})" for name, digest in weights.items()) or "none")
     seen = {part: "none" if digest == _NO_IMAGES else digest[:DIGITS] for part, digest in images.items()}
     _line("images", ", ".join(f"{part} ({digest})" for part, digest in seen.items()))
-    _line("machine", f"{machine['system']}, {machine['processor']}, {count_text(machine['cpus'], 'core')}")
-    _line("versions", ", ".join(f"{name} {versions[name]}" for name in ("unseg-bench", "python", "torch")))
+    if {"system", "processor", "cpus"} <= machine.keys():
+        _line("machine", f"{machine['system']}, {machine['processor']}, {count_text(machine['cpus'], 'core')}")
+    shown = [name for name in ("unseg-bench", "python", "torch") if name in versions]
+    _line("versions", ", ".join(f"{name} {versions[name]}" for name in shown))
     _line("begun", str(record["started"]).replace("T", " ")[:19] + " UTC")
     if ended := record.get("ended"):
         took = datetime.fromisoformat(ended) - datetime.fromisoformat(record["started"])
@@ -212,8 +226,11 @@ def _print_stages(run: "RunFolder") -> None:
     """Print every stage with the time that it took when it was computed in this run."""
     stages: dict[str, str] = {}
     for event in run.events():
-        if event["event"] == "stage" and not (event["cached"] and event["stage"] in stages):
-            stages[event["stage"]] = "kept from before" if event["cached"] else seconds_text(event["seconds"])
+        name, seconds, cached = event.get("stage"), event.get("seconds"), bool(event.get("cached"))
+        if event["event"] != "stage" or not isinstance(name, str) or not isinstance(seconds, float | int):
+            continue
+        if not (cached and name in stages):
+            stages[name] = "kept from before" if cached else seconds_text(seconds)
     for number, (stage, text) in enumerate(stages.items()):
         say(f"{'' if number else 'stages':<{WIDTH}}{stage:<24}{text}")
 

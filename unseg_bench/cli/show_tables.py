@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from unseg_bench.cli.text import count_text, new_table, print_json, say, stdout
+from unseg_bench.data.visible import visible
 
 if TYPE_CHECKING:
     from unseg_bench.run.folder import RunFolder
@@ -62,28 +63,20 @@ def _command(table: "RunTable") -> str:
 
 def _print_rows(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows one below the other; columns of numbers stand on the right."""
-    from rich.markup import escape
-    from rich.text import Text
-
     shown = [[_short(cell) for cell in row] for row in rows]
     numeric = [all(_is_number(row[place]) for row in shown if row[place]) for place in range(len(columns))]
-    names = [escape(_printable(column)) for column in columns]
-    table = new_table(*names, right=tuple(name for name, right in zip(names, numeric, strict=True) if right))
+    table = new_table(*columns, right=tuple(name for name, right in zip(columns, numeric, strict=True) if right))
     for row in shown:
-        table.add_row(*map(Text, row))
+        table.add_row(*row)
     stdout().print(table)
 
 
 def _short(cell: str) -> str:
-    """Round a long fraction; make a text one line of what a terminal can print."""
+    """Round a long fraction; make a text one line."""
     if "." in cell and _is_number(cell) and len(cell) > _DIGITS + 2:
         number = float(cell)
         return f"{number:.1f}" if abs(number) >= 1000 else f"{number:.{_DIGITS}g}"
-    return _printable(cell)
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    return visible(cell)
 
 
 def _is_number(cell: str) -> bool:

@@ -1,17 +1,17 @@
 """From run folders to what a comparison needs: which runs belong in the table, and their scores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.compare.labels import Variant, label_all
-from unseg_bench.errors import ScoreError
+from unseg_bench.errors import ScoreError, UbenchError
 from unseg_bench.plugins.names import did_you_mean
 from unseg_bench.run.choice import Standing, data_of, is_scored, lacking_cases, limit_of, planned_cases, standing
 from unseg_bench.run.digests import digest_of
-from unseg_bench.run.folder import RunFolder, find_runs
+from unseg_bench.run.folder import RunFolder, find_runs, open_run
 from unseg_bench.run.ledger import label_free
 from unseg_bench.score.table import read_scores
 
@@ -88,20 +88,29 @@ class Collected:
     notes: tuple[str, ...] = ()
 
 
-def collect(runs_folder: Path, selectors: Sequence[str] = (), missing: str = "refuse") -> Collected:
+def collect(
+    runs_folder: Path,
+    selectors: Sequence[str] = (),
+    missing: str = "refuse",
+    left_out: Callable[[UbenchError], None] = lambda _: None,
+) -> Collected:
     """Return the scores of the chosen runs; without `selectors`, one run of each method with its seeds.
 
     A selector is a run's folder, its name, a method's name, or a folder of runs (each method in it). Where a method is
     meant, its newest run with the preset's own options on all cases stands for it (`run.choice`); without such a run,
     one that lacks cases (in a table of several methods only if `missing` says what is done about that), or one with
     other options. Data set, split and part are those of the newest run. A named run without scores keeps a row, with
-    the reason. Raises ScoreError when there is nothing to compare or a selector fits nothing.
+    the reason. `left_out` hears why a run that was not named cannot be read; others take its place. Raises ScoreError
+    when there is nothing to compare or a selector fits nothing.
     """
-    found = _read(find_runs(runs_folder))
+    found = _read(find_runs(runs_folder, left_out))
     if selectors:
         parts = [_select(selector, found, missing) for selector in selectors]
     else:
         parts = [_one_of_each_method(found, missing)]
+        while unreadable := [run for run in parts[0].runs if not _is_readable(run, left_out)]:
+            found = [run for run in found if run not in unreadable]
+            parts = [_one_of_each_method(found, missing)]
     chosen = [run for part in parts for run in part.runs]
     if not chosen:
         raise ScoreError(f"{runs_folder}: no complete run here; `ubench run threshold clisc` makes two")
@@ -129,6 +138,14 @@ def collect_labelled(rows: Mapping[str, Sequence[RunFolder]]) -> list[RunScores]
 
 def _read(folders: Sequence[RunFolder]) -> list[_Run]:
     return [_Run(folder, folder.record) for folder in folders]
+
+
+def _is_readable(run: _Run, left_out: Callable[[UbenchError], None]) -> bool:
+    try:
+        return run.failure is not None or bool(read_scores(run.folder.scores))
+    except UbenchError as error:
+        left_out(error)
+        return False
 
 
 def _one_of_each_method(found: Sequence[_Run], missing: str) -> _Chosen:
@@ -198,7 +215,7 @@ def _select(selector: str, found: Sequence[_Run], missing: str) -> _Chosen:
     """Return the runs that a selector means."""
     folder = RunFolder(Path(selector))
     if (folder.path / "run.json").is_file():
-        return _Chosen(_read([folder]))
+        return _Chosen(_read([open_run(folder.path)]))
     if named := [run for run in found if run.folder.path.name == selector]:
         return _Chosen(named)
     if own := [run for run in found if run.method == selector]:

@@ -22,7 +22,7 @@ def table_text(name: str, rows: Rows) -> str:
     Numbers read back are the same to the last bit; None is an empty cell. Raises ValueError for a name that is not
     made of letters, digits, '-' and '_', for rows that differ in their names, other values, and too long a table.
     """
-    if not _NAME.fullmatch(name):
+    if not is_table_name(name):
         raise ValueError(f"table {name!r}: a name is 1 to 64 letters, digits, '-' and '_'")
     columns = list(rows[0]) if rows else []
     text = io.StringIO(newline="")
@@ -36,6 +36,11 @@ def table_text(name: str, rows: Rows) -> str:
             raise ValueError(f"table {name}: more than {MOST_CHARACTERS:,} characters in its first {number} rows")
     text.getvalue().encode()
     return text.getvalue() if columns else ""
+
+
+def is_table_name(name: str) -> bool:
+    """Whether a name can be that of a table."""
+    return _NAME.fullmatch(name) is not None
 
 
 def plain_rows(rows: Rows) -> list[dict[str, Cell]]:

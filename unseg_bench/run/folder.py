@@ -4,18 +4,25 @@ Beside them: tables/, alternatives/, and maps/ where the run was to keep them.
 """
 
 import json
+import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from unseg_bench.data.atomic import append_line, write_json
-from unseg_bench.data.paths import check_alternative_name, check_case_id
-from unseg_bench.errors import DataError, UbenchError
+from unseg_bench.data.paths import check_alternative_name, check_case_id, is_alternative_name
+from unseg_bench.errors import DataError, RunError, UbenchError
+from unseg_bench.run.stored_record import check_record, missing_entries, shown_value
 
 FORMAT = 1
+LARGEST_RECORD_BYTES = 64_000_000
+LONGEST_LOG_BYTES = 64_000_000
+LONGEST_LINE = 1_000_000
+MOST_EVENTS = 100_000
+"""Lines of a log that are read."""
 SCORED = frozenset({"complete", "partial"})
 """States of a run that has scores, of all of its cases or of some."""
 
@@ -28,17 +35,37 @@ class RunFolder:
 
     @property
     def record(self) -> dict[str, Any]:
-        """Content of run.json; raises DataError when the file is damaged or of another format."""
-        file = self.path / "run.json"
-        if not file.is_file():
+        """Content of run.json, checked: entries of older runs may be missing, none is of another type.
+
+        Raises DataError when the file is damaged, of another format, too large, or holds what no run writes.
+        """
+        file = self.own("run.json")
+        if not file.exists():
             return {}
         try:
+            if file.stat().st_size > LARGEST_RECORD_BYTES:
+                raise ValueError(f"more than {LARGEST_RECORD_BYTES:,} bytes")
             value: object = json.loads(file.read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"{file}: not readable as JSON ({error}); remove the run's folder and run again") from error
-        if not isinstance(value, dict) or cast("dict[str, Any]", value).get("format") != FORMAT:
-            raise DataError(f"{file}: not a run of this version of ubench (format {FORMAT} expected)")
-        return cast("dict[str, Any]", value)
+            if not isinstance(value, dict) or cast("dict[str, Any]", value).get("format") != FORMAT:
+                raise DataError(f"{file}: not a run of this version of ubench (format {FORMAT} expected)")
+            return check_record(cast("dict[str, Any]", value))
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{file}: cannot be read ({error}); remove the run's folder and run again") from None
+
+    def own(self, *parts: str) -> Path:
+        """Return the path of one of the run's own files, which need not be there.
+
+        Raises DataError where it, or a folder on the way, is a link or no ordinary file: a run that comes from
+        elsewhere must not lead out of its folder.
+        """
+        path = self.path
+        for part in parts:
+            path /= part
+            with suppress(FileNotFoundError, NotADirectoryError):
+                mode = path.lstat().st_mode
+                if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                    raise DataError(f"{path}: is a link or no ordinary file; a run's folder holds its files themselves")
+        return path
 
     @property
     def state(self) -> str:
@@ -56,34 +83,35 @@ class RunFolder:
     @property
     def scores(self) -> Path:
         """Path of scores.csv."""
-        return self.path / "scores.csv"
+        return self.own("scores.csv")
 
     @property
     def alternative_scores(self) -> Path:
         """Path of scores-alternatives.csv; there only where the method handed over alternatives."""
-        return self.path / "scores-alternatives.csv"
+        return self.own("scores-alternatives.csv")
 
     @property
     def log_file(self) -> Path:
         """Path of log.jsonl."""
-        return self.path / "log.jsonl"
+        return self.own("log.jsonl")
 
     def prediction(self, case_id: str) -> Path:
         """Path of one case's predicted mask."""
-        return self.path / "predictions" / f"{check_case_id(case_id)}.nii.gz"
+        return self.own("predictions", f"{check_case_id(case_id)}.nii.gz")
 
     def map_file(self, case_id: str) -> Path:
         """Path of the map that a case's mask was cut from."""
-        return self.path / "maps" / f"{check_case_id(case_id)}.nii.gz"
+        return self.own("maps", f"{check_case_id(case_id)}.nii.gz")
 
     def alternative(self, name: str, case_id: str) -> Path:
         """Path of another answer for a case; raises ValueError for a name that cannot be a folder's."""
-        return self.path / "alternatives" / check_alternative_name(name) / f"{check_case_id(case_id)}.nii.gz"
+        return self.own("alternatives", check_alternative_name(name), f"{check_case_id(case_id)}.nii.gz")
 
     @property
     def alternatives(self) -> list[str]:
         """Names of the alternatives that there are, of all cases or some."""
-        return sorted(folder.name for folder in (self.path / "alternatives").glob("[!.]*") if folder.is_dir())
+        folders = self.own("alternatives").glob("[!.]*")
+        return sorted(folder.name for folder in folders if is_alternative_name(folder.name) and folder.is_dir())
 
     @property
     def without_map(self) -> frozenset[str]:
@@ -102,28 +130,49 @@ class RunFolder:
         write_json(self.path / "run.json", {"format": FORMAT, **self.record, **values})
 
     def log(self, event: str, values: Mapping[str, Any]) -> None:
-        """Append one line to log.jsonl."""
+        """Append one line to log.jsonl; raises RunError where the line, or then the file, would be too long."""
         line = {"time": time.strftime("%Y-%m-%dT%H:%M:%S"), "event": event, **values}
-        append_line(self.log_file, json.dumps(line, ensure_ascii=False))
+        text = json.dumps(line, ensure_ascii=False)
+        if len(text) > LONGEST_LINE:
+            raise RunError(f"'{event}' of {len(text):,} characters is too long for the log; {LONGEST_LINE:,} at most")
+        if self.log_file.is_file() and self.log_file.stat().st_size + len(text) > LONGEST_LOG_BYTES:
+            raise RunError(f"{self.log_file}: full ({LONGEST_LOG_BYTES:,} bytes at most)")
+        append_line(self.log_file, text)
 
     def events(self) -> list[dict[str, Any]]:
-        """Return the lines of log.jsonl, without those that a crash cut short."""
+        """Return the lines of log.jsonl that are whole and short enough, their text without control characters."""
         if not self.log_file.is_file():
             return []
-        events: list[dict[str, Any]] = []
-        for line in self.log_file.read_text(encoding="utf-8", errors="replace").splitlines():
-            with suppress(json.JSONDecodeError):
-                events.append(json.loads(line))
-        return events
+        with self.log_file.open("rb") as file:
+            lines = file.read(LONGEST_LOG_BYTES).splitlines()[:MOST_EVENTS]
+        return [event for line in lines if len(line) <= 4 * LONGEST_LINE and (event := _event(line)) is not None]
 
 
-def find_runs(folder: Path) -> list[RunFolder]:
-    """Return the readable runs under `folder`, oldest first."""
+def _event(line: bytes) -> dict[str, Any] | None:
+    with suppress(ValueError, RecursionError):
+        value = shown_value(json.loads(line.decode(errors="replace")))
+        if isinstance(value, dict) and isinstance(value.get("event"), str):
+            return cast("dict[str, Any]", value)
+    return None
+
+
+def open_run(path: Path) -> RunFolder:
+    """Return the run in a folder; raises DataError where its record is damaged or lacks what every run has."""
+    run = RunFolder(path)
+    if lacking := missing_entries(run.record):
+        raise DataError(f"{path / 'run.json'}: lacks {', '.join(lacking)}; it is no run's record, or one cut short")
+    return run
+
+
+def find_runs(folder: Path, left_out: Callable[[UbenchError], None] = lambda _: None) -> list[RunFolder]:
+    """Return the readable runs under `folder`, oldest first; `left_out` hears why each of the others is not."""
     found: list[tuple[str, RunFolder]] = []
-    for file in folder.glob("*/*/run.json"):
-        run = RunFolder(file.parent)
+    for file in sorted(folder.glob("*/*/run.json")):
         try:
-            found.append((str(run.record.get("started", "")), run))
-        except UbenchError:
-            continue
+            run = open_run(file.parent)
+            found.append((str(run.record["started"]), run))
+        except UbenchError as error:
+            left_out(error)
+        except OSError as error:
+            left_out(DataError(f"{file}: cannot be read ({error.strerror})"))
     return [run for _, run in sorted(found, key=lambda pair: (pair[0], str(pair[1].path)))]

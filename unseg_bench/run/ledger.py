@@ -74,10 +74,14 @@ def measured_access(record: Mapping[str, Any]) -> dict[str, Any]:
     sources = cast("dict[str, dict[str, Any]]", record.get("mask_sources", {}))
     every = [own, *sources.values()]
     return {
-        "mode": max((one["mode"] for one in every), key=_FROM_THE_STRONGEST.index),
+        "mode": max((_known_mode(one["mode"]) for one in every), key=_FROM_THE_STRONGEST.index),
         "own_weights": any(one["own_weights"] for one in every),
         "opened_data_files": sum(one["opened_data_files"] for one in every),
     }
+
+
+def _known_mode(mode: str) -> str:
+    return mode if mode in _FROM_THE_STRONGEST else _UNKNOWN
 
 
 def _counted(kind: str, count: int) -> str:

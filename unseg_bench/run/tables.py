@@ -8,11 +8,16 @@ from pathlib import Path
 from unseg_bench.data.atomic import write_text
 from unseg_bench.errors import DataError, RunError
 from unseg_bench.plugins.names import did_you_mean
-from unseg_bench.plugins.tables import Cell, Rows, table_text
+from unseg_bench.plugins.tables import MOST_CHARACTERS, Cell, Rows, is_table_name, table_text
 from unseg_bench.run.folder import RunFolder
 
 MOST_TABLES = 100
 """In one run."""
+MOST_BYTES = 4 * MOST_CHARACTERS
+"""Of one table's file."""
+
+LONGEST_NUMBER = 32
+"""In characters; a longer one is text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,12 @@ def write_table(run: RunFolder, name: str, rows: Rows) -> None:
     others = [path for path in _files(run) if path.stem != name]
     if len(others) >= MOST_TABLES:
         raise RunError(f"table {name}: the run has {len(others)} tables already, and no more are kept")
-    write_text(run.path / "tables" / f"{name}.csv", text)
+    write_text(run.own("tables", f"{name}.csv"), text)
 
 
 def read_tables(run: RunFolder) -> list[RunTable]:
     """Read all tables of a run, in order of their names; raises DataError naming a damaged file."""
-    return [_read(path) for path in _files(run)]
+    return [_read(run, path) for path in _files(run)]
 
 
 def read_table(run: RunFolder, name: str) -> RunTable:
@@ -54,29 +59,35 @@ def read_table(run: RunFolder, name: str) -> RunTable:
     known = {path.stem: path for path in _files(run)}
     if name not in known:
         raise DataError(f"{run.path}: no table '{name}'.{did_you_mean(name, known) if known else ' It has none.'}")
-    return _read(known[name])
+    return _read(run, known[name])
 
 
 def _files(run: RunFolder) -> list[Path]:
-    return sorted(path for path in (run.path / "tables").glob("*.csv") if not path.name.startswith("."))
+    found = sorted(path for path in run.own("tables").glob("*.csv") if is_table_name(path.stem))
+    if len(found) > MOST_TABLES:
+        raise DataError(f"{run.path / 'tables'}: more than {MOST_TABLES} tables, which no run writes; remove some")
+    return found
 
 
-def _read(path: Path) -> RunTable:
+def _read(run: RunFolder, path: Path) -> RunTable:
+    again = "`ubench run --force` makes it again"
     try:
+        if run.own("tables", path.name).stat().st_size > MOST_BYTES:
+            raise DataError(f"{path}: more than {MOST_BYTES:,} bytes, which no run writes; {again}")
         with path.open(newline="", encoding="utf-8") as file:
             lines = [tuple(line) for line in csv.reader(file, strict=True)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as a table ({error}); `ubench run --force` makes it again") from error
+        raise DataError(f"{path} cannot be read as a table ({error}); {again}") from error
     columns, rows = (lines[0], lines[1:]) if lines else ((), [])
     if any(len(row) != len(columns) for row in rows):
-        raise DataError(f"{path}: not every line has {len(columns)} cells; `ubench run --force` makes it again")
+        raise DataError(f"{path}: not every line has {len(columns)} cells; {again}")
     return RunTable(path.stem, columns, tuple(rows))
 
 
 def _value(text: str) -> Cell:
     if text in {"", "true", "false"}:
         return {"": None, "true": True, "false": False}[text]
-    for kind in (int, float):
+    for kind in (int, float) if len(text) <= LONGEST_NUMBER else ():
         with suppress(ValueError):
             value = kind(text)
             if repr(value) == text:

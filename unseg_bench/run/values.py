@@ -16,8 +16,18 @@ _TAG = "tag:yaml.org,2002:"
 class _Yaml(yaml.SafeLoader):
     """YAML with numbers and booleans as JSON has them: `7:1:2` and `on` are text, not 25262 and True.
 
-    There are no dates, sets, merges or other tags: an unknown tag is an error.
+    There are no dates, sets, merges or other tags: an unknown tag is an error. So is an alias: a few lines of them
+    stand for more values than any memory holds.
     """
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuse aliases where YAML would put the anchored value."""
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise ValueError(
+                f"line {event.start_mark.line + 1}: aliases (*{event.anchor}) are not read; repeat the value"
+            )
+        return super().compose_node(parent, index)
 
 
 _Yaml.yaml_constructors = {
@@ -42,12 +52,12 @@ _Yaml.add_implicit_resolver(
 def read_values(text: str, language: Language = "yaml") -> Any:  # noqa: ANN401 - whatever JSON can hold
     """Return the value that a text stands for; JSON is YAML too.
 
-    Raises ValueError saying in one line what cannot be read, or what JSON cannot hold: names that are no text, a value
-    that contains itself, NaN, infinite numbers, dates.
+    Raises ValueError saying in one line what cannot be read, or what JSON cannot hold: names that are no text, NaN,
+    infinite numbers, dates.
     """
     try:
         value: object = tomllib.loads(text) if language == "toml" else _read_yaml(text)
-        _check(value, [])
+        _check(value)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except (yaml.YAMLError, ValueError, LookupError) as error:
@@ -63,20 +73,18 @@ def _read_yaml(text: str) -> object:
         loader.dispose()
 
 
-def _check(value: object, around: list[object]) -> None:
-    """Refuse what JSON cannot hold; `around` are the lists and mappings that the value stands in."""
-    if any(value is outer for outer in around):
-        raise ValueError("a value contains itself")
+def _check(value: object) -> None:
+    """Refuse what JSON cannot hold."""
     if isinstance(value, dict):
         for name, inner in cast("dict[object, object]", value).items():
             if not isinstance(name, str):
                 raise ValueError(f"the name {name!r} is no text; put it into quotes")
             if not name.isprintable():
                 raise ValueError(f"the name {name!r} has characters that cannot be printed")
-            _check(inner, [*around, value])
+            _check(inner)
     elif isinstance(value, list):
         for inner in cast("list[object]", value):
-            _check(inner, [*around, value])
+            _check(inner)
     elif isinstance(value, str):
         value.encode()
     elif isinstance(value, float) and not math.isfinite(value):

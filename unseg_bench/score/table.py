@@ -2,19 +2,25 @@
 
 import csv
 import io
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from itertools import islice
 from pathlib import Path
 
 from unseg_bench.data.atomic import write_text
-from unseg_bench.errors import ScoreError
+from unseg_bench.data.paths import check_case_id
+from unseg_bench.data.visible import visible
+from unseg_bench.errors import DataError, ScoreError
 from unseg_bench.score.record import CaseScore, Flag
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(CaseScore))
 """Header of scores.csv, in order."""
 NAME_COLUMN = "alternative"
 """Before them in a table of several answers."""
+MOST_ROWS = 100_000
+"""That are read; each is a case, or one of a case's alternatives."""
+_LARGEST = 1e100
+"""Of a number; sums of squares of such are far from overflow."""
 _NUMBERS = tuple(name for name in COLUMNS if name not in {"case", "flags"})
 
 
@@ -49,7 +55,7 @@ def read_named_scores(path: Path) -> dict[str, list[CaseScore]]:
     """Read what `write_named_scores` wrote, by name. Raises: ScoreError naming the file, the line and the cell."""
     scores: dict[str, list[CaseScore]] = {}
     for line, row in enumerate(_read_rows(path, (NAME_COLUMN, *COLUMNS)), start=2):
-        scores.setdefault(row[0] if row else "", []).append(_parse(row[1:], path, line))
+        scores.setdefault(visible(row[0]) if row else "", []).append(_parse(row[1:], path, line))
     for own in scores.values():
         _refuse_twice([score.case for score in own], path)
     return scores
@@ -66,10 +72,10 @@ def _csv_text(rows: Iterable[Sequence[str]]) -> str:
 
 
 def _read_rows(path: Path, columns: tuple[str, ...]) -> list[list[str]]:
-    """Return the rows below the header, which must have these columns."""
+    """Return the rows below the header, which must have these columns; no more than any cohort has."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))
+            rows = list(islice(csv.reader(file), MOST_ROWS + 2))
     except FileNotFoundError:
         raise ScoreError(f"{path} does not exist: this run has not been scored yet") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -79,6 +85,8 @@ def _read_rows(path: Path, columns: tuple[str, ...]) -> list[list[str]]:
             f"{path} does not begin with the columns {','.join(columns)}; score the run again "
             "(the same `ubench run` command does, and computes nothing else)"
         )
+    if len(rows) > MOST_ROWS + 1:
+        raise ScoreError(f"{path}: more than {MOST_ROWS:,} rows, which no run writes; score the run again")
     return rows[1:]
 
 
@@ -96,12 +104,14 @@ def _parse(row: list[str], path: Path, line: int) -> CaseScore:
         )
     cells = dict(zip(COLUMNS, row, strict=True))
     try:
+        check_case_id(cells["case"])
         numbers = {name: float(cells[name]) for name in _NUMBERS}
         flags = tuple(Flag(word) for word in cells["flags"].split())
-    except ValueError as error:
-        raise ScoreError(f"{path}, line {line}: {error}; score the run again") from None
-    if any(math.isnan(number) for number in numbers.values()):
+    except (ValueError, DataError) as error:
+        raise ScoreError(f"{path}, line {line}: {visible(str(error))}; score the run again") from None
+    if not all(abs(number) <= _LARGEST for number in numbers.values()):
         raise ScoreError(
-            f"{path}, line {line}: case {cells['case']} has a score that is not a number; score the run again"
+            f"{path}, line {line}: case {cells['case']} has a score that is not a number, or is too large; "
+            "score the run again"
         )
     return CaseScore(case=cells["case"], flags=flags, **numbers)

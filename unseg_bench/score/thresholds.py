@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from unseg_bench.data.visible import visible
 from unseg_bench.errors import DataError, ScoreError
 from unseg_bench.plugins.tables import Cell
 from unseg_bench.run.folder import RunFolder
@@ -120,13 +121,13 @@ def has_maps(run: RunFolder) -> bool:
 
 def how_to_keep(run: RunFolder) -> str:
     """Say how a run gets maps."""
-    written = run.record["settings"]["methods"][0]
+    written = next(iter(run.record.get("settings", {}).get("methods", [])), "METHOD")
     return f"the same `ubench run {written} ...` with --keep-maps makes them"
 
 
 def _row(record: dict[str, Cell], scores: Sequence[CaseScore]) -> ThresholdRow:
     return ThresholdRow(
-        name=str(record["name"]),
+        name=visible(str(record["name"])),
         value=_number(record["value"]),
         chosen=record["chosen"] is True,
         labels=record["labels"] is True,

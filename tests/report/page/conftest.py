@@ -1,5 +1,6 @@
 """A small cohort on disk in RAS order with runs on it, the comparison of these runs, and one page of it all."""
 
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -138,7 +139,7 @@ def moved():
             copy.path.mkdir()
             text = record.read_text().replace(str(folder), "/gone/away")
             (copy.path / "run.json").write_text(text)
-            (copy.path / "predictions").symlink_to(run.folder / "predictions")
+            shutil.copytree(run.folder / "predictions", copy.path / "predictions")
             copies.append(replace(run, folder=copy.path))
         return copies
 
