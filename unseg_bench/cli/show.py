@@ -37,7 +37,7 @@ _NO_IMAGES = hashlib.sha256().hexdigest()
         ("ubench show clisc", "The newest run of a method."),
         ("ubench show runs/phantom/clisc-demo-seed0-1a2b3c4d --options", "One run, with all its options."),
         ("ubench show clisc --table s3f", "One of the tables that the method wrote into its run."),
-        ("ubench show clisc --case phantom-041", "Pictures of how the method came to its answer for a case."),
+        ("ubench show clisc --case phantom-0041", "Pictures of how the method came to its answer for a case."),
     ),
 )
 def show(
