@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from unseg_bench.compare.compare import compare
+from unseg_bench.compare.inputs import CaseFacts
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.compare.statistics.record import StatisticsSettings
 from unseg_bench.errors import ScoreError, SettingsError
@@ -153,3 +154,16 @@ def test_entries_hold_what_the_means_are_made_of(full, short, missing):
         for name in ("dsc", "hd95_mm"):
             own = [getattr(one, name) for one in found.entries if one.label == row.label]
             assert statistics.fmean(x for x in own if x is not None) == pytest.approx(row.cells[name].mean)
+
+
+def test_what_the_record_knows_of_a_missing_case_puts_it_in_its_group(make_run):
+    cases = tuple(f"p{i:02d}" for i in range(6))
+    facts = {"p02": CaseFacts(0.5, 40.0), "p03": CaseFacts(0.7, 40.0), "p04": CaseFacts(0.9, 40.0)}
+    run = replace(make_run("m", [0.9, 0.8]), cases=cases, unscored=facts)
+    found = compare([run], CompareSettings(missing="worst", groups=1))
+    assert found.cases == ("p02", "p03", "p04", "p00", "p01", "p05")
+    assert [entry.tumour_ml for entry in found.entries] == [0.5, 0.7, 0.9, 1.5, 3.0, None]
+    row = found.rows[0]
+    assert row.cells["hd95_mm"].mean == pytest.approx((3 * 40 + 2 * 10 + 90) / 6)
+    assert (row.cells["dsc:size-1/1"].n, row.cells["dsc:size-1/1"].missing) == (5, 3)
+    assert "the reference of 1 is not known here" in found.notes[0]

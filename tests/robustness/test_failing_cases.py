@@ -91,6 +91,10 @@ def test_the_table_and_show_say_what_is_missing(ubench: Ubench, cohort: Path, al
     record = json.loads(next(Path().glob("runs/folder/*/run.json")).read_text())
     assert record["missing_cases"] == ["case-1", "case-2"]
     assert record["state"] == "partial"
+    assert record["unscored"] == {}  # the image of the one and the reference of the other cannot be read
+    assert "2m" in ubench("compare").out
+    assert "3 of 5 cases" in ubench("compare").out
+    assert "5 cases" in ubench("compare", "--missing", "worst").out
 
 
 def test_a_comparison_never_averages_over_different_cases(ubench: Ubench, cohort: Path, all_test: list[str]) -> None:

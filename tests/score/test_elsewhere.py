@@ -238,6 +238,9 @@ def test_cases_without_a_file(score, predictions, tmp_path):
     assert "--allow-missing" in str(refused.value)
     scored = score(allow_missing=True)
     assert scored.run.record["missing_cases"] == ["c-10"]
+    (lacking,) = (score_case(np.zeros_like(REFERENCES[case]), REFERENCES[case], SPACING_MM) for case in ("c-10",))
+    facts = {"tumour_ml": lacking.tumour_ml, "diagonal_mm": lacking.diagonal_mm}
+    assert scored.run.record["unscored"] == {"c-10": pytest.approx(facts)}
     assert scored.run.record["cases"] == ["c-1", "c-2"] == [one.case for one in scored.scores]
     empty = save(tmp_path / "none" / "x.nii.gz", MASKS["c-1"].astype(np.uint8)).parent
     with pytest.raises(DataError, match="3 of 3 cases") as refused:

@@ -1,11 +1,11 @@
 """Scores of runs in, one comparison out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from unseg_bench.compare.cohort_table import read_column
 from unseg_bench.compare.comparison import Comparison, MethodRow
 from unseg_bench.compare.groups import Grouping, group_by_column, group_by_size
-from unseg_bench.compare.inputs import RunScores, check_runs
+from unseg_bench.compare.inputs import CaseFacts, RunScores, check_runs
 from unseg_bench.compare.notes import comparison_notes
 from unseg_bench.compare.patients import by_patient, patients_note
 from unseg_bench.compare.policies import policy_rows
@@ -16,7 +16,7 @@ from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.compare.standing import competing_labels, sections
 from unseg_bench.compare.statistics.record import Statistics, StatisticsSettings
-from unseg_bench.compare.values import Scored, by_label, chosen_cases, score_table, tumour_volumes_ml
+from unseg_bench.compare.values import by_label, case_facts, chosen_cases, score_table
 
 DEFAULTS = CompareSettings()
 
@@ -29,10 +29,10 @@ def compare(runs: Sequence[RunScores], settings: CompareSettings = DEFAULTS, not
     """
     check_runs(runs, same_cases=settings.missing == "refuse")
     first, scored = next(run for run in runs if run.failure is None), by_label(runs)
-    standing, planned = sections(runs), planned_cases(runs)
-    cases = chosen_cases(scored, planned, settings.missing)
-    grouping = _grouping(scored, cases, settings)
-    table = score_table(scored, cases, grouping, competing_labels(standing), settings)
+    standing, planned, facts = sections(runs), planned_cases(runs), case_facts(runs)
+    cases = chosen_cases(scored, planned, facts, settings.missing)
+    grouping = _grouping(facts, cases, settings)
+    table = score_table(scored, cases, facts, grouping, competing_labels(standing), settings)
     tested = by_patient(table, runs)
     rows, floor = method_rows(runs, scored, table, standing)
     return Comparison(
@@ -51,7 +51,7 @@ def compare(runs: Sequence[RunScores], settings: CompareSettings = DEFAULTS, not
         columns=table.columns,
         rows=rows,
         tests=tuple(column_test(tested, column, settings.alpha) for column in table.columns),
-        policies=policy_rows(scored, cases, settings.missing),
+        policies=policy_rows(scored, cases, facts, settings.missing),
         entries=case_entries(scored, table, planned),
         statistics=_statistics(tested, settings.statistics),
         published=_published(first, rows, len(cases), settings),
@@ -60,12 +60,11 @@ def compare(runs: Sequence[RunScores], settings: CompareSettings = DEFAULTS, not
     )
 
 
-def _grouping(scored: Scored, cases: Sequence[str], settings: CompareSettings) -> Grouping:
+def _grouping(facts: Mapping[str, CaseFacts], cases: Sequence[str], settings: CompareSettings) -> Grouping:
     if settings.group_by is not None:
         texts = read_column(settings.group_by, cases)
         return group_by_column(settings.group_by.column, texts, settings.groups)
-    volumes_ml = tumour_volumes_ml(scored)
-    return group_by_size({case: volumes_ml[case] for case in cases if case in volumes_ml}, settings.groups)
+    return group_by_size({case: facts[case].tumour_ml for case in cases if case in facts}, settings.groups)
 
 
 def _published(run: RunScores, rows: Sequence[MethodRow], cases: int, settings: CompareSettings) -> Published | None:

@@ -12,6 +12,14 @@ _VOLUME_TOLERANCE_ML = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """What must be known of a case without a score: volume of its reference in ml, its grid's diagonal in mm."""
+
+    tumour_ml: float
+    diagonal_mm: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunScores:
     """The scores of one run: one method with its options, one seed, one part of one data set.
 
@@ -22,7 +30,8 @@ class RunScores:
     names of the pretrained weights that it used. `folder`: the run on disk, for its images and its record.
 
     `cases`: all that the run was to do, by its own record; those without a score are missing, whatever other runs lack.
-    `limit`: only so many of the part's cases were asked for. `failure`: why the run has no scores at all.
+    `unscored`: what is known of these. `limit`: only so many of the part's cases were asked for. `failure`: why the run
+    has no scores at all.
     `patients`: case -> patient, where that is not the case itself. `without_reference`: cases that were predicted and
     cannot be scored.
     """
@@ -44,6 +53,7 @@ class RunScores:
     folder: Path | None = None
     weights: Sequence[str] = ()
     cases: Sequence[str] = ()
+    unscored: Mapping[str, CaseFacts] = field(default_factory=dict[str, CaseFacts])
     limit: int | None = None
     failure: str | None = None
     patients: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from unseg_bench.compare.comparison import PolicyCell, PolicyRow
+from unseg_bench.compare.inputs import CaseFacts
 from unseg_bench.compare.settings import EMPTY_POLICIES, RANK_POLICY
 from unseg_bench.compare.values import Scored, Values, mean_of, mean_of_seeds, missed_tumour, seed_values
 
 
-def policy_rows(scored: Scored, cases: Sequence[str], missing: str) -> tuple[PolicyRow, ...]:
+def policy_rows(
+    scored: Scored, cases: Sequence[str], facts: Mapping[str, CaseFacts], missing: str
+) -> tuple[PolicyRow, ...]:
     """A row for each label, in their order: overall HD95 by policy (mm; mean rank for `rank`), and its place."""
-    cells = {policy: _by_mean(_values(scored, cases, policy, missing)) for policy in EMPTY_POLICIES}
-    cells[RANK_POLICY] = _by_mean(_case_ranks(_values(scored, cases, RANK_POLICY, missing), cases))
+    cells = {policy: _by_mean(_values(scored, cases, facts, policy, missing)) for policy in EMPTY_POLICIES}
+    cells[RANK_POLICY] = _by_mean(_case_ranks(_values(scored, cases, facts, RANK_POLICY, missing), cases))
     return tuple(
         PolicyRow(
             label=label,
@@ -34,8 +37,10 @@ def ranks(numbers: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def _values(scored: Scored, cases: Sequence[str], policy: str, missing: str) -> dict[str, Values]:
-    by_seed = seed_values(scored, cases, "hd95_mm", policy, missing)
+def _values(
+    scored: Scored, cases: Sequence[str], facts: Mapping[str, CaseFacts], policy: str, missing: str
+) -> dict[str, Values]:
+    by_seed = seed_values(scored, cases, facts, "hd95_mm", policy, missing)
     return {label: mean_of_seeds(seeds.values(), cases) for label, seeds in by_seed.items()}
 
 

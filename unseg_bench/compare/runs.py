@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unseg_bench.compare.inputs import RunScores
+from unseg_bench.compare.inputs import CaseFacts, RunScores
 from unseg_bench.compare.labels import Variant, label_all
 from unseg_bench.errors import ScoreError, UbenchError
 from unseg_bench.plugins.names import did_you_mean
@@ -273,6 +273,7 @@ def _run_scores(run: _Run, label: str) -> RunScores:
         folder=run.folder.path,
         weights=tuple(record.get("weights", {})),
         cases=tuple(planned_cases(record)),
+        unscored={case: CaseFacts(**facts) for case, facts in record.get("unscored", {}).items()},
         limit=limit_of(record),
         failure=failure,
         patients=dict(record.get("patients", {})),

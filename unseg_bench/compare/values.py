@@ -6,7 +6,7 @@ from statistics import fmean
 
 from unseg_bench.compare.comparison import METRICS, Column, Metric
 from unseg_bench.compare.groups import FEW_CASES, Grouping
-from unseg_bench.compare.inputs import RunScores
+from unseg_bench.compare.inputs import CaseFacts, RunScores
 from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.settings import RANK_POLICY, CompareSettings
 from unseg_bench.errors import ScoreError
@@ -28,7 +28,13 @@ def by_label(runs: Sequence[RunScores]) -> Scored:
     }
 
 
-def chosen_cases(scored: Scored, planned: Set[str], missing: str) -> tuple[str, ...]:
+def case_facts(runs: Sequence[RunScores]) -> dict[str, CaseFacts]:
+    """What is known of the reference of every case, from a score or from a run's record of what it lacks."""
+    facts = {case: own for run in runs for case, own in run.unscored.items()}
+    return facts | {score.case: CaseFacts(score.tumour_ml, score.diagonal_mm) for run in runs for score in run.scores}
+
+
+def chosen_cases(scored: Scored, planned: Set[str], facts: Mapping[str, CaseFacts], missing: str) -> tuple[str, ...]:
     """The cases to compare, in order of (tumour volume, name): those that all scored runs have for `common`.
 
     For `worst` all that were `planned`, else all with a score. Raises: ScoreError where no case is left.
@@ -37,20 +43,20 @@ def chosen_cases(scored: Scored, planned: Set[str], missing: str) -> tuple[str, 
     cases = {"common": set.intersection, "worst": set(planned).union}.get(missing, set.union)(*sets)
     if not cases:
         raise ScoreError("no case is in every run; leave out the run that has other cases, or use --missing worst")
-    volumes_ml = tumour_volumes_ml(scored)
-    return tuple(sorted(cases, key=lambda case: (volumes_ml.get(case, math.inf), case)))
-
-
-def tumour_volumes_ml(scored: Scored) -> dict[str, float]:
-    """Volume of the reference of every case that a run has a score of, in ml."""
-    return {case: score.tumour_ml for case, score in _any_score(scored).items()}
+    volumes_ml = {case: facts[case].tumour_ml if case in facts else math.inf for case in cases}
+    return tuple(sorted(cases, key=lambda case: (volumes_ml[case], case)))
 
 
 def score_table(
-    scored: Scored, cases: tuple[str, ...], grouping: Grouping, competing: Sequence[str], settings: CompareSettings
+    scored: Scored,
+    cases: tuple[str, ...],
+    facts: Mapping[str, CaseFacts],
+    grouping: Grouping,
+    competing: Sequence[str],
+    settings: CompareSettings,
 ) -> ScoreTable:
     """The table that a comparison is computed from, by the settings' rules on empty masks and missing cases."""
-    volumes_ml = tumour_volumes_ml(scored)
+    volumes_ml = {case: facts[case].tumour_ml for case in cases if case in facts}
     members = {"": cases}
     for key, group in group_keys(grouping).items():
         of_group = set(grouping.groups[group].cases)
@@ -59,13 +65,13 @@ def score_table(
     columns += [
         _column(metric, key, grouping, members[key], volumes_ml) for metric in METRICS for key in members if key
     ]
-    seeds = {metric: seed_values(scored, cases, metric, settings.empty, settings.missing) for metric in METRICS}
+    seeds = {metric: seed_values(scored, cases, facts, metric, settings.empty, settings.missing) for metric in METRICS}
     labels = tuple(label for label, own in scored.items() if any(own.values()))
     return ScoreTable(
         labels=labels,
         competing=tuple(label for label in labels if label in competing),
         cases=cases,
-        tumour_ml={case: volumes_ml[case] for case in cases if case in volumes_ml},
+        tumour_ml=volumes_ml,
         columns=tuple(columns),
         members={column.key: members[column.key.removeprefix(column.metric).removeprefix(":")] for column in columns},
         values={
@@ -86,15 +92,15 @@ def group_keys(grouping: Grouping) -> dict[str, int]:
 
 
 def seed_values(
-    scored: Scored, cases: Sequence[str], metric: Metric, empty: str, missing: str
+    scored: Scored, cases: Sequence[str], facts: Mapping[str, CaseFacts], metric: Metric, empty: str, missing: str
 ) -> dict[str, dict[int, Values]]:
     """Value of every case by label and seed.
 
     A case that the seed has no prediction for takes the worst value for `missing` 'worst', else None; a label without
-    any score has no values. The diagonal of a case that no run has a score of is the largest that is known.
+    any score has no values. The diagonal of a case that nothing is known of is the largest of the others.
     """
-    known_mm = {case: score.diagonal_mm for case, score in _any_score(scored).items()}
-    diagonals_mm = {case: known_mm.get(case, max(known_mm.values())) for case in cases}
+    largest_mm = max(own.diagonal_mm for own in facts.values())
+    diagonals_mm = {case: facts[case].diagonal_mm if case in facts else largest_mm for case in cases}
     found: dict[str, dict[int, Values]] = {}
     for label, seeds in scored.items():
         counts = missing == "worst" and any(seeds.values())
@@ -145,11 +151,6 @@ def mean_of_seeds(seeds: Iterable[Values], cases: Sequence[str]) -> Values:
 def _seed_means(seeds: Mapping[int, Values]) -> dict[int, float]:
     means = {seed: mean_of(values.values()) for seed, values in seeds.items()}
     return {seed: mean for seed, mean in means.items() if mean is not None}
-
-
-def _any_score(scored: Scored) -> dict[str, CaseScore]:
-    """A score of every case, for what all runs agree on."""
-    return {case: score for seeds in scored.values() for scores in seeds.values() for case, score in scores.items()}
 
 
 def _column(

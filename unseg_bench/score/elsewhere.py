@@ -33,6 +33,7 @@ from unseg_bench.score.record import SCORING_RULES, CaseScore
 from unseg_bench.score.run import score_run
 from unseg_bench.score.run_scores import score_predictions
 from unseg_bench.score.table import write_scores
+from unseg_bench.score.unscored import unscored_facts
 
 UNKNOWN = "unknown"
 """The supervision of predictions made elsewhere."""
@@ -150,6 +151,10 @@ def _make_run(plan: _Plan, reporter: Reporter) -> list[CaseScore]:
             "images": {"test": cohort.digest},
             "all_empty": finds_nothing(partial, tuple(plan.matching.files)),
             "doubts": score_doubts,
+            "unscored": unscored_facts(
+                plan.matching.missing,
+                lambda case: read_reference(plan.dataset, case, store.prepare(case, plan.dataset.image(case)).grid),
+            ),
         }
         partial.update({**_record(plan, file_doubts), **found, "started": started, "ended": utc_now()})
         _move(folder, plan.run)

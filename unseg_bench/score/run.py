@@ -22,6 +22,7 @@ from unseg_bench.score.doubts import doubts_of, without_reference
 from unseg_bench.score.record import SCORING_RULES, CaseScore
 from unseg_bench.score.run_scores import ReferenceOf, score_predictions
 from unseg_bench.score.table import has_all_columns, read_scores, write_scores
+from unseg_bench.score.unscored import unscored_facts
 
 
 def score_run(run: RunFolder, plugins: Plugins, reporter: Reporter, *, strict: bool = False) -> list[CaseScore]:
@@ -80,6 +81,7 @@ def _score(
             "state": "partial" if failed else "complete",
             "failed_cases": failed,
             "missing_cases": [*absent, *(case_id for case_id in record["cases"] if case_id in failed)],
+            "unscored": unscored_facts([*absent, *failed], references),
             "without_reference": bare,
             "doubts": doubts_of(scores, uncounted),
             "scoring_rules": SCORING_RULES,
