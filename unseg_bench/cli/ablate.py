@@ -149,7 +149,7 @@ def ablate(
     if dry_run:
         show_variations([planned], as_json=as_json)
         return
-    outcomes = attempt_all(unique_plans(planned.rows), plugins, force=force, strict=strict)
+    outcomes = attempt_all(unique_plans(planned.rows), force=force, strict=strict)
     _show(planned, outcomes, missing, out or [], as_json=as_json)
     raise typer.Exit(exit_code(outcomes))
 

@@ -17,6 +17,7 @@ from unseg_bench.cli.text import AsJson, RunsFolder, count_text, path_text, prin
 
 if TYPE_CHECKING:
     from unseg_bench.run.black_box import BlackBox
+    from unseg_bench.run.folder import RunFolder
 
 WIDTH = 12
 DATASET = "phantom"
@@ -135,7 +136,8 @@ def _facts(result: "BlackBox") -> dict[str, Any]:
 def _show_evidence(name: str, runs: Path, *, as_json: bool) -> None:
     from unseg_bench.run.evidence import collect_evidence
 
-    evidence = collect_evidence(find_run(name, runs))
+    run = find_run(name, runs)
+    evidence: dict[str, Any] = {**collect_evidence(run), "files": _about_files(run)}
     if as_json:
         print_json(evidence)
         return
@@ -149,7 +151,25 @@ def _show_evidence(name: str, runs: Path, *, as_json: bool) -> None:
     _print_handed(evidence["seal"])
     _list("masks from", _mask_sources(evidence["mask_sources"]))
     _list("labels read", _reads(evidence["label_reads"]) or ["none"])
+    _list("files", evidence["files"])
     _list("sha-256", [f"{digest}  {what}" for what, digest in evidence["digests"].items()])
+
+
+def _about_files(run: "RunFolder") -> list[str]:
+    """Say whether predictions, scores and references are those that were written down, as far as they are here."""
+    from unseg_bench.cli.one_run import scores_or_warning
+    from unseg_bench.run.made import made_in, replaced_in
+    from unseg_bench.score.intact import doubts_about_files
+
+    scores = scores_or_warning(run)
+    made = made_in(run)
+    there = [case for case in run.record.get("cases", []) if run.prediction(case).is_file()]
+    found = list(doubts_about_files(run, scores, everything=True)) if scores else ["no scores yet"]
+    if not made:
+        found.append("made by an earlier version, which kept no digest of what each prediction was made from")
+    elif replaced := replaced_in(run, there):
+        found.append(f"predictions that the run did not write: {', '.join(replaced)}")
+    return found or ["predictions, scores and references are those that were written down"]
 
 
 def _print_seal(seal: Mapping[str, Any]) -> None:

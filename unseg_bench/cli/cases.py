@@ -10,7 +10,7 @@ import typer
 
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.one_run import RunSelector, find_run
-from unseg_bench.cli.text import AsJson, RunsFolder, count_text, new_table, path_text, print_json, say, stdout
+from unseg_bench.cli.text import AsJson, RunsFolder, count_text, new_table, path_text, print_json, say, stdout, warn
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -43,6 +43,7 @@ def cases(
     """Show the scores of every case of a run, worst first: volumes, DSC, HD95, flags."""
     from unseg_bench.errors import ScoreError, SettingsError
     from unseg_bench.run.folder import SCORED
+    from unseg_bench.score.intact import doubts_about_files
     from unseg_bench.score.table import read_scores
 
     if worst is not None and best is not None:
@@ -52,6 +53,8 @@ def cases(
         raise ScoreError(f"{path_text(run.path)}: not scored (state '{run.state}'); its `ubench run` command goes on")
     scores = read_scores(run.scores)
     chosen = pick(scores, by, worst=worst, best=best)
+    for doubt in doubts_about_files(run, scores):
+        warn(f"Warning: {run.path.name}: {doubt}")
     missing = list(run.record.get("missing_cases", []))
     if as_json:
         print_json({"run": str(run.path), "cases": [asdict(score) for score in chosen], "missing": missing})

@@ -121,7 +121,7 @@ def reproduce(
         _show_plan(planned)
     if dry_run:
         return
-    outcomes = attempt_all(planned.plans, plugins, force=False, strict=False)
+    outcomes = attempt_all(planned.plans, force=False, strict=False)
     sections = [_section(part, outcomes, missing) for part in planned.parts]
     files = _write(planned, sections, out)
     if as_json:

@@ -114,8 +114,8 @@ def run(
         deterministic=deterministic,
         keep_maps=keep_maps,
     )
-    plans, plugins = plan_all(settings, runs)
+    plans = plan_all(settings, runs)
     if dry_run:
         show_plans(plans, as_json=as_json)
         return
-    raise typer.Exit(run_all(plans, plugins, runs, force=force, strict=strict, as_json=as_json))
+    raise typer.Exit(run_all(plans, runs, force=force, strict=strict, as_json=as_json))

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from unseg_bench.cli.reporters import LiveReporter, PlainReporter
-    from unseg_bench.plugins.manager import Plugins
     from unseg_bench.run.estimate import Workload
     from unseg_bench.run.settings import RunSettings
     from unseg_bench.score.record import CaseScore
@@ -64,12 +63,11 @@ class Outcome:
         }
 
 
-def plan_all(settings: "RunSettings", runs: Path) -> "tuple[list[RunPlan], Plugins]":
+def plan_all(settings: "RunSettings", runs: Path) -> list[RunPlan]:
     """Check the settings and return the runs that they mean; raises a UbenchError for any bad input."""
-    plugins = plugins_with_warnings()
-    plans = plan_runs(settings, plugins, runs)
+    plans = plan_runs(settings, plugins_with_warnings(), runs)
     check_device(settings)
-    return plans, plugins
+    return plans
 
 
 def check_device(settings: "RunSettings") -> None:
@@ -98,12 +96,12 @@ def workload_of(plans: "Sequence[RunPlan]") -> "Workload":
     return estimate(rehearse_all(plans))
 
 
-def run_all(plans: list[RunPlan], plugins: "Plugins", runs: Path, *, force: bool, strict: bool, as_json: bool) -> int:
+def run_all(plans: list[RunPlan], runs: Path, *, force: bool, strict: bool, as_json: bool) -> int:
     """Run and score every plan, print the table, and return the exit code: that of the first failure, or 0.
 
     `strict` ends at the first failure, be it of a case or of a run.
     """
-    outcomes = attempt_all(plans, plugins, force=force, strict=strict)
+    outcomes = attempt_all(plans, force=force, strict=strict)
     if as_json:
         print_json({"runs": [outcome.to_json() for outcome in outcomes]})
     else:
@@ -111,7 +109,7 @@ def run_all(plans: list[RunPlan], plugins: "Plugins", runs: Path, *, force: bool
     return exit_code(outcomes)
 
 
-def attempt_all(plans: "Sequence[RunPlan]", plugins: "Plugins", *, force: bool, strict: bool) -> list[Outcome]:
+def attempt_all(plans: "Sequence[RunPlan]", *, force: bool, strict: bool) -> list[Outcome]:
     """Run and score every plan; one that fails does not stop the others unless `strict` is set.
 
     `force` does everything again, stages that several runs share once.
@@ -121,7 +119,7 @@ def attempt_all(plans: "Sequence[RunPlan]", plugins: "Plugins", *, force: bool, 
     made: set[Path] = set()
     try:
         for plan in plans:
-            outcomes.append(_attempt(plan, plugins, made if force else None, strict=strict))
+            outcomes.append(_attempt(plan, made if force else None, strict=strict))
             if strict and outcomes[-1].error:
                 break
     except KeyboardInterrupt:
@@ -135,10 +133,10 @@ def exit_code(outcomes: "Sequence[Outcome]") -> int:
     return next((outcome.error.exit_code for outcome in outcomes if outcome.error), 0)
 
 
-def _attempt(plan: RunPlan, plugins: "Plugins", made: set[Path] | None, *, strict: bool) -> Outcome:
+def _attempt(plan: RunPlan, made: set[Path] | None, *, strict: bool) -> Outcome:
     try:
         with make_reporter() as reporter:
-            scores = _predict_and_score(plan, plugins, reporter, made, strict=strict)
+            scores = _predict_and_score(plan, reporter, made, strict=strict)
     except UbenchError as error:
         print_error(str(error))
         return Outcome(plan, error=error)
@@ -153,7 +151,6 @@ def _attempt(plan: RunPlan, plugins: "Plugins", made: set[Path] | None, *, stric
 
 def _predict_and_score(
     plan: RunPlan,
-    plugins: "Plugins",
     reporter: "LiveReporter | PlainReporter",
     made: set[Path] | None,
     *,
@@ -165,12 +162,12 @@ def _predict_and_score(
     if plan.folder.state == "complete":
         reporter.run_begins(plan.title)
         reporter.message("complete already; --force does it again")
-        return score_run(plan.folder, plugins, reporter)
+        return score_run(plan.folder, plan.dataset, reporter)
     if all(plan.dataset.reference(case_id) is None for case_id in plan.case_ids):
         reporter.message("no reference masks, so nothing is scored")
         return None
     reporter.stage_begins("score")
     started = time.monotonic()
-    scores = score_run(plan.folder, plugins, reporter, strict=strict)
+    scores = score_run(plan.folder, plan.dataset, reporter, strict=strict)
     reporter.stage_ends("score", time.monotonic() - started, cached=False)
     return scores

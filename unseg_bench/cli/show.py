@@ -99,7 +99,10 @@ def show(
         return
     scores = scores_or_warning(run)
     if as_json:
-        more = {"alternatives": run.alternatives, **tables_as_json(run)}
+        from unseg_bench.score.intact import doubts_about_files
+
+        doubts = doubts_about_files(run, scores, everything=True)
+        more = {"alternatives": run.alternatives, "file_doubts": doubts, **tables_as_json(run)}
         print_json({"run": str(run.path), **run.record, "scores": [asdict(score) for score in scores], **more})
         return
     record = run.record
@@ -123,6 +126,7 @@ def _line(name: str, text: str) -> None:
 def _print_head(run: "RunFolder", record: Mapping[str, Any], scores: "Sequence[CaseScore]") -> None:
     from unseg_bench.cli.summary import score_texts
     from unseg_bench.score.doubts import remarks
+    from unseg_bench.score.intact import doubts_about_files
 
     dsc, hd95 = score_texts(scores)
     made = "made elsewhere" if record.get("made_elsewhere") else f"preset {record['preset']}"
@@ -131,7 +135,7 @@ def _print_head(run: "RunFolder", record: Mapping[str, Any], scores: "Sequence[C
     _line("method", f"{record['method']}, {made}, seed {record['seed']}")
     cases = count_text(len(record["cases"]), "case")
     _line("data", f"{record['dataset']}, split {record['split']}, {record['part']}: {cases}")
-    for remark in remarks(run):
+    for remark in (*remarks(run), *doubts_about_files(run, scores, everything=True)):
         _line("remark", remark)
     _line("DSC %", dsc)
     _line("HD95 mm", hd95)

@@ -150,7 +150,7 @@ def sweep(
         show_variations(planned, as_json=as_json)
         return
     plans = unique_plans(row for line in planned for row in line.rows)
-    outcomes = attempt_all(plans, plugins, force=force, strict=strict)
+    outcomes = attempt_all(plans, force=force, strict=strict)
     _show(planned, outcomes, _Output(missing, tuple(out or ()), figure, as_json=as_json))
     raise typer.Exit(exit_code(outcomes))
 

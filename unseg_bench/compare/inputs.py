@@ -27,7 +27,8 @@ class RunScores:
     what was measured about labels (sealed, ledger, or which were read). `is_floor`: a rule that learns nothing, below
     which no method should fall; `is_ceiling`: made with the case's own mask, so no method. `evidence`: False where the
     data (the phantom) say nothing about the real methods. `options`: the method's, flat ('amda.alpha'). `weights`:
-    names of the pretrained weights that it used. `folder`: the run on disk, for its images and its record.
+    names of the pretrained weights that it used. `folder`: the run on disk, for its images and its record. `doubts`:
+    why its scores may not be those of its files, in sentences.
 
     `cases`: all that the run was to do, by its own record; those without a score are missing, whatever other runs lack.
     `unscored`: what is known of these. `limit`: only so many of the part's cases were asked for. `failure`: why the run
@@ -58,6 +59,7 @@ class RunScores:
     failure: str | None = None
     patients: Mapping[str, str] = field(default_factory=dict[str, str])
     without_reference: Sequence[str] = ()
+    doubts: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -74,7 +76,7 @@ def check_runs(runs: Sequence[RunScores], *, same_cases: bool = True) -> None:
     """Refuse runs that do not belong in one table; `same_cases`: all of them must have the same cases.
 
     A run that failed has no scores to check. Raises: ScoreError naming two runs and what differs between them (data
-    set, split, part, phantom and real, scoring rules, cases, a case's tumour volume), a run with no cases, the same
+    set, split, part, phantom and real, scoring rules, cases, a case's reference), a run with no cases, the same
     case twice, a score that is no number, or a seed given twice.
     """
     scored = [run for run in runs if run.failure is None]
@@ -154,14 +156,23 @@ def _check_same_cases(first: RunScores, run: RunScores) -> None:
 
 def _check_same_references(runs: Sequence[RunScores]) -> None:
     """Refuse different references for one case."""
-    known: dict[str, tuple[RunScores, float]] = {}
+    known: dict[str, tuple[RunScores, CaseScore]] = {}
+    masks: dict[str, tuple[RunScores, str]] = {}
     for run in runs:
         for score in run.scores:
-            first, volume_ml = known.setdefault(score.case, (run, score.tumour_ml))
-            if abs(score.tumour_ml - volume_ml) > _VOLUME_TOLERANCE_ML:
+            first, other = known.setdefault(score.case, (run, score))
+            if abs(score.tumour_ml - other.tumour_ml) > _VOLUME_TOLERANCE_ML:
                 raise ScoreError(
-                    f"case {score.case}: the reference has {volume_ml:.6g} ml for {first.name} and "
+                    f"case {score.case}: the reference has {other.tumour_ml:.6g} ml for {first.name} and "
                     f"{score.tumour_ml:.6g} ml for {run.name}; score both against the same references"
+                )
+            if not score.tumour_sha256:
+                continue
+            first, mask = masks.setdefault(score.case, (run, score.tumour_sha256))
+            if score.tumour_sha256 != mask:
+                raise ScoreError(
+                    f"case {score.case}: {first.name} and {run.name} were scored against different reference masks of "
+                    "the same volume; score both against the same references (the same --data and --reference)"
                 )
 
 

@@ -20,6 +20,7 @@ def comparison_notes(runs: Sequence[RunScores], table: ScoreTable, settings: Com
     notes += _missing(runs, table, settings.missing)
     notes += _limited(scored)
     notes += _without_reference(scored)
+    notes += _not_as_scored(scored)
     notes += _nothing_found(scored)
     notes += _learned_from_phantoms(scored)
     notes += _empty(table, settings.empty)
@@ -62,6 +63,15 @@ def _without_reference(runs: Sequence[RunScores]) -> list[str]:
     """Which runs predicted cases that have no reference."""
     words = [f"{run.name} {len(bare)} ({some_names(bare)})" for run in runs if (bare := run.without_reference)]
     return [f"predicted but in no mean, since there is no reference: {'; '.join(words)}"] if words else []
+
+
+def _not_as_scored(runs: Sequence[RunScores]) -> list[str]:
+    """Which runs' scores may not be those of their files; one sentence for all that have the same."""
+    names: dict[str, list[str]] = {}
+    for run in runs:
+        for doubt in run.doubts:
+            names.setdefault(doubt, []).append(run.name)
+    return [f"{', '.join(own)}: {doubt}" for doubt, own in names.items()]
 
 
 def _nothing_found(runs: Sequence[RunScores]) -> list[str]:

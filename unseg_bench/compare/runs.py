@@ -13,6 +13,7 @@ from unseg_bench.run.choice import Standing, data_of, is_scored, lacking_cases, 
 from unseg_bench.run.digests import digest_of
 from unseg_bench.run.folder import RunFolder, find_runs, open_run
 from unseg_bench.run.ledger import label_free
+from unseg_bench.score.intact import doubts_about_files
 from unseg_bench.score.table import read_scores
 
 _UNFINISHED = {"started": "not finished", "predicted": "segmented, not scored"}
@@ -47,10 +48,16 @@ class _Run:
 
     @property
     def identity(self) -> str:
-        """What two seeds of one method have in common; of predictions made elsewhere only the name is known."""
-        if self.record.get("made_elsewhere"):
-            return digest_of({"made elsewhere": self.method})
-        return digest_of({"method": self.method, "preset": self.record["preset"], "made of": self.digest})
+        """What two seeds of one method have in common; of predictions made elsewhere only how they were read is known.
+
+        A run whose failed images were mended has a name of before; what it is made of is in its record.
+        """
+        record = self.record
+        if record.get("made_elsewhere"):
+            source = record.get("source", {})
+            return digest_of({"made elsewhere": self.method, "read": [source.get("labels"), source.get("threshold")]})
+        made_of = [record["made_of"], record.get("content")] if "made_of" in record else self.digest
+        return digest_of({"method": self.method, "preset": record["preset"], "made of": made_of})
 
     @property
     def data(self) -> str:
@@ -255,6 +262,7 @@ def _scores(runs: Sequence[_Run]) -> list[RunScores]:
 def _run_scores(run: _Run, label: str) -> RunScores:
     record, failure = run.record, run.failure
     measured = failure is None or "seal" in record
+    scores = read_scores(run.folder.scores) if failure is None else []
     return RunScores(
         method=run.method,
         label=label,
@@ -264,7 +272,7 @@ def _run_scores(run: _Run, label: str) -> RunScores:
         split=str(record["split"]),
         part=str(record["part"]),
         evidence=bool(record["evidence"]),
-        scores=read_scores(run.folder.scores) if failure is None else (),
+        scores=scores,
         scoring_rules=dict(record.get("scoring_rules", {})),
         is_floor=bool(record.get("floor")),
         is_ceiling=bool(record.get("ceiling")),
@@ -278,6 +286,7 @@ def _run_scores(run: _Run, label: str) -> RunScores:
         failure=failure,
         patients=dict(record.get("patients", {})),
         without_reference=tuple(record.get("without_reference", [])),
+        doubts=doubts_about_files(run.folder, scores) if failure is None else (),
     )
 
 

@@ -6,11 +6,11 @@ changed less than two seconds ago is always read, since a second change might le
 """
 
 import hashlib
+import os
 import sqlite3
 import stat
 import time
 from collections.abc import Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -84,6 +84,8 @@ def _look(paths: Sequence[Path]) -> dict[Path, str | DataError]:
     _known.update(_read_index(sought))
     unread = [path for path, status in statuses.items() if isinstance(status, _Status) and status not in _known]
     if len(unread) > 1:
+        from concurrent.futures import ThreadPoolExecutor  # loads logging, which a comparison never needs
+
         with ThreadPoolExecutor(_READERS, "digest") as pool:
             read = dict(zip(unread, pool.map(_try_read, unread), strict=True))
     else:
@@ -120,7 +122,7 @@ def _status(path: Path) -> _Status:
     if not stat.S_ISREG(found.st_mode):
         raise DataError(f"{path}: is no file; a .nii or .nii.gz file is needed")
     return _Status(
-        visible(str(path.resolve())),
+        visible(os.path.abspath(path)),  # noqa: PTH100 - quicker; where a link leads is told by the inode
         str(found.st_dev),
         str(found.st_ino),
         found.st_size,

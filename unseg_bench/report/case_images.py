@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unseg_bench.data.content import identity_of
 from unseg_bench.data.labels import read_reference
 from unseg_bench.data.nifti import grid_difference, read_labels
 from unseg_bench.data.paths import cache_dir
@@ -14,6 +15,7 @@ from unseg_bench.data.store import PreparedStore
 from unseg_bench.errors import DataError
 from unseg_bench.plugins.manager import load_plugins
 from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.made import made_in
 from unseg_bench.run.settings import make_dataset
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ class CaseImages:
         self.seeds = {label: run.seed for label, run in runs.items()}
         self._dataset = dataset
         self._folders = {label: RunFolder(run.folder) for label, run in runs.items() if run.folder is not None}
+        self._made = {folder.path: made_in(folder) for folder in self._folders.values()}
         self._cases = {label: frozenset(score.case for score in run.scores) for label, run in runs.items()}
         self._store = PreparedStore(cache_dir() / "prepared")
 
@@ -116,7 +119,13 @@ class CaseImages:
         )
 
     def _prediction(self, folder: RunFolder, case: str, prepared: PreparedCase) -> Mask:
-        """Read a prediction (X, Y, Z) in file order."""
+        """Read a prediction (X, Y, Z) in file order; raises DataError for one that was made from another image."""
+        made = self._made[folder.path].get(case)
+        if made is not None and made.image != identity_of(self._dataset, case, prepared.digest):
+            raise DataError(
+                f"{prepared.source.path}: is not the image from which {folder.prediction(case)} was made; give the "
+                "data of that run with --data DIR, or run the method again"
+            )
         labels = read_labels(folder.prediction(case))
         if difference := grid_difference(prepared.grid, labels):
             raise DataError(

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from unseg_bench.data.digests import file_digests
 from unseg_bench.run.digests import digest_of
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.ledger import label_free
@@ -32,6 +33,7 @@ def collect_evidence(run: RunFolder) -> dict[str, Any]:
         "digests": {
             "data set": digest_of(record.get("dataset_identity")),
             **{f"images, {part}": digest for part, digest in record.get("images", {}).items()},
+            **({"what it is made of": record["made_of"]} if "made_of" in record else {}),
             **{f"weights, {name}": digest for name, digest in record.get("weights", {}).items()},
             "predictions": _digest_of_predictions(run.path / "predictions"),
         },
@@ -43,8 +45,10 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _digest_of_predictions(folder: Path) -> str:
-    """Return the digest of all predictions: of lines as `sha256sum *.nii.gz` prints them in that folder."""
-    lines = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.glob("*.nii.gz"))
-    ]
+    """Return the digest of all predictions: of lines as `sha256sum *.nii.gz` prints them in that folder.
+
+    A hidden file is none: what a kill leaves behind is not part of the run.
+    """
+    files = sorted(folder.glob("[!.]*.nii.gz"))
+    lines = [f"{digest}  {path.name}\n" for path, digest in file_digests(files).items()]
     return hashlib.sha256("".join(lines).encode()).hexdigest()

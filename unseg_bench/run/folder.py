@@ -165,12 +165,16 @@ def open_run(path: Path) -> RunFolder:
 
 
 def find_runs(folder: Path, left_out: Callable[[UbenchError], None] = lambda _: None) -> list[RunFolder]:
-    """Return the readable runs under `folder`, oldest first; `left_out` hears why each of the others is not."""
+    """Return the readable runs under `folder`, oldest first; `left_out` hears why each of the others is not.
+
+    One that was asked for again is as new as that.
+    """
     found: list[tuple[str, RunFolder]] = []
     for file in sorted(folder.glob("*/*/run.json")):
         try:
             run = open_run(file.parent)
-            found.append((str(run.record["started"]), run))
+            record = run.record
+            found.append((max(str(record["started"]), str(record.get("last_asked", ""))), run))
         except UbenchError as error:
             left_out(error)
         except OSError as error:

@@ -1,7 +1,7 @@
 """Which prediction was made from which image: made.jsonl in the run folder, one line a case, the last one counts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -57,7 +57,7 @@ def forget_unfounded(run: RunFolder, dataset: Dataset, images: Mapping[str, str]
     there = [case_id for case_id in images if run.prediction(case_id).is_file()]
     made = made_in(run)
     changed = _of_another_image(dataset, images, there, made)
-    replaced = [case_id for case_id in _replaced(run, there, made) if case_id not in changed]
+    replaced = [case_id for case_id in replaced_in(run, there) if case_id not in changed]
     for case_id in (*changed, *replaced):
         run.forget_case(case_id)
     if changed or replaced:
@@ -69,8 +69,9 @@ def forget_unfounded(run: RunFolder, dataset: Dataset, images: Mapping[str, str]
     )
 
 
-def _replaced(run: RunFolder, case_ids: list[str], made: Mapping[str, Made]) -> list[str]:
+def replaced_in(run: RunFolder, case_ids: Collection[str]) -> list[str]:
     """Return the cases whose prediction is not the file that was written for them."""
+    made = made_in(run)
     digests = digests_of_readable(run.prediction(case_id) for case_id in case_ids)
     return [
         case_id

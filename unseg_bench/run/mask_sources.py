@@ -1,6 +1,5 @@
 """Masks of another run, or of a folder, as input of a method: checked, written down, and never references."""
 
-import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unseg_bench.data.content import Content
+from unseg_bench.data.digests import file_digest, refuse_change
 from unseg_bench.data.files import ReferenceFile
 from unseg_bench.data.labels import read_whole_tumour
 from unseg_bench.data.paths import check_case_id
@@ -19,6 +20,7 @@ from unseg_bench.run.data_files import reference_files
 from unseg_bench.run.digests import digest_of
 from unseg_bench.run.folder import SCORED, RunFolder
 from unseg_bench.run.ledger import Ledger, measured_access
+from unseg_bench.run.made import made_in
 from unseg_bench.run.opened import unheard
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class MaskSources:
 
     def __init__(self, plan: "RunPlan", store: PreparedStore, ledger: Ledger) -> None:
         self._plan, self._store, self._ledger = plan, store, ledger
+        self._content = Content(plan.dataset)
         self._opened: dict[str, _Source] = {}
         self._references: dict[Path, str] = {}
 
@@ -65,9 +68,11 @@ class MaskSources:
             found = self._opened[source]
             case = self._store.prepare(case_id, self._plan.dataset.image(check_case_id(case_id)))
             file = self._file(found, case_id)
+            digest = file_digest(file)
             mask = read_whole_tumour(ReferenceFile(file), case.grid)
-            digest = _sha256(file)
+            refuse_change(file, digest)
             self._refuse_reference(file, case_id, digest if mask.any() else None)
+            self._check_made(found, case_id, digest)
             self._write_down(found, case_id, {"name": str(file.relative_to(found.folder)), "sha256": digest})
         return np.ascontiguousarray(case.placement.take(mask))
 
@@ -103,6 +108,24 @@ class MaskSources:
         if record.get("state") not in {"predicted", *SCORED}:
             raise DataError(f"{source}: this run is not finished; finish it first (ubench runs shows its state)")
 
+    def _check_made(self, source: _Source, case_id: str, digest: str) -> None:
+        """Refuse a run's mask of another image than today's, and one that the run did not write.
+
+        What was measured of the run would be said of such a mask. Runs of earlier versions kept no word of either.
+        """
+        made = made_in(RunFolder(source.folder)) if source.record is not None else {}
+        if not made:
+            return
+        if case_id not in made or made[case_id].prediction_sha256 != digest:
+            raise DataError(
+                f"{source.folder}: the prediction of case {case_id} is not the one that this run made; run it again"
+            )
+        if made[case_id].image != self._content.images([case_id])[case_id]:
+            raise DataError(
+                f"{source.folder}: the prediction of case {case_id} was made from another image than today's; run it "
+                "again on this data"
+            )
+
     def _file(self, source: _Source, case_id: str) -> Path:
         files = [file for ending in _ENDINGS if (file := source.masks / f"{case_id}{ending}").is_file()]
         if source.record is not None and (case_id not in source.record["cases"] or not files):
@@ -124,7 +147,7 @@ class MaskSources:
         for reference in reference_files(self._plan.dataset, (*self._plan.used_case_ids, case_id)):
             resolved = reference.resolve()
             if resolved not in self._references and resolved.is_file():
-                self._references[resolved] = _sha256(resolved)
+                self._references[resolved] = file_digest(resolved)
         if file.resolve() in self._references or digest in self._references.values():
             raise LabelAccessError(
                 f"{file}: is a reference mask of the data set '{self._plan.dataset.name}', or a copy of one; "
@@ -171,18 +194,10 @@ def forget_outdated(plan: "RunPlan") -> bool:
 
 
 def _changed(file: Path, sha256: str) -> bool:
-    return file.is_file() and _sha256(file) != sha256
+    return file.is_file() and file_digest(file) != sha256
 
 
 def _is_folder(text: str) -> bool:
     with suppress(OSError, ValueError, RuntimeError):
         return bool(text) and Path(text).expanduser().is_dir()
     return False
-
-
-def _sha256(file: Path) -> str:
-    try:
-        with file.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror}); make it readable") from None

@@ -7,11 +7,13 @@ from unseg_bench.errors import UbenchError
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.progress import Reporter
 from unseg_bench.score.record import CaseScore
-from unseg_bench.score.run_scores import ReferenceOf, score_predictions
+from unseg_bench.score.run_scores import FileOf, ReferenceOf, score_predictions
 from unseg_bench.score.table import read_named_scores, write_named_scores
 
 
-def score_alternatives(run: RunFolder, cases: Sequence[str], reference_of: ReferenceOf, reporter: Reporter) -> None:
+def score_alternatives(
+    run: RunFolder, cases: Sequence[str], reference_of: ReferenceOf, reference_file: FileOf, reporter: Reporter
+) -> None:
     """Score what the run's method handed over for these cases, and write scores-alternatives.csv if that is anything.
 
     A mask that cannot be scored is left out and told to `reporter`.
@@ -19,7 +21,7 @@ def score_alternatives(run: RunFolder, cases: Sequence[str], reference_of: Refer
     scores: dict[str, list[CaseScore]] = {}
     for name in run.alternatives:
         masks = {case: path for case in cases if (path := run.alternative(name, case)).is_file()}
-        scores[name] = _score(name, masks, reference_of, reporter)
+        scores[name] = _score(name, masks, reference_of, reference_file, reporter)
     if any(scores.values()):
         write_named_scores(run.alternative_scores, scores)
     else:
@@ -31,7 +33,9 @@ def read_alternatives(run: RunFolder) -> dict[str, list[CaseScore]]:
     return read_named_scores(run.alternative_scores) if run.alternative_scores.is_file() else {}
 
 
-def _score(name: str, masks: dict[str, Path], reference_of: ReferenceOf, reporter: Reporter) -> list[CaseScore]:
+def _score(
+    name: str, masks: dict[str, Path], reference_of: ReferenceOf, reference_file: FileOf, reporter: Reporter
+) -> list[CaseScore]:
     unscored: dict[str, UbenchError] = {}
     done = 0
 
@@ -40,7 +44,9 @@ def _score(name: str, masks: dict[str, Path], reference_of: ReferenceOf, reporte
         done += 1
         reporter.step(done, len(masks), f"{name}, {score.case}")
 
-    scores = score_predictions(masks, reference_of, progress=step, leave_out=unscored.__setitem__)
+    scores = score_predictions(
+        masks, reference_of, reference_file=reference_file, progress=step, leave_out=unscored.__setitem__
+    )
     if unscored:
         first = next(iter(unscored.values()))
         reporter.message(f"alternative {name}: {len(unscored)} of {len(masks)} masks cannot be scored, first: {first}")

@@ -1,17 +1,19 @@
 """Predictions made elsewhere: masks in a folder in, a run like any other out, of whose labels nothing is known."""
 
-import hashlib
 import re
 import shutil
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 from unseg_bench.data.atomic import make_folder, room_on_disk, set_mode, sync_folder
+from unseg_bench.data.content import Content
+from unseg_bench.data.digests import file_digest
 from unseg_bench.data.labels import read_reference
 from unseg_bench.data.nifti import NiftiGrid, write_mask
 from unseg_bench.data.paths import cache_dir
@@ -23,14 +25,17 @@ from unseg_bench.plugins.manager import Plugins
 from unseg_bench.run.digests import digest_of
 from unseg_bench.run.empty import finds_nothing
 from unseg_bench.run.folder import RunFolder, find_runs
+from unseg_bench.run.identity import SEGMENTED, Inputs, refuse_changed_image, refuse_changed_images
+from unseg_bench.run.made import note_made, replaced_in
 from unseg_bench.run.progress import Reporter
 from unseg_bench.run.record import first_facts, utc_now
 from unseg_bench.run.settings import RunSettings, make_dataset
 from unseg_bench.score.doubts import doubts_of, without_reference
 from unseg_bench.score.foreign_mask import MaskReader, list_briefly
+from unseg_bench.score.intact import note_scored
 from unseg_bench.score.matching import Matching, match_files
 from unseg_bench.score.record import SCORING_RULES, CaseScore
-from unseg_bench.score.run import score_run
+from unseg_bench.score.run import reference_file, score_run
 from unseg_bench.score.run_scores import score_predictions
 from unseg_bench.score.table import write_scores
 from unseg_bench.score.unscored import unscored_facts
@@ -77,6 +82,7 @@ class _Plan:
     split: Split
     matching: Matching
     sources: dict[str, dict[str, str]]
+    inputs: Inputs
     bare: tuple[str, ...]
     run: RunFolder
 
@@ -96,12 +102,16 @@ def score_elsewhere(
     """
     plan = _plan(asked, settings, plugins, runs_folder)
     reporter.run_begins(f"{asked.name} (made elsewhere), seed {settings.seeds[0]}")
-    if known := plan.run.state == "complete":
+    known, made_again = plan.run.state == "complete", False
+    if known and (replaced := replaced_in(plan.run, plan.matching.files)):
+        reporter.message(f"the masks of {list_briefly(replaced)} in {plan.run.path} are not those that were scored")
+        known, made_again = False, True
+    if known:
         if asked.label_use is not None:
             plan.run.update({"label_use": asked.label_use})
-        scores = score_run(plan.run, plugins, reporter, strict=True)
+        scores = score_run(plan.run, plan.dataset, reporter, strict=True)
     else:
-        scores = _make_run(plan, reporter)
+        scores = _make_run(plan, reporter, replace=made_again)
     return ScoredElsewhere(plan.run, scores, plan.matching, known)
 
 
@@ -118,6 +128,8 @@ def _plan(asked: Elsewhere, settings: RunSettings, plugins: Plugins, runs_folder
     matching = match_files(asked.folder, case_ids, (*split.case_ids, *dataset.healthy()), asked.pattern)
     _check_missing(matching, asked, settings.part)
     sources = {case: _source(asked.folder, path) for case, path in matching.files.items()}
+    content = Content(dataset)
+    images = content.images(case_ids)
     key = {
         "files": {case: source["sha256"] for case, source in sources.items()},
         "labels": asked.labels,
@@ -125,39 +137,48 @@ def _plan(asked: Elsewhere, settings: RunSettings, plugins: Plugins, runs_folder
         "dataset": dataset.identity(),
         "split": [list(split.part(part)) for part in PARTS],
         "part": settings.part,
+        "references": content.references(matching.files),
     }
-    name = f"{asked.name}-seed{settings.seeds[0]}-{digest_of(key)[:8]}"
+    inputs = Inputs(digest_of(key), images, {SEGMENTED: digest_of(images)})
+    name = f"{asked.name}-seed{settings.seeds[0]}-{inputs.digest[:8]}"
     bare = tuple(without_reference(dataset, tuple(matching.files)))
     if len(bare) == len(matching.files):
         raise DataError(f"the data set '{dataset.name}' has no reference mask for any of these cases: --reference GLOB")
     run = RunFolder(runs_folder / dataset.name / name)
-    return _Plan(asked, settings, dataset, split, matching, sources, bare, run)
+    return _Plan(asked, settings, dataset, split, matching, sources, inputs, bare, run)
 
 
-def _make_run(plan: _Plan, reporter: Reporter) -> list[CaseScore]:
-    """Build the run beside its place and move it there when it is whole."""
+def _make_run(plan: _Plan, reporter: Reporter, *, replace: bool) -> list[CaseScore]:
+    """Build the run beside its place and move it there when it is whole; `replace`: the one that is there goes."""
     started = utc_now()
     with _folder_beside(plan.run.path) as folder:
-        partial = RunFolder(folder)
+        built = RunFolder(folder)
         with _stage("check", reporter):
             store = PreparedStore(cache_dir() / "prepared")
             cohort = build_cohort(plan.settings.part, plan.case_ids, plan.dataset, store, reporter.step)
-            grids = {case: store.prepare(case, plan.dataset.image(case)).grid for case in plan.matching.files}
-            file_doubts = _take_over(plan, grids, partial, reporter)
+            refuse_changed_images(plan.inputs, plan.dataset, {SEGMENTED: cohort})
+            prepared = {case: store.prepare(case, plan.dataset.image(case)) for case in plan.matching.files}
+            grids = {case: one.grid for case, one in prepared.items()}
+            file_doubts = _take_over(plan, grids, built, reporter)
+            for case, one in prepared.items():
+                refuse_changed_image(one, cohort)
+                note_made(built, plan.inputs.images[case], one)
         with _stage("score", reporter):
-            scores, score_doubts = _score(plan, grids, partial, reporter)
-        write_scores(partial.scores, scores)
+            scores, score_doubts = _score(plan, grids, built, reporter)
+        write_scores(built.scores, scores)
+        note_scored(built, {score.case: reference_file(plan.dataset, score.case) for score in scores})
         found = {
             "images": {"test": cohort.digest},
-            "all_empty": finds_nothing(partial, tuple(plan.matching.files)),
+            "all_empty": finds_nothing(built, tuple(plan.matching.files)),
             "doubts": score_doubts,
             "unscored": unscored_facts(
                 plan.matching.missing,
                 lambda case: read_reference(plan.dataset, case, store.prepare(case, plan.dataset.image(case)).grid),
             ),
         }
-        partial.update({**_record(plan, file_doubts), **found, "started": started, "ended": utc_now()})
-        _move(folder, plan.run)
+        ended = utc_now()
+        built.update({**_record(plan, file_doubts), **found, "started": started, "ended": ended, "last_asked": ended})
+        _move(folder, plan.run, replace=replace)
     return scores
 
 
@@ -206,6 +227,7 @@ def _score(
     scores = score_predictions(
         {case: run.prediction(case) for case in grids if case not in plan.bare},
         lambda case: read_reference(plan.dataset, case, grids[case], uncounted),
+        reference_file=partial(reference_file, plan.dataset),
         progress=step,
     )
     return scores, doubts_of(scores, uncounted)
@@ -224,6 +246,7 @@ def _record(plan: _Plan, file_doubts: Sequence[str]) -> dict[str, Any]:
         "preset": "",
         "seed": plan.settings.seeds[0],
         **first_facts(plan.dataset, plan.split, plan.settings, tuple(plan.matching.files)),
+        **plan.inputs.facts,
         "missing_cases": list(plan.matching.missing),
         "source": {
             "folder": str(asked.folder.resolve()),
@@ -277,12 +300,7 @@ def _check_missing(matching: Matching, asked: Elsewhere, part: str) -> None:
 
 
 def _source(folder: Path, path: Path) -> dict[str, str]:
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); make it readable") from None
-    return {"name": path.relative_to(folder).as_posix(), "sha256": digest}
+    return {"name": path.relative_to(folder).as_posix(), "sha256": file_digest(path)}
 
 
 @contextmanager
@@ -298,8 +316,14 @@ def _folder_beside(final: Path) -> Generator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _move(folder: Path, run: RunFolder) -> None:
-    """Give a finished folder its name, unless another process was first with the same files."""
+def _move(folder: Path, run: RunFolder, *, replace: bool) -> None:
+    """Give a finished folder its name, unless another process was first with the same files.
+
+    `replace`: the run that is there goes.
+    """
+    aside = Path(mkdtemp(prefix=".part-", dir=run.path.parent)) if replace else None
+    if aside is not None:
+        run.path.rename(aside / run.path.name)
     try:
         folder.rename(run.path)
     except OSError:
@@ -307,3 +331,5 @@ def _move(folder: Path, run: RunFolder) -> None:
             raise RunError(f"{run.path}: is there and holds no complete run; remove it and score again") from None
         return
     sync_folder(run.path.parent)
+    if aside is not None:
+        shutil.rmtree(aside, ignore_errors=True)

@@ -1,6 +1,6 @@
 """The score of one case, and the names of the rules by which it was made. Loads nothing but the standard library."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from unseg_bench.score.empty import EmptyPolicy
@@ -58,7 +58,9 @@ SCORING_RULES: dict[str, str | float] = ScoringRules().as_dict()
 class CaseScore:
     """How one predicted mask agrees with its reference; volumes in ml, distances in mm, the others 0-1.
 
-    diagonal_mm: of the case's whole grid, the worst distance that there can be.
+    diagonal_mm: of the case's whole grid, the worst distance that there can be. prediction_sha256, reference_sha256: of
+    the two files; tumour_sha256: of what the reference means, its mask's shape and voxels, whatever file it came in.
+    They are '' where they are not known, and equal scores are equal whatever they were made from.
     """
 
     case: str
@@ -73,3 +75,6 @@ class CaseScore:
     recall: float
     diagonal_mm: float
     flags: tuple[Flag, ...] = ()
+    prediction_sha256: str = field(default="", compare=False)
+    reference_sha256: str = field(default="", compare=False)
+    tumour_sha256: str = field(default="", compare=False)

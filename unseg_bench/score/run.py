@@ -1,6 +1,9 @@
 """The score room's door: a run folder with predictions in, `scores.csv` beside them out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,47 +13,74 @@ from unseg_bench.data.labels import read_reference
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.store import PreparedStore
 from unseg_bench.data.volume import Mask
-from unseg_bench.errors import ScoreError, UbenchError
+from unseg_bench.errors import DataError, ScoreError, UbenchError
 from unseg_bench.plugins.dataset import Dataset
-from unseg_bench.plugins.manager import Plugins
 from unseg_bench.run.folder import SCORED, RunFolder
 from unseg_bench.run.locks import hold
 from unseg_bench.run.progress import Reporter
-from unseg_bench.run.settings import make_dataset
+from unseg_bench.run.record import utc_now
 from unseg_bench.score.alternatives import score_alternatives
 from unseg_bench.score.doubts import doubts_of, without_reference
+from unseg_bench.score.intact import check_files, note_scored
 from unseg_bench.score.record import SCORING_RULES, CaseScore
 from unseg_bench.score.run_scores import ReferenceOf, score_predictions
-from unseg_bench.score.table import has_all_columns, read_scores, write_scores
+from unseg_bench.score.table import read_scores, write_scores
 from unseg_bench.score.unscored import unscored_facts
 
 
-def score_run(run: RunFolder, plugins: Plugins, reporter: Reporter, *, strict: bool = False) -> list[CaseScore]:
-    """Score a run's predictions and write scores.csv; one that has all scores by the same rules is only read.
+def score_run(run: RunFolder, dataset: Dataset, reporter: Reporter, *, strict: bool = False) -> list[CaseScore]:
+    """Score a run's predictions against the data set's references and write scores.csv.
 
-    A case without a reference is named in the run's `without_reference`. One that cannot be scored is left out and
-    joins its `failed_cases`, unless `strict` is set or it is so of all cases. Raises then what was wrong with the first
-    one, and ScoreError when the run has no predictions yet.
+    One that has all scores, by the same rules and of the very predictions and references that there are, is only read;
+    else `reporter` hears what is another one. Either way the run counts as the newest. A case without a reference is
+    named in the run's `without_reference`. One that cannot be scored is left out and joins its `failed_cases`, unless
+    `strict` is set or it is so of all cases. Raises then what was wrong with the first one, and ScoreError when the run
+    has no predictions yet.
     """
     with hold(run.path / "run.lock", reporter.message):
         record = run.record
-        same_rules = record.get("state") == "complete" and record.get("scoring_rules") == SCORING_RULES
-        if same_rules and has_all_columns(run.scores) and not _gained_a_reference(record, plugins):
-            return read_scores(run.scores)
         if record.get("state") not in {"predicted", *SCORED}:
             raise ScoreError(f"{run.path}: not all cases are segmented; run the same command again, then score")
-        return _score(run, record, _open_dataset(record, plugins), reporter, strict=strict)
+        if record["state"] == "complete":
+            scores, outdated = _known(run, record, dataset)
+            if not outdated:
+                run.update({"last_asked": utc_now()})
+                return scores
+            reporter.message(f"scored again, since there is {'; '.join(outdated)}")
+        return _score(run, record, dataset, reporter, strict=strict)
 
 
-def _open_dataset(record: Mapping[str, Any], plugins: Plugins) -> Dataset:
-    settings = record["settings"]
-    return make_dataset(plugins.dataset(settings["dataset"]), settings["dataset_options"])
-
-
-def _gained_a_reference(record: Mapping[str, Any], plugins: Plugins) -> bool:
-    """Whether a case that had no reference when the run was scored has one today."""
+def _known(run: RunFolder, record: Mapping[str, Any], dataset: Dataset) -> tuple[list[CaseScore], tuple[str, ...]]:
+    """Return the scores of a complete run, and why they do not hold today."""
+    if record.get("scoring_rules") != SCORING_RULES:
+        return [], ("another scoring rule",)
+    try:
+        scores = read_scores(run.scores)
+    except ScoreError:
+        return [], ("no readable scores.csv",)
     bare = record.get("without_reference", [])
-    return bool(bare) and set(bare) != set(without_reference(_open_dataset(record, plugins), bare))
+    if set(bare) != set(without_reference(dataset, bare)):
+        return scores, ("a reference for a case that had none",)
+    if not all(score.tumour_sha256 for score in scores):
+        return scores, ("no digest beside the scores",)
+    return scores, check_files(run, scores, _files_there(dataset, [score.case for score in scores])).wrong
+
+
+def reference_file(dataset: Dataset, case_id: str) -> Path:
+    """Return the file of a case's reference; raises DataError where it has none."""
+    reference = dataset.reference(case_id)
+    if reference is None:
+        raise DataError(f"the data set '{dataset.name}' has no reference mask for case {case_id}; it cannot be scored")
+    return reference.path
+
+
+def _files_there(dataset: Dataset, case_ids: Iterable[str]) -> dict[str, Path]:
+    """Return the file of each case's reference, of those that are there."""
+    files: dict[str, Path] = {}
+    for case_id in case_ids:
+        with suppress(DataError):
+            files[case_id] = reference_file(dataset, case_id)
+    return files
 
 
 def _score(
@@ -62,10 +92,11 @@ def _score(
     cases = [case_id for case_id in record["cases"] if case_id not in bare and run.prediction(case_id).is_file()]
     unscored: dict[str, UbenchError] = {}
     uncounted: set[int] = set()
-    references = _references(dataset, uncounted)
+    references, file_of = _references(dataset, uncounted), partial(reference_file, dataset)
     scores = score_predictions(
         {case_id: run.prediction(case_id) for case_id in cases},
         references,
+        reference_file=file_of,
         progress=_steps(reporter, len(cases)),
         leave_out=None if strict else unscored.__setitem__,
     )
@@ -74,10 +105,13 @@ def _score(
     failed = {case_id: reason for case_id, reason in run.failed_cases.items() if case_id not in cases}
     failed |= {case_id: f"{type(error).__name__}: {error}" for case_id, error in unscored.items()}
     absent = [case_id for case_id in record.get("missing_cases", []) if case_id not in record["cases"]]
-    score_alternatives(run, [score.case for score in scores], references, reporter)
+    score_alternatives(run, [score.case for score in scores], references, file_of, reporter)
     write_scores(run.scores, scores)
+    note_scored(run, {score.case: file_of(score.case) for score in scores})
+    options = dataset.options.model_dump(mode="json")
     run.update(
         {
+            "settings": {**record["settings"], "dataset_options": options},
             "state": "partial" if failed else "complete",
             "failed_cases": failed,
             "missing_cases": [*absent, *(case_id for case_id in record["cases"] if case_id in failed)],
@@ -85,6 +119,7 @@ def _score(
             "without_reference": bare,
             "doubts": doubts_of(scores, uncounted),
             "scoring_rules": SCORING_RULES,
+            "last_asked": utc_now(),
         }
     )
     return scores

@@ -2,10 +2,12 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from unseg_bench.data.atomic import write_text
 from unseg_bench.data.paths import check_case_id
@@ -21,7 +23,10 @@ MOST_ROWS = 100_000
 """That are read; each is a case, or one of a case's alternatives."""
 _LARGEST = 1e100
 """Of a number; sums of squares of such are far from overflow."""
-_NUMBERS = tuple(name for name in COLUMNS if name not in {"case", "flags"})
+DIGESTS: tuple[str, ...] = ("prediction_sha256", "reference_sha256", "tumour_sha256")
+"""The last columns, which tables of earlier versions lack."""
+_NUMBERS = tuple(name for name in COLUMNS if name not in {"case", "flags", *DIGESTS})
+_SHA256 = re.compile(r"([0-9a-f]{64})?")
 
 
 def write_scores(path: Path, scores: Iterable[CaseScore]) -> None:
@@ -35,17 +40,11 @@ def write_named_scores(path: Path, scores: Mapping[str, Sequence[CaseScore]]) ->
     write_text(path, _csv_text([(NAME_COLUMN, *COLUMNS), *rows]))
 
 
-def has_all_columns(path: Path) -> bool:
-    """Whether a table is there with today's columns; one of an earlier version may lack some."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return tuple(next(csv.reader(file), ())) == COLUMNS
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return False
-
-
 def read_scores(path: Path) -> list[CaseScore]:
-    """Read what `write_scores` wrote. Raises: ScoreError naming the file, the line and the cell at fault."""
+    """Read what `write_scores` wrote, now or in an earlier version, which kept no digests.
+
+    Raises: ScoreError naming the file, the line and the cell at fault.
+    """
     scores = [_parse(row, path, line) for line, row in enumerate(_read_rows(path, COLUMNS), start=2)]
     _refuse_twice([score.case for score in scores], path)
     return scores
@@ -62,7 +61,8 @@ def read_named_scores(path: Path) -> dict[str, list[CaseScore]]:
 
 
 def _cells(score: CaseScore) -> list[str]:
-    return [score.case, *(repr(float(getattr(score, name))) for name in _NUMBERS), " ".join(score.flags)]
+    numbers, digests = ([getattr(score, name) for name in names] for names in (_NUMBERS, DIGESTS))
+    return [score.case, *(repr(float(number)) for number in numbers), " ".join(score.flags), *digests]
 
 
 def _csv_text(rows: Iterable[Sequence[str]]) -> str:
@@ -72,7 +72,10 @@ def _csv_text(rows: Iterable[Sequence[str]]) -> str:
 
 
 def _read_rows(path: Path, columns: tuple[str, ...]) -> list[list[str]]:
-    """Return the rows below the header, which must have these columns; no more than any cohort has."""
+    """Return the rows below the header, which must have these columns, no more than any cohort has.
+
+    The digests may lack, in all rows.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(islice(csv.reader(file), MOST_ROWS + 2))
@@ -80,6 +83,8 @@ def _read_rows(path: Path, columns: tuple[str, ...]) -> list[list[str]]:
         raise ScoreError(f"{path} does not exist: this run has not been scored yet") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ScoreError(f"{path} cannot be read as a table of scores ({error}); score the run again") from error
+    if rows and tuple(rows[0]) == columns[: -len(DIGESTS)]:
+        return [[*row, *([""] * len(DIGESTS))] for row in rows[1:]]
     if not rows or tuple(rows[0]) != columns:
         raise ScoreError(
             f"{path} does not begin with the columns {','.join(columns)}; score the run again "
@@ -114,4 +119,9 @@ def _parse(row: list[str], path: Path, line: int) -> CaseScore:
             f"{path}, line {line}: case {cells['case']} has a score that is not a number, or is too large; "
             "score the run again"
         )
-    return CaseScore(case=cells["case"], flags=flags, **numbers)
+    digests = {name: cells[name] for name in DIGESTS}
+    for name, digest in digests.items():
+        if not _SHA256.fullmatch(digest):
+            raise ScoreError(f"{path}, line {line}: {name} is {digest!r}, which is no SHA-256; score the run again")
+    values: dict[str, Any] = {"case": cells["case"], "flags": flags, **numbers, **digests}
+    return CaseScore(**values)
