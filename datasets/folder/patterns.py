@@ -48,6 +48,8 @@ class Pattern:
 
         Raises DataError when no part of the pattern can be the case id.
         """
+        while pattern.startswith("./"):  # as a shell's completion writes it
+            pattern = pattern.removeprefix("./")
         self.option, self.pattern = option, pattern
         if Path(pattern).is_absolute():
             raise DataError(f"{option} '{pattern}' must be relative to the folder that the option data names")

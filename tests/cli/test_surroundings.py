@@ -118,6 +118,12 @@ def test_a_pattern_without_quotes_is_named_as_such(ubench: Ubench, words: tuple[
     assert "no quotes: " in error_line(ubench(*words))
 
 
+def test_a_pattern_may_begin_with_the_folder_itself(ubench: Ubench, cohort: Path) -> None:
+    options = ("--image", "./*/flair.nii.gz", "--reference", "././*/seg.nii.gz", "--split", "all-test")
+    done = ubench("data", "check", "folder", "--data", cohort, *options)
+    assert done.code == 0, done.err
+
+
 def test_a_path_with_a_space_can_be_pasted(ubench: Ubench, data: list[str]) -> None:
     done = ubench("run", "threshold", *data, "--limit", 1, "--runs", "my runs")
     assert done.out.splitlines()[-1] == "next    ubench compare --by-size --runs 'my runs'"

@@ -9,6 +9,8 @@ from unseg_bench.run.settings import RunSettings, make_settings, parse_assignmen
 
 DATA_MEANS = "folder"
 """The data set that `--data DIR` means when no other is named."""
+IMAGES = (".nii", ".nii.gz")
+"""Endings of files that a shell may have put in the place of a pattern."""
 
 
 def settings_of(
@@ -38,6 +40,11 @@ def settings_of(
         merged["set"] = {**values.get("set", {}), **parse_assignments(assignments)}
     if seed is not None:
         merged["seeds"] = _seeds(seed)
+    if images := [name for name in chosen.get("methods", ()) if str(name).endswith(IMAGES)]:
+        raise SettingsError(
+            f"{images[0]}: is an image and no method; the shell puts file names in the place of a pattern that has no "
+            "quotes: --image '*/flair.nii.gz'"
+        )
     if not merged.get("methods"):
         raise SettingsError("no method: name one, e.g. `ubench run clisc`; `ubench methods` lists them")
     return make_settings(merged)

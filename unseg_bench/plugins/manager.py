@@ -22,8 +22,6 @@ from unseg_bench.plugins.recipes import Recipe
 if TYPE_CHECKING:
     import typer
 
-IMAGES = (".nii", ".nii.gz")
-"""Endings of files that a shell may have put in the place of a pattern."""
 _FILE_MODULE = "ubench_file_"
 Role = TypeVar("Role", bound=Method | Dataset)
 
@@ -86,11 +84,6 @@ class Plugins:
 
     def method(self, name: str) -> type[Method]:
         """Return the method called `name`, or the one in the file of that path; raises PluginError."""
-        if name.endswith(IMAGES):
-            raise PluginError(
-                f"{name}: is an image and no method; the shell puts file names in the place of a pattern that has no "
-                "quotes: --image '*/flair.nii.gz'"
-            )
         if is_file(name):
             return self.load_file(Path(name))
         return self._find(self.methods, name, "method")
