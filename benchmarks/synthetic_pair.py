@@ -19,7 +19,7 @@ from unseg_bench_methods.synthetic.options import SyntheticOptions
 from unseg_bench.data.nifti import read_image, read_labels
 from unseg_bench.data.prepare import prepare
 from unseg_bench.data.supervision import Supervision
-from unseg_bench.plugins.rehearsal import RecordingLabels, RehearsalContext, make_volume, tiny_cohort
+from unseg_bench.plugins.trial import TrialContext, TrialLabels, make_volume, tiny_cohort
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     method = Synthetic(SyntheticOptions(weights=arguments.weights))
     nobody = tiny_cohort("train", [])
     with tempfile.TemporaryDirectory() as folder:
-        context = Noting(Path(folder), RecordingLabels(Supervision.NONE, {}), nobody, seed=0)
+        context = Noting(Path(folder), TrialLabels(Supervision.NONE, {}), nobody, seed=0)
         method.fit(nobody, nobody, context)
         rows = [measure(method, context, path) for path in images(arguments.data)]
     for name, dsc, agreement, seconds in rows:
@@ -40,7 +40,7 @@ def main() -> None:
     print(f"| **mean** | {dsc:.3f} | {agreement:.2f} | {seconds:.1f} |")
 
 
-class Noting(RehearsalContext):
+class Noting(TrialContext):
     """Keeps what the method says of a case."""
 
     agreement = 0.0

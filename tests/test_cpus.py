@@ -8,7 +8,7 @@ import pytest
 
 from unseg_bench import cpus
 from unseg_bench.cpus import physical_cores, usable_cpus
-from unseg_bench.run.device import machine
+from unseg_bench.plugins.device import machine
 
 ROOT = Path(__file__).resolve().parents[1]
 

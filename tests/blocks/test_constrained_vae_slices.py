@@ -17,7 +17,7 @@ from unseg_bench.blocks.constrained_vae_slices import (
 from unseg_bench.blocks.slices import to_pictures
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Artifact
-from unseg_bench.plugins.rehearsal import make_volume, tiny_case, tiny_cohort
+from unseg_bench.plugins.trial import make_volume, tiny_case, tiny_cohort
 
 SMALL = SliceOptions(size=64, erosion_px=2)
 CASES = [

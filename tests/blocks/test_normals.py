@@ -28,10 +28,10 @@ from unseg_bench.blocks.normals import (
 from unseg_bench.blocks.slices import brain_slices
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import LabelAccessError, RunError
-from unseg_bench.plugins.rehearsal import (
-    RecordingLabels,
-    RehearsalContext,
+from unseg_bench.plugins.trial import (
     TinyCase,
+    TrialContext,
+    TrialLabels,
     empty_volume,
     tiny_case,
     tiny_cohort,
@@ -59,7 +59,7 @@ class FakeClip:
         return np.stack([1 - tumour, tumour], axis=1)
 
 
-class Recorder(RehearsalContext):
+class Recorder(TrialContext):
     """Keeps tables and notes."""
 
     def __init__(self, *values: Any, **named: Any) -> None:
@@ -82,7 +82,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(clip, "clip_weights", lambda *_, **__: WEIGHTS)
 
     def make(supervision: Supervision = Supervision.NONE, healthy: list[TinyCase] = HEALTHY, seed: int = 0) -> Recorder:
-        labels = RecordingLabels(supervision, {"train": CASES})
+        labels = TrialLabels(supervision, {"train": CASES})
         return Recorder(tmp_path, labels, tiny_cohort("healthy", healthy), seed=seed)
 
     return make
@@ -133,7 +133,7 @@ def test_a_corrected_reference_is_another_result(context) -> None:
     first = found(context(Supervision.SLICE_LABELS), "slice-labels")
     moved = [TinyCase(case.volume, np.roll(case.reference, 4, axis=2)) for case in CASES]
     run = context(Supervision.SLICE_LABELS)
-    run.labels = RecordingLabels(Supervision.SLICE_LABELS, {"train": moved})
+    run.labels = TrialLabels(Supervision.SLICE_LABELS, {"train": moved})
     second = found(run, "slice-labels")
     assert first.slices.digest != second.slices.digest
     assert not np.array_equal(first.slices.array("case-0"), second.slices.array("case-0"))
@@ -164,7 +164,7 @@ def test_a_clip_that_tells_nothing_apart_ends_the_run(context, monkeypatch, cert
 def test_cases_without_a_normal_slice_belong_to_neither_set(context) -> None:
     everywhere = [TinyCase(CASES[0].volume, CASES[0].volume.brain), *CASES[1:]]
     run = context(Supervision.SLICE_LABELS)
-    run.labels = RecordingLabels(Supervision.SLICE_LABELS, {"train": everywhere})
+    run.labels = TrialLabels(Supervision.SLICE_LABELS, {"train": everywhere})
     assert all_ids(found(run, "slice-labels")) == {case.volume.case_id for case in CASES[1:]}
 
 
@@ -180,7 +180,7 @@ def test_two_cases_are_needed(context) -> None:
         found(context(healthy=[nobody, HEALTHY[0]]), "healthy")
     run = context(Supervision.SLICE_LABELS)
     full = [TinyCase(case.volume, case.volume.brain) for case in CASES]
-    run.labels = RecordingLabels(Supervision.SLICE_LABELS, {"train": full})
+    run.labels = TrialLabels(Supervision.SLICE_LABELS, {"train": full})
     with pytest.raises(RunError, match=r"normals.source=slice-labels: 0 of 5 cases .*more training cases"):
         found(run, "slice-labels")
 

@@ -14,7 +14,7 @@ from unseg_bench.blocks.sam_slices import LazySam, SliceEmbeddings, encode_slice
 from unseg_bench.data.volume import Volume
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Artifact
-from unseg_bench.plugins.rehearsal import tiny_case, tiny_cohort
+from unseg_bench.plugins.trial import tiny_case, tiny_cohort
 
 OPTIONS = SamOptions(model="miniature", weights="miniature-sam", batch=2)
 CASES = [tiny_case(f"case-{number}", number) for number in (1, 2)]

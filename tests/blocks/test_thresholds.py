@@ -26,10 +26,10 @@ from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Artifact, Work, stage
-from unseg_bench.plugins.rehearsal import (
-    RecordingLabels,
-    RehearsalContext,
+from unseg_bench.plugins.trial import (
     TinyCase,
+    TrialContext,
+    TrialLabels,
     empty_volume,
     make_volume,
     tiny_case,
@@ -56,7 +56,7 @@ def collect_best(work: Work, *, cohort: Cohort, masks: Artifact) -> None:
     collect_best_dice(work, cohort, map_of, masks.array)
 
 
-class Recorder(RehearsalContext):
+class Recorder(TrialContext):
     """Keeps tables, maps and alternatives."""
 
     def __init__(self, *values: Any, **named: Any) -> None:
@@ -82,7 +82,7 @@ class Recorder(RehearsalContext):
 @pytest.fixture
 def context(tmp_path: Path):
     def make(supervision: Supervision = Supervision.NONE) -> Recorder:
-        labels = RecordingLabels(supervision, {"train": [], "valid": VALID, "test": [CASE]})
+        labels = TrialLabels(supervision, {"train": [], "valid": VALID, "test": [CASE]})
         return Recorder(tmp_path, labels, tiny_cohort("healthy", []), seed=0)
 
     return make
@@ -239,7 +239,7 @@ def test_what_cannot_give_a_threshold_ends_the_run(context, tmp_path: Path) -> N
         thresholds(context(), [NORMALS[1], diverged])
     run = context()
     cohort = tiny_cohort("valid", NORMALS)
-    labels = RecordingLabels(Supervision.VALIDATION_MASKS, {"train": [], "valid": NORMALS, "test": []})
+    labels = TrialLabels(Supervision.VALIDATION_MASKS, {"train": [], "valid": NORMALS, "test": []})
     none = Recorder(tmp_path / "none", labels, tiny_cohort("healthy", []), seed=0)
     with pytest.raises(RunError, match=r"'best-dice': the 3 validation cases have no tumour"):
         none.run(collect_best, cohort=cohort, masks=reference_masks(cohort, none, "choose a threshold"))

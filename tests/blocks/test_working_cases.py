@@ -6,7 +6,7 @@ import pytest
 from unseg_bench.blocks.patches import PatchSampler
 from unseg_bench.blocks.resample import mask_to_shape, resample_to_shape
 from unseg_bench.blocks.working_cases import CohortCases, LabelledCase, WorkingCases
-from unseg_bench.plugins.rehearsal import tiny_case, tiny_cohort
+from unseg_bench.plugins.trial import tiny_case, tiny_cohort
 
 CASES = [tiny_case(f"case-{number}", number, spacing_mm=(2.0, 3.0, 4.0)) for number in range(3)]
 

@@ -10,17 +10,17 @@ import pytest
 from unseg_bench.blocks.resample import mask_to_shape
 from unseg_bench.blocks.working_volumes import at_spacing, volume_at_spacing
 from unseg_bench.data.cohort import Cohort
-from unseg_bench.plugins.rehearsal import RehearsalContext, content_digest, tiny_case, tiny_cohort
+from unseg_bench.plugins.trial import TrialContext, content_digest, tiny_case, tiny_cohort
 
 CASES = [tiny_case(f"case-{number}", number, spacing_mm=(2.0, 3.0, 4.0)) for number in range(3)]
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> RehearsalContext:
-    return RehearsalContext(tmp_path, SimpleNamespace(), tiny_cohort("healthy", []), seed=1)  # pyright: ignore
+def context(tmp_path: Path) -> TrialContext:
+    return TrialContext(tmp_path, SimpleNamespace(), tiny_cohort("healthy", []), seed=1)  # pyright: ignore
 
 
-def test_working_volumes_are_those_of_one_by_one_and_are_resampled_once(context: RehearsalContext) -> None:
+def test_working_volumes_are_those_of_one_by_one_and_are_resampled_once(context: TrialContext) -> None:
     loads: list[str] = []
     source = tiny_cohort("train", CASES)
 
@@ -44,7 +44,7 @@ def test_working_volumes_are_those_of_one_by_one_and_are_resampled_once(context:
     assert len(context.finished) == 1
 
 
-def test_working_volumes_are_on_disk_and_read_only(context: RehearsalContext) -> None:
+def test_working_volumes_are_on_disk_and_read_only(context: TrialContext) -> None:
     working = at_spacing(tiny_cohort("train", CASES), 1.0, context.run)
     tracemalloc.start()
     kept = list(working)
@@ -57,7 +57,7 @@ def test_working_volumes_are_on_disk_and_read_only(context: RehearsalContext) ->
             array[0, 0, 0] = 1
 
 
-def test_digest_of_the_cohort_follows_images_and_spacing(context: RehearsalContext) -> None:
+def test_digest_of_the_cohort_follows_images_and_spacing(context: TrialContext) -> None:
     cohort = tiny_cohort("train", CASES)
     changed = tiny_cohort("train", [*CASES[:2], tiny_case("case-2", 9)])
     digests = {
@@ -73,7 +73,7 @@ def test_digest_of_the_cohort_follows_images_and_spacing(context: RehearsalConte
     assert at_spacing(cohort, 5.0, context.run).digest in digests
 
 
-def test_no_spacing_leaves_all_as_it_is(context: RehearsalContext) -> None:
+def test_no_spacing_leaves_all_as_it_is(context: TrialContext) -> None:
     cohort = tiny_cohort("train", CASES)
     assert at_spacing(cohort, None, context.run) is cohort
     assert volume_at_spacing(CASES[0].volume, None) is CASES[0].volume

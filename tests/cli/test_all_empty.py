@@ -17,7 +17,7 @@ def test_a_run_whose_every_prediction_is_empty_says_so(ubench: Ubench, tiny: Pat
     assert run["all_empty"] is True
     assert json.loads((Path(run["run"]) / "run.json").read_text())["all_empty"] is True
     assert f"remark      {told}" in ubench("show", "tiny").out
-    note = "found nothing, every prediction is empty: tiny (seed 0)"
+    note = "found nothing, every prediction is empty: tiny level=50.0 (seed 0)"
     assert note in " ".join(ubench("compare").out.split())
     assert note in ubench("compare", "--json").json["notes"]
 

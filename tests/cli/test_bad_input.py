@@ -37,7 +37,7 @@ ErrorLine = Callable[[Result], str]
         (["run"], "no method: name one"),
         (["rn"], "No such command 'rn'. Did you mean 'run'"),
         (["show", "none"], "no run 'none' in runs"),
-        (["compare", "none"], "no complete run or method 'none'"),
+        (["compare", "none"], "no run or method 'none'"),
         (["compare"], "no complete run here"),
         (["weights", "download", "sam-vit-c"], "unknown weights 'sam-vit-c'. Did you mean 'sam-vit"),
         (["clean", "stage"], "unknown kind 'stage'. Did you mean 'stages'?"),

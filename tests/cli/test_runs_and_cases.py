@@ -86,7 +86,7 @@ def test_show_by_method_by_name_and_by_folder(ubench: Ubench, two_runs: Result, 
     run = run_of(two_runs, "tiny")
     by_method = ubench("show", "tiny").out
     assert by_method == ubench("show", run.name).out == ubench("show", run).out
-    assert "label-free  yes" in by_method
+    assert "label-free  not sealed" in by_method
     assert "levels" in by_method
     assert re.search(
         r"images      train \(none\), valid \(none\), test \([0-9a-f]{12}\)", ubench("show", "threshold").out

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.cli.conftest import Result, Ubench
 from unseg_bench.data.paths import cache_dir
-from unseg_bench.run import digests
+from unseg_bench.plugins import digests
 
 ErrorLine = Callable[[Result], str]
 
@@ -213,14 +214,28 @@ def test_a_bad_explanation_is_told(
     assert (shown.code, told in shown.err) == (code, True), shown.err
 
 
-def test_a_file_that_ran_sealed_stays_behind_the_seal(ubench: Ubench, tells: Path, data: list[str]) -> None:
-    from unseg_bench.run.sealed.sealing import kernel_obstacle
+def test_a_file_is_explained_behind_the_seal_and_never_imported_here(
+    ubench: Ubench, tells: Path, data: list[str]
+) -> None:
+    from unseg_bench.run.session.seal import kernel_obstacle
 
     if (reason := kernel_obstacle()) is not None:
         pytest.skip(reason)
-    tells.write_text(METHOD.replace("PROMPTS_FROM_MASKS", "NONE"))
     run = Path(ubench("run", tells, *data, "--json").json["runs"][0]["run"])
     shown = ubench("show", run, "--case", "case-0")
+    assert shown.code == 0, shown.err
+    assert "Mask" in shown.out or "mask" in shown.out
+    assert not [name for name in sys.modules if name.startswith("ubench_file_tells")]
+
+
+def test_a_file_that_a_run_names_is_never_run_without_a_seal(
+    ubench: Ubench, tells: Path, data: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from unseg_bench.run import explain
+
+    run = Path(ubench("run", tells, *data, "--json").json["runs"][0]["run"])
+    monkeypatch.setattr(explain, "kernel_obstacle", lambda: "no seal here")
+    shown = ubench("show", run, "--case", "case-0")
     assert shown.code == 2
-    assert "ran sealed, and its code is not let out of the seal" in shown.err
+    assert "a file that a run names is never run without a seal: no seal here" in shown.err
     assert "1-slice.png" in shown.out

@@ -13,8 +13,8 @@ from unseg_bench.compare.cohort_table import GroupColumn, read_column
 from unseg_bench.data.atomic import write_json
 from unseg_bench.data.visible import visible
 from unseg_bench.errors import SettingsError
-from unseg_bench.run.device import pick_device
-from unseg_bench.run.digests import digest_of
+from unseg_bench.plugins.device import pick_device
+from unseg_bench.plugins.digests import digest_of
 
 
 @pytest.mark.parametrize(("encoding", "mark"), [("ascii", "+-"), ("latin-1", "±")])

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.plan import plan_runs
 from unseg_bench.run.progress import Silent
 from unseg_bench.run.runner import execute
-from unseg_bench.run.sealed.sealing import kernel_obstacle
+from unseg_bench.run.session.seal import kernel_obstacle
 from unseg_bench.run.settings import make_settings
 
 SECRET = 201
@@ -57,7 +58,7 @@ def run(masked_cohort: Path, tmp_path: Path) -> Run:
         values = {"methods": [str(method)], "dataset": "folder", "dataset_options": options, "device": "cpu"}
         checked = make_settings(values | settings)
         (plan,) = plan_runs(checked, plugins or load_plugins(), tmp_path / "runs")
-        return execute(plan, Silent(), force=True)
+        return execute(plan, Silent(), since=time.time())
 
     return make
 

@@ -12,6 +12,7 @@ from tempfile import NamedTemporaryFile, TemporaryDirectory
 import pytest
 
 from unseg_bench.data.paths import cache_dir
+from unseg_bench.plugins.manager import load_plugins
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.ledger import label_free
 
@@ -39,6 +40,7 @@ SHUT_WITHOUT_SEAL = {
     "a_case_that_was_not_given",
     "a_stage_outside_the_cache",
     "a_label_by_hand",
+    "weights_that_are_a_mask",
     "patched_supervision",
     "inherited_descriptors",
     "environment",
@@ -107,7 +109,7 @@ class serving:  # noqa: N801
 def steal(run, method_file, masked_cohort, planted):
     """Let the thief work, sealed or not; returns the run, and what came of each attempt."""
 
-    def make(sealed: str) -> tuple[RunFolder, dict[str, dict[str, object]]]:
+    def make(sealed: str, *, installed: bool = False) -> tuple[RunFolder, dict[str, dict[str, object]]]:
         os.setxattr(masked_cohort / "case-2" / "seg.nii.gz", "user.mask", b"mask")
         with serving(socket.AF_INET, ("127.0.0.1", 0)) as (_, port):
             places = {
@@ -117,7 +119,11 @@ def steal(run, method_file, masked_cohort, planted):
                 "port": port,
                 "case": "case-2",
             }
-            done = run(method_file(THIEF), set=places, sealed=sealed)
+            file, plugins = method_file(THIEF), None
+            if installed:
+                plugins = load_plugins()
+                plugins.load_file(file)
+            done = run("thief" if installed else file, plugins, set=places, sealed=sealed)
         return done, {line["name"]: line for line in done.events() if line["event"] == "attempt"}
 
     return make
@@ -133,8 +139,9 @@ def test_sealed_every_attempt_fails(sealable, steal):
     assert done.record["label_reads"] == []
 
 
+@pytest.mark.usefixtures("no_leftovers")
 def test_unsealed_the_attempts_succeed_and_the_column_tells(steal):
-    done, attempts = steal("off")
+    done, attempts = steal("off", installed=True)
     expected = set(NAMES) - NEEDS_RIGHTS - SHUT_WITHOUT_SEAL
     assert {name: attempts[name]["why"] for name in expected if not attempts[name]["got"]} == {}
     assert [name for name in SHUT_WITHOUT_SEAL if attempts[name]["got"]] == []
@@ -142,3 +149,17 @@ def test_unsealed_the_attempts_succeed_and_the_column_tells(steal):
     assert label_free(done.record).startswith("no: ")
     assert "opened data file" in label_free(done.record)
     assert str(done.path.parents[2] / "data/case-2/seg.nii.gz") in (done.path / "opened.txt").read_text()
+
+
+def test_a_file_that_is_not_sealed_gets_as_far_and_its_column_never_says_yes(steal):
+    done, attempts = steal("off")
+    expected = set(NAMES) - NEEDS_RIGHTS - SHUT_WITHOUT_SEAL - {"objects_in_memory"}
+    assert {name: attempts[name]["why"] for name in expected if not attempts[name]["got"]} == {}
+    assert [name for name in SHUT_WITHOUT_SEAL if attempts[name]["got"]] == []
+    assert done.record["seal"] == {
+        "mode": "not sealed",
+        "reason": "--sealed off",
+        "volumes": {"test": 2},
+        "weights": {},
+    }
+    assert label_free(done.record) == "not sealed"

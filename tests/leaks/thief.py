@@ -56,7 +56,7 @@ def places_context() -> Context:
 
 
 def _line() -> Any:
-    return places_context()._line
+    return places_context()._host._line
 
 
 def _in_thread(work: Callable[[], object]) -> object:

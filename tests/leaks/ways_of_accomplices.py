@@ -132,17 +132,17 @@ def weights_that_are_a_mask(places):
 
 @attempt
 def a_case_that_was_not_given(places):
-    return _line().ask("volume", cohort="test", case="../../case-0/seg.nii.gz")
+    return _line().ask("volume", "test", "../../case-0/seg.nii.gz")
 
 
 @attempt
 def a_stage_outside_the_cache(places):
-    return _line().ask("stage", stage="x", key={"stage": "../../../stages/x"}, device="cpu")
+    return _line().ask("stage", "../../../stages/x", {"stage": "../../../stages/x"})
 
 
 @attempt
 def a_label_by_hand(places):
-    return _line().ask("label", kind="mask", case=places.case, purpose="curiosity")
+    return _line().ask("label", "mask", places.case, "curiosity")
 
 
 @attempt

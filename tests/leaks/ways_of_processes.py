@@ -53,8 +53,16 @@ def process_vm_readv(places):
 
 @attempt
 def ptrace_the_runner(places):
+    """By a copy of this process, whose end lets go of the runner again."""
     seize = 0x4206
-    return system_call(101 if os.uname().machine == "x86_64" else 117, seize, places.parent, None, None) == 0
+    copy = os.fork()
+    if copy == 0:
+        try:
+            system_call(101 if os.uname().machine == "x86_64" else 117, seize, places.parent, None, None)
+            os._exit(0)
+        except OSError:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]) == 0
 
 
 @attempt

@@ -19,7 +19,7 @@ from unseg_bench.blocks.slices import to_pictures
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.presets import preset_options
-from unseg_bench.plugins.rehearsal import RecordingLabels, RehearsalContext, make_volume, tiny_case, tiny_cohort
+from unseg_bench.plugins.trial import TrialContext, TrialLabels, make_volume, tiny_case, tiny_cohort
 
 METHODS = (Amcons, Gradcamcons)
 TRAIN = [tiny_case(f"train-{number}", number) for number in range(3)]
@@ -41,8 +41,8 @@ def with_values(options, changes):
 def fit(method, folder, changes=None, preset="check", granted=None):
     options = with_values(with_values(preset_options(method, preset), FEW), changes or {})
     fitted = method(options)
-    labels = RecordingLabels(granted or fitted.supervision, {"train": TRAIN, "valid": VALID, "test": [TEST]})
-    context = RehearsalContext(folder, labels, tiny_cohort("healthy", HEALTHY), seed=3)
+    labels = TrialLabels(granted or fitted.supervision, {"train": TRAIN, "valid": VALID, "test": [TEST]})
+    context = TrialContext(folder, labels, tiny_cohort("healthy", HEALTHY), seed=3)
     fitted.fit(tiny_cohort("train", TRAIN), tiny_cohort("valid", VALID), context)
     return fitted, context
 

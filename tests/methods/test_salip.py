@@ -17,7 +17,7 @@ from unseg_bench.blocks.references import digest_of_masks
 from unseg_bench.blocks.resample import mask_to_shape
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import RunError
-from unseg_bench.plugins.rehearsal import RecordingLabels, RehearsalContext, empty_volume, tiny_case, tiny_cohort
+from unseg_bench.plugins.trial import TrialContext, TrialLabels, empty_volume, tiny_case, tiny_cohort
 
 WEIGHTS = SimpleNamespace(name="fake", sha256="f" * 64)
 TRAIN = [tiny_case(f"train-{number}", number) for number in range(2)]
@@ -90,8 +90,8 @@ def _fakes(monkeypatch):
 def fitted(folder, seed=0, **options):
     method = Salip(SalipOptions.model_validate({"sam": {"scaling": "volume"}, **options}))
     parts = {"train": TRAIN, "valid": VALID, "test": [TEST, HEALTHY]}
-    labels = RecordingLabels(method.supervision, parts)
-    context = RehearsalContext(folder, labels, tiny_cohort("healthy", []), seed=seed)
+    labels = TrialLabels(method.supervision, parts)
+    context = TrialContext(folder, labels, tiny_cohort("healthy", []), seed=seed)
     method.fit(tiny_cohort("train", TRAIN), tiny_cohort("valid", VALID), context)
     return method, context
 

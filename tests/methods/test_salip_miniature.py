@@ -9,7 +9,7 @@ from unseg_bench_methods.salip.pipeline import Pipeline
 
 from unseg_bench.blocks.prompts import bounding_box, box_prompt
 from unseg_bench.plugins.presets import preset_options
-from unseg_bench.plugins.rehearsal import tiny_case
+from unseg_bench.plugins.trial import tiny_case
 
 OPTIONS = preset_options(Salip, "demo")
 VOLUME = tiny_case("case", 3, shape=(48, 60, 20)).volume

@@ -17,7 +17,7 @@ from unseg_bench_methods.salip.scoring import Scores, choose, score
 
 from unseg_bench.blocks.prompts import bounding_box
 from unseg_bench.plugins.presets import preset_options
-from unseg_bench.plugins.rehearsal import make_volume, tiny_case
+from unseg_bench.plugins.trial import make_volume, tiny_case
 
 
 @pytest.mark.parametrize("preset", Salip.presets)

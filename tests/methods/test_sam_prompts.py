@@ -16,7 +16,7 @@ from unseg_bench.blocks.slices import eight_bit
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.plugins.conformance import check_method
 from unseg_bench.plugins.presets import preset_options
-from unseg_bench.plugins.rehearsal import RecordingLabels, RehearsalContext, empty_volume, tiny_case, tiny_cohort
+from unseg_bench.plugins.trial import TrialContext, TrialLabels, empty_volume, tiny_case, tiny_cohort
 
 MINIATURE = {"model": "miniature", "weights": "miniature-sam"}
 CASE = tiny_case("ill", 6)
@@ -26,9 +26,9 @@ PROTOCOLS = get_args(Protocol)
 
 def make(folder, seed=0, predictions=None, **options):
     method = SamPrompts(SamPromptsOptions.model_validate({"sam": MINIATURE, **options}))
-    labels = RecordingLabels(method.supervision, {"test": [CASE, HEALTHY]})
+    labels = TrialLabels(method.supervision, {"test": [CASE, HEALTHY]})
     healthy = tiny_cohort("healthy", [])
-    return method, RehearsalContext(folder, labels, healthy, seed=seed, predictions=predictions)
+    return method, TrialContext(folder, labels, healthy, seed=seed, predictions=predictions)
 
 
 def answer(folder, case=CASE, **options):

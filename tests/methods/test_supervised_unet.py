@@ -12,12 +12,12 @@ from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.conformance import check_method
 from unseg_bench.plugins.presets import preset_options
-from unseg_bench.plugins.rehearsal import RecordingLabels, RehearsalContext, TinyCase, tiny_case, tiny_cohort
+from unseg_bench.plugins.trial import TinyCase, TrialContext, TrialLabels, tiny_case, tiny_cohort
 
 
 def fit(folder: Path, cases, options=None, seed=7, valid=()):
-    labels = RecordingLabels(Supervision.MASKS, {"train": cases, "valid": valid, "test": []})
-    context = RehearsalContext(folder, labels, tiny_cohort("healthy", []), seed=seed)
+    labels = TrialLabels(Supervision.MASKS, {"train": cases, "valid": valid, "test": []})
+    context = TrialContext(folder, labels, tiny_cohort("healthy", []), seed=seed)
     method = SupervisedUnet(options or preset_options(SupervisedUnet, "check"))
     method.fit(tiny_cohort("train", cases), tiny_cohort("valid", valid), context)
     return method, context

@@ -1,6 +1,7 @@
 """How plugins are found: by entry point, by file, and what happens when one is broken."""
 
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 import pytest
 
@@ -54,13 +55,13 @@ def test_built_in_plugins_come_by_entry_point_as_others_do():
 
 def test_single_file_without_hooks(write):
     plugins = Plugins()
-    method = plugins.method(str(write("mine", method_source("mine"))))
+    method = plugins.load_file(write("mine", method_source("mine")))
     assert method.name == "mine"
     assert plugins.method("mine") is method
 
 
 def test_single_file_with_hooks(write):
-    assert Plugins().method(str(write("mine_hooked", method_source("mine", hooks=True)))).name == "mine"
+    assert Plugins().load_file(write("mine_hooked", method_source("mine", hooks=True))).name == "mine"
 
 
 @pytest.mark.parametrize(
@@ -77,19 +78,19 @@ def test_single_file_with_hooks(write):
 def test_a_file_that_cannot_be_used_says_why(write, source, message):
     path = write("bad_file", source)
     with pytest.raises(PluginError, match=message) as caught:
-        Plugins().method(str(path))
+        Plugins().load_file(path)
     assert str(path) in str(caught.value)
 
 
 def test_a_missing_file_is_named():
     with pytest.raises(PluginError, match=r"nowhere/mine\.py: no such file"):
-        Plugins().method("nowhere/mine.py")
+        Plugins().load_file(Path("nowhere/mine.py"))
 
 
 def test_a_taken_name_is_refused(write):
     plugins = load_plugins()
     with pytest.raises(PluginError, match=r"the name 'threshold' is taken by unseg-bench .*; choose another"):
-        plugins.method(str(write("second", method_source("threshold"))))
+        plugins.load_file(write("second", method_source("threshold")))
 
 
 def test_unknown_names_get_the_nearest():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.robustness.conftest import Result, Ubench
-from unseg_bench.run.determinism import deterministic, explain_failure, is_deterministic
+from unseg_bench.plugins.determinism import deterministic, explain_failure, is_deterministic
 
 ROOT = Path(__file__).resolve().parents[2]
 PUT = "torch.zeros(4).put_(torch.tensor([0, 0]), torch.tensor([1.0, 2.0]))"
@@ -121,7 +121,7 @@ def draws_unseeded(call: ast.Call) -> bool:
 
 @pytest.mark.parametrize("room", ["unseg_bench", "methods", "datasets"])
 def test_chance_is_always_drawn_from_a_seed_that_was_handed_over(room: str) -> None:
-    """`run.stages.stage_seed` makes every stage's seed of the run's; nothing draws from the clock."""
+    """`plugins.stage.Call` makes every stage's seed of the run's; nothing draws from the clock."""
     unseeded = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in sorted((ROOT / room).rglob("*.py"))

@@ -10,11 +10,12 @@ from safetensors.torch import save_file
 
 from tests.robustness.conftest import Result, Ubench
 from unseg_bench.data.atomic import reserve, whole_file, write_json
+from unseg_bench.data.locks import hold
 from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import stage
+from unseg_bench.plugins.history import History
+from unseg_bench.plugins.stage import Artifact, Call, Work, stage
+from unseg_bench.plugins.stage_cache import StageCache
 from unseg_bench.run.folder import RunFolder
-from unseg_bench.run.locks import hold
-from unseg_bench.run.stages import Call, StageCache
 
 Fill = Callable[[], Path]
 TOO_MUCH = 8_000_000
@@ -78,6 +79,12 @@ def test_a_memory_map_gets_its_room_before_it_is_written(small_disk: Path) -> No
     assert np.load(small_disk / "b.npy").sum() == 0
 
 
+def made(cache: StageCache, call: Call) -> Artifact:
+    with cache.attempt(call.stage.name, call.key, device=lambda: "cpu", history=History) as attempt:
+        call.compute(Work(attempt.place.folder, attempt.place.scratch, 0, "cpu", lambda *_: None), {})
+    return attempt.result.artifact
+
+
 def test_a_stage_goes_on_where_it_stood(small_disk: Path, fill: Fill) -> None:
     seen: list[bool] = []
 
@@ -87,14 +94,14 @@ def test_a_stage_goes_on_where_it_stood(small_disk: Path, fill: Fill) -> None:
         (work.scratch / "half").touch()
         np.save(work.folder / "value.npy", np.ones(2_000_000, np.uint8))
 
-    cache, call = StageCache(small_disk / "stages"), Call(large, None, {}, 0)
+    cache, call = StageCache(small_disk / "stages", small_disk / "partial"), Call(large, None, {}, 0)
     filler = small_disk / "filler"
     filler.write_bytes(bytes(2_000_000))
     with pytest.raises(RunError, match="no space left on its disk"):
-        cache.compute(call, device="cpu", report=lambda *_: None)
-    assert cache.find(call) is None
+        made(cache, call)
+    assert cache.look_up("large", call.key) is None
     filler.unlink()
-    assert int(cache.compute(call, device="cpu", report=lambda *_: None).array("value").sum()) == 2_000_000
+    assert int(made(cache, call).array("value").sum()) == 2_000_000
     assert seen == [False, True]
 
 

@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from unseg_bench.plugins.rehearsal import tiny_case
+from unseg_bench.plugins.trial import tiny_case
 
 DRIVER = Path(__file__).with_name("kill_driver.py")
 KILLS = 32

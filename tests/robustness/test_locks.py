@@ -14,9 +14,8 @@ import pytest
 from filelock import Timeout
 
 from tests.robustness.conftest import Start
-from unseg_bench.data.locks import file_lock, has_flock
+from unseg_bench.data.locks import file_lock, has_flock, hold
 from unseg_bench.errors import RunError
-from unseg_bench.run.locks import hold
 
 HOLD = """
 import fcntl, os, sys
@@ -25,7 +24,7 @@ if sys.argv[2:]:
     def flock(*_):
         raise OSError(int(sys.argv[2]), os.strerror(int(sys.argv[2])))
     fcntl.flock = flock
-from unseg_bench.run.locks import hold
+from unseg_bench.data.locks import hold
 with hold(Path(sys.argv[1]), lambda text: print(text, flush=True)):
     print("held", flush=True)
     sys.stdin.read()

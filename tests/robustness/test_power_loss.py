@@ -10,9 +10,10 @@ from unseg_bench.data.atomic import make_folder, write_text
 from unseg_bench.data.files import ImageFile
 from unseg_bench.data.nifti import write_image
 from unseg_bench.data.store import PreparedStore
-from unseg_bench.plugins.context import stage
+from unseg_bench.plugins.history import History
+from unseg_bench.plugins.stage import Call, Work, stage
+from unseg_bench.plugins.stage_cache import StageCache
 from unseg_bench.run.folder import RunFolder
-from unseg_bench.run.stages import Call, StageCache
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="names of open files come from /proc")
 
@@ -62,10 +63,13 @@ def test_a_stage_has_its_name_after_all_its_files_and_folders(tmp_path: Path, ev
         for name in ("a.txt", "sub/b.txt"):
             (work.folder / name).write_text("whole")
 
-    artifact = StageCache(tmp_path).compute(Call(deep, None, {}, 0), device="cpu", report=lambda *_: None)
+    cache, call = StageCache(tmp_path, tmp_path / "partial"), Call(deep, None, {}, 0)
+    with cache.attempt("deep", call.key, device=lambda: "cpu", history=History) as attempt:
+        call.compute(Work(attempt.place.folder, attempt.place.scratch, 0, "cpu", lambda *_: None), {})
+    artifact = attempt.result.artifact
     named = events.index(("name", str(artifact.folder)))
     before = {path for kind, path in events[:named] if kind == "flush"}
-    result = artifact.folder.with_name(artifact.folder.name + ".partial") / "result"
+    result = artifact.folder.with_name(artifact.folder.name + ".new")
     assert {str(result / name) for name in ("a.txt", "sub/b.txt", "sub", "stage.json")} | {str(result)} <= before
     assert ("flush", str(tmp_path)) in events[named:]
 

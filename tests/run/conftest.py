@@ -4,6 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ class ToyRuns:
         return plan_runs(make_settings(values), self.plugins, self.folder / "runs")
 
     def run(self, *, force: bool = False, **settings: Any) -> RunFolder:
-        return execute(self.plan(**settings), Silent(), force=force)
+        return execute(self.plan(**settings), Silent(), since=time.time() if force else None)
 
     def attempts(self, schedule: list[tuple[Path, int]]) -> list[int]:
         """Run in one process after the other, each with its folder and the step at which it kills itself (0: never)."""

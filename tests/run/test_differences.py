@@ -5,7 +5,7 @@ from typing import ClassVar
 import pytest
 
 from unseg_bench.plugins.method import Method, MethodOptions
-from unseg_bench.run.sealed.inspection import make_card
+from unseg_bench.run.method_card import make_card
 from unseg_bench.run.settings import make_settings
 
 

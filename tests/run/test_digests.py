@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from unseg_bench.data.cohort import Cohort
+from unseg_bench.plugins import digests
 from unseg_bench.plugins.context import Artifact, Stage
+from unseg_bench.plugins.digests import code_digest, digest_of
 from unseg_bench.plugins.method import MethodOptions
-from unseg_bench.run import digests
-from unseg_bench.run.digests import code_digest, digest_of
-from unseg_bench.run.stages import Call
+from unseg_bench.plugins.stage import Call
 
 SOURCE = '''
 """Docstring."""

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from unseg_bench.data.paths import cache_dir
+from unseg_bench.run.dry_run import DryRun, StageCall, dry_run_all
 from unseg_bench.run.estimate import estimate, seconds_a_case
 from unseg_bench.run.folder import RunFolder
-from unseg_bench.run.rehearse import Rehearsal, StageCall, rehearse_all
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def plan(tmp_path):
 def keep():
     """Put the record of a finished stage into the cache."""
 
-    def put(stage, digest, seconds, options, where="stages"):
+    def put(stage, digest, seconds, options, where="stages/owner"):
         folder = cache_dir() / where / f"{stage}-{digest}"
         folder.mkdir(parents=True)
         (folder / "stage.json").write_text(
@@ -40,13 +40,13 @@ def keep():
 
 
 def seconds_of(plan, *calls):
-    return [task.seconds for task in estimate([Rehearsal(plan(cases=()), calls)]).stages]
+    return [task.seconds for task in estimate([DryRun(plan(cases=()), calls)]).stages]
 
 
 def test_the_same_options_come_first_then_any_then_nothing(plan, keep):
     for digest, seconds in (("1", 10.0), ("2", 12.0), ("3", 40.0)):
         keep("cam", digest, seconds, {"steps": 1})
-    keep("cam", "4", 100.0, {"steps": 2}, where="sealed/stages/owner")
+    keep("cam", "4", 100.0, {"steps": 2}, where="stages/another")
     keep("cam-regions", "5", 7.0, {"steps": 1})
     same = StageCall("cam", "x", {"steps": 1}, cached=False)
     sealed = StageCall("cam", "y", {"steps": 2}, cached=False)
@@ -58,17 +58,15 @@ def test_the_same_options_come_first_then_any_then_nothing(plan, keep):
 
 def test_a_damaged_record_is_passed_over(plan, keep):
     keep("cam", "1", 10.0, None)
-    (cache_dir() / "stages" / "cam-2").mkdir()
-    (cache_dir() / "stages" / "cam-2" / "stage.json").write_text("{")
+    (cache_dir() / "stages" / "owner" / "cam-2").mkdir()
+    (cache_dir() / "stages" / "owner" / "cam-2" / "stage.json").write_text("{")
     assert seconds_of(plan, StageCall("cam", "x", None, cached=False)) == [10.0]
 
 
 def test_what_runs_share_is_counted_once(plan, keep):
     keep("cam", "1", 10.0, None)
     call = StageCall("cam", "x", None, cached=False)
-    work = estimate(
-        [Rehearsal(plan(digest="a", cases=()), (call, call)), Rehearsal(plan(digest="b", cases=()), (call,))]
-    )
+    work = estimate([DryRun(plan(digest="a", cases=()), (call, call)), DryRun(plan(digest="b", cases=()), (call,))])
     (task,) = work.stages
     assert len(task.runs) == 2
     assert (work.seconds, work.unknown) == (10.0, 0)
@@ -94,7 +92,7 @@ def test_segmentation_takes_what_the_method_took_before(plan):
     done = plan().folder.prediction("c1")
     done.parent.mkdir(parents=True)
     done.touch()
-    work = estimate([Rehearsal(plan()), Rehearsal(plan(name="other"))])
+    work = estimate([DryRun(plan()), DryRun(plan(name="other"))])
     assert [(task.method, task.cases, task.seconds) for task in work.segments] == [("m", 3, 6.0), ("other", 4, None)]
     assert work.unknown == 1
     assert work.to_dict()["without_estimate"] == 1
@@ -102,6 +100,6 @@ def test_segmentation_takes_what_the_method_took_before(plan):
 
 def test_a_real_run_gives_the_next_one_its_times(toy):
     toy.run()
-    work = estimate(rehearse_all(toy.plans(set={"train.rate": 0.2})))
+    work = estimate(dry_run_all(toy.plans(set={"train.rate": 0.2})))
     assert [(task.stage, task.cached) for task in work.stages] == [("gather", True), ("train", False)]
     assert all(task.seconds is not None for task in work.stages)

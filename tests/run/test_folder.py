@@ -107,10 +107,11 @@ def test_a_label_read_is_on_disk_at_once_and_once(tmp_path):
     run = RunFolder(tmp_path)
     read = {"case": "a", "kind": "mask", "purpose": "loss", "when": "now"}
     ledger = Ledger(run)
-    ledger.add(read)
+    ledger.add_read(read)
     assert run.record["label_reads"] == [read]
-    ledger.add({**read, "when": "later"})
-    Ledger(run).add_all([read, {**read, "case": "b"}])
+    ledger.add_read({**read, "when": "later"})
+    for one in (read, {**read, "case": "b"}):
+        Ledger(run).add_read(one)
     assert [entry["case"] for entry in run.record["label_reads"]] == ["a", "b"]
 
 

@@ -10,7 +10,8 @@ def test_record_tells_what_was_run(toy):
     record = toy.run(set={"shift": 0.5}, seeds=[3]).record
     assert record["state"] == "predicted"
     assert (record["method"], record["preset"], record["seed"], record["dataset"]) == ("toy", "demo", 3, "toy")
-    assert record["settings"]["set"] == {
+    assert record["settings"]["set"] == {"shift": 0.5}
+    assert record["options"] == {
         "gather.quantile": 0.9,
         "train.steps": 4,
         "train.rate": 0.1,

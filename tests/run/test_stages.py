@@ -3,29 +3,44 @@
 import os
 import platform
 import threading
+import time
 
 import numpy as np
 import pytest
 
+from unseg_bench.data.locks import hold
 from unseg_bench.errors import RunError, SettingsError
-from unseg_bench.plugins.context import stage
+from unseg_bench.plugins.history import History, Source
 from unseg_bench.plugins.method import MethodOptions
-from unseg_bench.run.locks import hold
-from unseg_bench.run.stages import Call, StageCache, read_label_reads, read_seconds
+from unseg_bench.plugins.stage import Call, Work, stage
+from unseg_bench.plugins.stage_cache import StageCache
 
 
 class Options(MethodOptions):
     value: int = 1
 
 
-def compute(cache, step, options=None, inputs=None, seed=0, **more):
-    call = Call(step, options, inputs or {}, seed)
-    return cache.compute(call, device="cpu", report=lambda done, total, note: None, **more)
+def compute(cache, step, options=None, inputs=None, seed=0, extras=None, history=History, on_wait=lambda _: None):
+    return keep(cache, Call(step, options, inputs or {}, seed), extras, history, on_wait).artifact
+
+
+def keep(cache, call, extras=None, history=History, on_wait=lambda _: None):
+    name = call.stage.name
+    with cache.attempt(name, call.key, device=lambda: "cpu", history=history, on_wait=on_wait) as attempt:
+        if attempt.kept is None:
+            place = attempt.place
+            work = Work(place.folder, place.scratch, call.stage_seed, "cpu", lambda done, total, note: None)
+            call.compute(work, extras or {})
+    return attempt.result
+
+
+def find(cache, call):
+    return cache.look_up(call.stage.name, call.key)
 
 
 @pytest.fixture
 def cache(tmp_path):
-    return StageCache(tmp_path / "stages")
+    return StageCache(tmp_path / "stages", tmp_path / "partial")
 
 
 @stage("square", seeded=False)
@@ -35,13 +50,13 @@ def square(work, options):
 
 def test_result_is_kept_and_found(cache):
     call = Call(square, Options(value=3), {}, 0)
-    assert cache.find(call) is None
+    assert find(cache, call) is None
     made = compute(cache, square, Options(value=3))
-    found = cache.find(call)
-    assert found == made
-    assert int(found.array("value")) == 9
-    assert read_seconds(found) >= 0
-    assert not found.array("value").flags.writeable
+    found = find(cache, call)
+    assert found.artifact == made
+    assert int(made.array("value")) == 9
+    assert found.seconds >= 0
+    assert not made.array("value").flags.writeable
 
 
 def test_inputs_and_extras_are_handed_over_by_name(cache):
@@ -76,7 +91,7 @@ def test_failure_names_the_stage_and_leaves_no_result(cache):
 
     with pytest.raises(RunError, match="stage 'fragile' failed: ValueError: boom"):
         compute(cache, fragile)
-    assert cache.find(Call(fragile, None, {}, 0)) is None
+    assert find(cache, Call(fragile, None, {}, 0)) is None
 
 
 def test_a_users_error_comes_through_as_it_is(cache):
@@ -107,7 +122,7 @@ def test_scratch_survives_a_crash_and_half_results_do_not(cache):
     assert {path.suffix for path in cache.folder.iterdir()} <= {"", ".lock"}
 
 
-def test_refresh_replaces_a_result(cache):
+def test_a_result_from_before_a_moment_is_made_anew_once(cache, tmp_path):
     values = iter([1, 2])
 
     @stage("next")
@@ -116,13 +131,77 @@ def test_refresh_replaces_a_result(cache):
 
     assert int(compute(cache, step).array("value")) == 1
     assert int(compute(cache, step).array("value")) == 1
-    assert int(compute(cache, step, refresh=True).array("value")) == 2
+    later = StageCache(cache.folder, tmp_path / "partial", since=time.time())
+    assert int(compute(later, step).array("value")) == 2
+    assert int(compute(later, step).array("value")) == 2
+    assert int(compute(cache, step).array("value")) == 2
 
 
-def test_label_reads_are_kept_with_the_result(cache):
-    reads = [{"case": "a", "kind": "mask", "purpose": "loss"}]
-    artifact = compute(cache, square, Options(), label_reads=lambda: reads)
-    assert read_label_reads(artifact) == reads
+READ = {"case": "a", "kind": "mask", "purpose": "loss", "when": "now"}
+TOLD = [
+    History("ledger"),
+    History(label_reads=(READ,)),
+    History(own_weights={"mine.pt": "abc"}),
+    History(sources={"/runs/other": Source("unknown")}),
+    History(opened_data_files=2),
+]
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_what_a_maker_had_seen_is_kept_with_the_result(cache, told):
+    kept = keep(cache, Call(square, Options(), {}, 0), history=lambda: told)
+    assert kept.history == told
+    found = find(cache, Call(square, Options(), {}, 0))
+    assert found.history == told
+    assert found.artifact.folder.name.endswith(f".{told.variant}")
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_a_result_that_may_not_be_taken_is_made_anew_and_kept_beside(cache, tmp_path, told):
+    call = Call(square, Options(), {}, 0)
+    strict = StageCache(cache.folder, tmp_path / "other", may_take=lambda history: history == History())
+    first = keep(cache, call, history=lambda: told)
+    assert find(strict, call) is None
+    second = keep(strict, call)
+    assert second.artifact.folder != first.artifact.folder
+    assert find(strict, call).artifact == second.artifact
+    assert first.artifact.folder.is_dir()
+
+
+def test_a_file_that_stays_open_for_writing_is_no_result(cache):
+    left = []
+
+    @stage("open")
+    def step(work):
+        left.append((work.folder / "value.bin").open("wb"))
+
+    with pytest.raises(RunError, match=r"value.bin is still open for writing"):
+        compute(cache, step)
+    left[0].close()
+
+
+def test_a_memory_map_that_stays_writable_is_no_result(cache):
+    left = []
+
+    @stage("mapped")
+    def step(work):
+        left.append(np.lib.format.open_memmap(work.folder / "value.npy", "w+", np.uint8, (8,)))
+
+    with pytest.raises(RunError, match=r"value.npy is still open for writing"):
+        compute(cache, step)
+    left.clear()
+
+
+@pytest.mark.parametrize("how", ["symlink_to", "hardlink_to"])
+def test_links_are_no_result(cache, tmp_path, how):
+    (tmp_path / "elsewhere").write_text("secret")
+
+    @stage("linked")
+    def step(work):
+        getattr(work.folder / "value.txt", how)(tmp_path / "elsewhere")
+
+    with pytest.raises(RunError, match="holds plain files only"):
+        compute(cache, step)
 
 
 def test_seed_depends_on_run_and_stage_and_only_for_seeded_stages(cache):

@@ -26,7 +26,18 @@ from unseg_bench import (
     hookimpl,
     stage,
 )
+from unseg_bench.data.content import prepared_digest
+from unseg_bench.data.digests import file_digest
 from unseg_bench.data.paths import cache_dir
+
+
+def real_id(volume: Volume) -> str:
+    """Return the data set's id of a case, which a method is not told, from its image."""
+    for path in (cache_dir() / "toy").glob("case-*-image.nii"):
+        if prepared_digest(file_digest(path), None) == volume.digest:
+            return path.name.removesuffix("-image.nii")
+    raise KeyError(volume.case_id)
+
 
 _ticks = itertools.count(1)
 
@@ -131,13 +142,14 @@ class Toy(Method):
         self.level = float(context.run(train, self.options.train, start=start).array("level"))
 
     def segment(self, volume: Volume, context: Context) -> Mask:
-        tick(f"segment {volume.case_id}")
-        if volume.case_id == self.options.fail_on:
+        case_id = real_id(volume)
+        tick(f"segment {case_id}")
+        if case_id == self.options.fail_on:
             raise ValueError("no luck with this one")
         if self.options.hands_over:
             context.keep_map(volume, volume.image)
             context.alternative(volume, "brain", volume.brain)
-            tick(f"handed over {volume.case_id}")
+            tick(f"handed over {case_id}")
         return (volume.image > self.level + self.options.shift) & volume.brain
 
 

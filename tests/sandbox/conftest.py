@@ -58,7 +58,7 @@ def cell(sealable: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     def start(wanted: tuple[str, ...] = namespaces.ALL, abi: int = 99, **given: Any) -> Cell:
         monkeypatch.setattr(namespaces, "ALL", wanted)
         monkeypatch.setattr(landlock, "abi", lambda: min(abi, newest))
-        room = Workspace("told_from_outside")
+        room = Workspace(None)
         rules = [*policy.interpreter_rules([], []), *room.rules]
         process = SandboxProcess(room, rules, [], "told_from_outside:serve", given, _no_answer, print)
         open_cells.append(Cell(process, room))

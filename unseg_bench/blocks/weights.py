@@ -8,7 +8,8 @@ import hashlib
 import logging
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _LISTED_KEYS = 6
 Finder: TypeAlias = "Callable[[str, bool], WeightsFile]"
-"""Called as (name or path, offline) where another process has the files."""
+"""Called as (name or path, offline) in a run, whose host finds the files."""
 _finders: list[Finder] = []
 
 
@@ -65,27 +66,57 @@ def weights_path(entry: WeightsEntry) -> Path:
     return entry.packaged if entry.packaged is not None else cache_dir() / "weights" / entry.file
 
 
+def find_entry(name: str) -> WeightsEntry | None:
+    """Return what is known of weights by their name, those of open_clip's many tags included; None for a stranger."""
+    entry = known_weights().get(name)
+    if entry is None and name.startswith("clip-"):
+        from unseg_bench.blocks.clip import find_tag_entry
+
+        with suppress(WeightsError):
+            return find_tag_entry(name)
+    return entry
+
+
 def resolve(name_or_path: str | Path, *, offline: bool = False) -> WeightsFile:
     """Return the checked file of a known name, or of a path; a known name is downloaded on first use.
 
-    `offline` never touches the network. Raises WeightsError for an unknown name, a missing file (saying which file to
-    put where) and a wrong checksum.
+    In a run the harness finds the file and writes it down. `offline` never touches the network. Raises WeightsError for
+    an unknown name, a missing file (saying which file to put where) and a wrong checksum.
     """
     if _finders:
         return _finders[-1](str(name_or_path), offline)
-    entry = known_weights().get(str(name_or_path))
-    if entry is not None:
-        return resolve_entry(entry, offline=offline)
-    path = Path(name_or_path).expanduser()
-    if not path.is_file():
-        raise WeightsError(_unknown(str(name_or_path)))
-    return WeightsFile(path, _check(path, _known_digest_of(path)), str(name_or_path))
+    return locate(name_or_path, offline=offline)
 
 
 def resolve_entry(entry: WeightsEntry, *, offline: bool = False) -> WeightsFile:
     """`resolve` for weights that are described rather than known by name, as open_clip's many tags are."""
     if _finders:
         return _finders[-1](entry.name, offline)
+    return _locate_entry(entry, offline=offline)
+
+
+def locate(name_or_path: str | Path, *, offline: bool = False) -> WeightsFile:
+    """`resolve` without asking anybody else: what a run's host does. Raises as `resolve`."""
+    entry = find_entry(str(name_or_path))
+    if entry is not None:
+        return _locate_entry(entry, offline=offline)
+    path = Path(name_or_path).expanduser()
+    if not path.is_file():
+        raise WeightsError(_unknown(str(name_or_path)))
+    return WeightsFile(path, _check(path, _known_digest_of(path)), str(name_or_path))
+
+
+@contextmanager
+def find_through(finder: Finder) -> Generator[None]:
+    """Have `finder` find all weights inside the block: a run's host, here or in another process."""
+    _finders.append(finder)
+    try:
+        yield
+    finally:
+        _finders.remove(finder)
+
+
+def _locate_entry(entry: WeightsEntry, *, offline: bool) -> WeightsFile:
     path = weights_path(entry)
     if not path.is_file():
         if entry.packaged is not None:
@@ -94,11 +125,6 @@ def resolve_entry(entry: WeightsEntry, *, offline: bool = False) -> WeightsFile:
             raise WeightsError(_how_to_place(entry, path))
         _download(entry, path)
     return WeightsFile(path, _check(path, entry.sha256), entry.name)
-
-
-def find_through(finder: Finder) -> None:
-    """Have `finder` find all weights from now on: a process that may neither fetch nor look around asks another."""
-    _finders.append(finder)
 
 
 def load_state_dict(file: WeightsFile) -> "dict[str, Tensor]":

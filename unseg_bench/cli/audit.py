@@ -1,7 +1,5 @@
 """`ubench audit`: is it label-free? The evidence on a run, or a method put to the test with other references."""
 
-import os
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +11,7 @@ from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.complete import complete_method
 from unseg_bench.cli.one_run import find_run
 from unseg_bench.cli.plugins import plugins_with_warnings
+from unseg_bench.cli.reporters import make_reporter
 from unseg_bench.cli.text import AsJson, RunsFolder, count_text, path_text, print_json, say
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def audit(
 ) -> None:
     """Show what a run was kept from, or try whether a method's predictions depend on references.
 
-    A method runs twice on a small cohort, unsealed: once with the references, once with random ones in their place.
+    A method runs twice on a small cohort, from an empty cache: once with the references, once with random ones instead.
     Predictions of a label-free method are the same bit by bit; else the exit code is 1.
     """
     if _is_run(name, runs):
@@ -76,40 +75,17 @@ def _put_to_the_test(name: str, preset: str | None) -> "BlackBox":
     from tempfile import TemporaryDirectory
 
     from unseg_bench.run.black_box import audit_black_box
-    from unseg_bench.run.settings import make_dataset
+    from unseg_bench.run.plan import plan_runs
+    from unseg_bench.run.settings import make_dataset, make_settings
 
     plugins = plugins_with_warnings()
-    method = plugins.method(name)
-    dataset = make_dataset(plugins.dataset(DATASET), COHORT)
-    chosen = preset or (PRESET if PRESET in method.presets else None)
-    written = str(Path(name).resolve()) if name.endswith(".py") else name
-
-    def run_once(data: Path, runs: Path, cache: Path) -> None:
-        _run_in_a_process(written, chosen, data, runs, cache)
-
     with TemporaryDirectory(prefix="ubench-audit-") as folder:
-        return audit_black_box(dataset, Path(folder), run_once)
-
-
-def _run_in_a_process(method: str, preset: str | None, data: Path, runs: Path, cache: Path) -> None:
-    """Run `ubench run` as a user would, unsealed, with a cache of its own; only weights are shared."""
-    import subprocess
-
-    from unseg_bench.data.paths import cache_dir
-    from unseg_bench.run.black_box import HEALTHY, IMAGES, REFERENCES, SPLIT
-
-    cache.mkdir(parents=True)
-    weights = cache_dir() / "weights"
-    weights.mkdir(parents=True, exist_ok=True)
-    (cache / "weights").symlink_to(weights.resolve(), target_is_directory=True)
-    patterns = {"image": IMAGES, "reference": REFERENCES, "healthy": HEALTHY}
-    options = [word for name, folder in patterns.items() for word in (f"--{name}", f"{folder}/*.nii.gz")]
-    command = [
-        *(sys.executable, "-m", "unseg_bench.cli", "run", method, "--sealed", "off", "--runs", str(runs)),
-        *("--data", str(data), "--split", str(data / SPLIT), *options),
-        *(("--preset", preset) if preset else ()),
-    ]
-    subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env={**os.environ, "UBENCH_CACHE": str(cache)})  # noqa: S603
+        asked = make_settings({"methods": [name], "dataset": DATASET, "dataset_options": COHORT, "preset": preset})
+        (plan,) = plan_runs(asked, plugins, Path(folder) / "plan")
+        chosen = preset or (PRESET if PRESET in plan.method.presets else None)
+        dataset = make_dataset(plugins.dataset(DATASET), COHORT)
+        with make_reporter() as reporter:
+            return audit_black_box(name, chosen, dataset, plugins, Path(folder), reporter)
 
 
 def _verdict(name: str, result: "BlackBox") -> str:
@@ -198,7 +174,7 @@ def _mask_sources(sources: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Say whose masks the method was given, how many, and how much is known of what they were made from."""
     lines: list[str] = []
     for folder, source in sources.items():
-        made = {"sealed": "under a seal", "ledger": "without a seal", "unknown": "elsewhere"}[source["mode"]]
+        made = {"sealed": "under a seal", "unknown": "elsewhere"}.get(source["mode"], "without a seal")
         name = source["run"] or path_text(Path(folder))
         lines.append(f"{name}: {count_text(len(source['masks']), 'mask')}, made {made}")
     return lines

@@ -1,5 +1,6 @@
 """`ubench check`: does a plugin keep the contract of its role?"""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,8 +12,6 @@ from unseg_bench.cli.plugins import plugins_with_warnings
 from unseg_bench.cli.text import AsJson, count_text, new_table, print_json, say, stdout
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from unseg_bench.plugins.conformance import CheckResult
     from unseg_bench.plugins.manager import Plugins
 
@@ -52,10 +51,15 @@ def check(
 def _results(
     plugins: "Plugins", name: str, data: "Path | None", dataset_option: list[str] | None
 ) -> "list[CheckResult]":
-    from unseg_bench.plugins.conformance import check_dataset, check_method
+    from unseg_bench.plugins.conformance import check_dataset
+    from unseg_bench.plugins.manager import is_file
+    from unseg_bench.run.inspection import check_in_process
+    from unseg_bench.run.method_card import where_of_class, where_of_file
 
     if name not in plugins.datasets:
-        return check_method(plugins.method(name))
+        return check_in_process(
+            where_of_file(Path(name)) if is_file(name) else where_of_class(plugins.method(name)), name
+        )
     from unseg_bench.run.settings import make_dataset
 
     dataset = plugins.dataset(name)

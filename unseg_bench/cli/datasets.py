@@ -6,7 +6,7 @@ import typer
 
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.complete import complete_dataset
-from unseg_bench.cli.describe import describe_options, print_options
+from unseg_bench.cli.describe import print_options
 from unseg_bench.cli.plugins import plugins_with_warnings
 from unseg_bench.cli.text import AsJson, new_table, print_json, say, stdout
 
@@ -50,8 +50,9 @@ def _list_all(plugins: "Plugins", *, as_json: bool) -> None:
 
 def _show(plugins: "Plugins", dataset: "type[Dataset]", *, as_json: bool) -> None:
     from unseg_bench.cli.consoles import styled
+    from unseg_bench.plugins.method_facts import describe_options
 
-    options = describe_options(dataset.Options)
+    options = [option.model_dump() for option in describe_options(dataset.Options)]
     if as_json:
         print_json({**_facts(plugins, dataset), "options": options})
         return

@@ -36,7 +36,7 @@ def _collect() -> dict[str, Any]:
     import torch
 
     from unseg_bench.data.paths import cache_dir
-    from unseg_bench.run.device import machine, package_versions, pick_device
+    from unseg_bench.plugins.device import machine, package_versions, pick_device
 
     plugins = plugins_with_warnings()
     device = pick_device("auto")

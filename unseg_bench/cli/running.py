@@ -73,7 +73,7 @@ def plan_all(settings: "RunSettings", runs: Path) -> list[RunPlan]:
 def check_device(settings: "RunSettings") -> None:
     """Raise a UbenchError where a device was named that is not there."""
     if settings.device not in {"auto", "cpu"}:
-        from unseg_bench.run.device import pick_device
+        from unseg_bench.plugins.device import pick_device
 
         pick_device(settings.device)
 
@@ -90,10 +90,10 @@ def show_plans(plans: "Sequence[RunPlan]", *, as_json: bool) -> None:
 
 def workload_of(plans: "Sequence[RunPlan]") -> "Workload":
     """Return all that the runs need and about how long it takes; nothing is computed."""
+    from unseg_bench.run.dry_run import dry_run_all
     from unseg_bench.run.estimate import estimate
-    from unseg_bench.run.rehearse import rehearse_all
 
-    return estimate(rehearse_all(plans))
+    return estimate(dry_run_all(plans))
 
 
 def run_all(plans: list[RunPlan], runs: Path, *, force: bool, strict: bool, as_json: bool) -> int:
@@ -116,10 +116,10 @@ def attempt_all(plans: "Sequence[RunPlan]", *, force: bool, strict: bool) -> lis
     Raises typer.Exit(130) for Ctrl-C.
     """
     outcomes: list[Outcome] = []
-    made: set[Path] = set()
+    since = time.time() if force else None
     try:
         for plan in plans:
-            outcomes.append(_attempt(plan, made if force else None, strict=strict))
+            outcomes.append(_attempt(plan, since, strict=strict))
             if strict and outcomes[-1].error:
                 break
     except KeyboardInterrupt:
@@ -133,10 +133,10 @@ def exit_code(outcomes: "Sequence[Outcome]") -> int:
     return next((outcome.error.exit_code for outcome in outcomes if outcome.error), 0)
 
 
-def _attempt(plan: RunPlan, made: set[Path] | None, *, strict: bool) -> Outcome:
+def _attempt(plan: RunPlan, since: float | None, *, strict: bool) -> Outcome:
     try:
         with make_reporter() as reporter:
-            scores = _predict_and_score(plan, reporter, made, strict=strict)
+            scores = _predict_and_score(plan, reporter, since, strict=strict)
     except UbenchError as error:
         print_error(str(error))
         return Outcome(plan, error=error)
@@ -152,13 +152,13 @@ def _attempt(plan: RunPlan, made: set[Path] | None, *, strict: bool) -> Outcome:
 def _predict_and_score(
     plan: RunPlan,
     reporter: "LiveReporter | PlainReporter",
-    made: set[Path] | None,
+    since: float | None,
     *,
     strict: bool,
 ) -> "list[CaseScore] | None":
     from unseg_bench.score.run import score_run
 
-    execute(plan, reporter, force=made is not None, strict=strict, made=made)
+    execute(plan, reporter, strict=strict, since=since)
     if plan.folder.state == "complete":
         reporter.run_begins(plan.title)
         reporter.message("complete already; --force does it again")

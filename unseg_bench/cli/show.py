@@ -165,49 +165,15 @@ def _print_source(record: Mapping[str, Any]) -> None:
 
 def _print_options(record: Mapping[str, Any], *, everything: bool) -> None:
     """Print the options that are not the preset's, or all of them."""
-    chosen: dict[str, Any] = record.get("settings", {}).get("set", {})
-    preset, count = _preset_of(record), len(chosen)
-    if preset is None and (own := record.get("differs")) is not None:
-        chosen = chosen if everything else own.get("options", {})
-        few = (
-            f"{len(own.get('options', {})) or 'none'} of {count} differ from preset {record['preset']}, as the run says"
-        )
-    elif preset is None:
-        few = (
-            f"{count_text(len(chosen), 'option')}; the method is not installed here, so what its preset has is unknown"
-        )
+    options: dict[str, Any] = record.get("options", record.get("settings", {}).get("set", {}))
+    differing: dict[str, Any] | None = (record.get("differs") or {}).get("options")
+    if differing is None:
+        _line("options", f"{count_text(len(options), 'option')}; which are not the preset's was not recorded")
     else:
-        differing = [name for name, value in chosen.items() if name not in preset or preset[name] != value]
-        few = f"{len(differing) or 'none'} of {len(chosen)} differ from preset {record['preset']}"
-        if not everything:
-            chosen = {name: chosen[name] for name in differing}
-    _line("options", few)
-    for name, value in chosen.items() if everything or preset is not None or "differs" in record else ():
-        usual = "" if preset is None or preset.get(name) == value else f"  (preset: {value_text(preset.get(name))})"
-        say(f"  {name} = {value_text(value)}{usual}")
-
-
-def _preset_of(record: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the options of the run's preset as the method has them today, None where there is no such method here.
-
-    None for a method in a file too: a run may come from elsewhere, and no file that it names is ever run.
-    """
-    from unseg_bench.cli.plugins import plugins_with_warnings
-    from unseg_bench.errors import UbenchError
-    from unseg_bench.plugins.manager import is_file
-    from unseg_bench.plugins.presets import preset_options
-    from unseg_bench.run.settings import flatten_options
-
-    written = next(iter(record.get("settings", {}).get("methods", [])), "")
-    if is_file(written):
-        return None
-    plugins = plugins_with_warnings()
-    try:
-        method = plugins.method(written)
-    except UbenchError:
-        return None
-    known = method.name == record["method"] and record["preset"] in (*method.presets, "default")
-    return flatten_options(preset_options(method, str(record["preset"]))) if known else None
+        _line("options", f"{len(differing) or 'none'} of {len(options)} differ from preset {record['preset']}")
+    for name, value in (options if everything or differing is None else differing).items():
+        mark = "  (not the preset's)" if everything and differing is not None and name in differing else ""
+        say(f"  {name} = {value_text(value)}{mark}")
 
 
 def _print_provenance(record: Mapping[str, Any]) -> None:

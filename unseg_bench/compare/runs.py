@@ -8,9 +8,9 @@ from typing import Any
 from unseg_bench.compare.inputs import CaseFacts, RunScores
 from unseg_bench.compare.labels import Variant, label_all
 from unseg_bench.errors import ScoreError, UbenchError
+from unseg_bench.plugins.digests import digest_of
 from unseg_bench.plugins.names import did_you_mean
 from unseg_bench.run.choice import Standing, data_of, is_scored, lacking_cases, limit_of, planned_cases, standing
-from unseg_bench.run.digests import digest_of
 from unseg_bench.run.folder import RunFolder, find_runs, open_run
 from unseg_bench.run.ledger import label_free
 from unseg_bench.score.intact import doubts_about_files
@@ -39,7 +39,7 @@ class _Run:
     @property
     def options(self) -> dict[str, object]:
         """The method's options by dotted name."""
-        return dict(self.record.get("settings", {}).get("set", {}))
+        return dict(self.record.get("options", self.record.get("settings", {}).get("set", {})))
 
     @property
     def digest(self) -> str:

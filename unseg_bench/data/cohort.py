@@ -1,7 +1,8 @@
 """A cohort: the volumes of one part of a split, loaded one at a time. It has images and no masks."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Self
 
 from unseg_bench.data.volume import Volume
@@ -36,6 +37,15 @@ class Cohort:
 
     def __repr__(self) -> str:
         return f"Cohort({self.name!r}, {len(self)} cases)"
+
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """Return the same volumes under other ids, in the order of those; `names`: id here -> id there."""
+        back = {names[case_id]: case_id for case_id in self.case_ids}
+
+        def load(case_id: str) -> Volume:
+            return replace(self._load(back[case_id]), case_id=case_id)
+
+        return type(self)(self.name, [(case_id, self.digests[back[case_id]]) for case_id in sorted(back)], load)
 
     def part(self, case_ids: Sequence[str]) -> Self:
         """Return these of its cases as a cohort of the same name, in this one's order and loaded as here.

@@ -2,10 +2,13 @@
 
 import os
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from unseg_bench.errors import DataError, SettingsError
 
+_CACHE = "UBENCH_CACHE"
 _CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 _ALTERNATIVE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 
@@ -15,7 +18,7 @@ def cache_dir() -> Path:
 
     Raises SettingsError for a user without a home folder.
     """
-    if own := os.environ.get("UBENCH_CACHE"):
+    if own := os.environ.get(_CACHE):
         return Path(own).expanduser()
     if base := os.environ.get("XDG_CACHE_HOME"):
         return Path(base) / "unseg-bench"
@@ -30,6 +33,20 @@ def home_dir() -> Path | None:
         return Path.home()
     except RuntimeError:
         return None
+
+
+@contextmanager
+def cache_at(folder: Path) -> Generator[None]:
+    """Have the cache in another folder inside the block, for this process and those that it starts."""
+    before = os.environ.get(_CACHE)
+    os.environ[_CACHE] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_CACHE]
+        else:
+            os.environ[_CACHE] = before
 
 
 def check_case_id(case_id: str) -> str:

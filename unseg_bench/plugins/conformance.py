@@ -23,7 +23,7 @@ from unseg_bench.plugins.dataset import Dataset, DatasetOptions
 from unseg_bench.plugins.explain import checked
 from unseg_bench.plugins.method import Method, MethodOptions
 from unseg_bench.plugins.presets import CHECK, preset_options
-from unseg_bench.plugins.rehearsal import Rehearsal, RehearsalContext, Theatre, content_digest, empty_volume
+from unseg_bench.plugins.trial import Trial, TrialContext, TrialRun, content_digest, empty_volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def check_method(method: type[Method], options: MethodOptions | None = None) -> 
         return [*declared, *(CheckResult(name, False, "not tried: see above") for name in _METHOD_CHECKS)]
     with tempfile.TemporaryDirectory(prefix="ubench-check-") as folder:
         chosen = preset_options(method, CHECK) if options is None else options
-        trial = _Trial(Theatre(method, chosen, Path(folder)))
+        trial = _Trials(Trial(method, chosen, Path(folder)))
         return [*declared, *(_try(name, lambda check=check: check(trial)) for name, check in _METHOD_CHECKS.items())]
 
 
@@ -68,47 +68,47 @@ def check_dataset(dataset: type[Dataset], options: DatasetOptions) -> list[Check
     ]
 
 
-class _Trial:
-    """A method's rehearsals, each made once: one undisturbed, one interrupted half way and then taken up again."""
+class _Trials:
+    """A method's trial runs, each made once: one undisturbed, one interrupted half way and then taken up again."""
 
-    def __init__(self, theatre: Theatre) -> None:
-        self.theatre = theatre
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
 
     @cached_property
-    def first(self) -> Rehearsal:
-        """The undisturbed rehearsal, whatever became of it."""
-        return self.theatre.rehearse("undisturbed")
+    def first(self) -> TrialRun:
+        """The undisturbed run, whatever became of it."""
+        return self.trial.run("undisturbed")
 
     @property
-    def undisturbed(self) -> Rehearsal:
-        """The undisturbed rehearsal; raises Broken when it failed, since there is nothing to compare with then."""
+    def undisturbed(self) -> TrialRun:
+        """The undisturbed run; raises Broken when it failed, since there is nothing to compare with then."""
         if self.first.error is not None:
             raise Broken("not tried: fit or segment failed, see 'segments'")
         return self.first
 
     @cached_property
-    def interrupted(self) -> RehearsalContext:
-        """The context of a separate rehearsal, interrupted half way through the ticks of `fit`."""
-        half = 1 + self.undisturbed.context.ticks // 2
-        return self.theatre.rehearse("interrupted", interrupt_at=half).context
+    def interrupted(self) -> TrialContext:
+        """The context of a separate run, interrupted half way through the ticks of `fit`."""
+        half = 1 + self.undisturbed.context.host.ticks // 2
+        return self.trial.run("interrupted", interrupt_at=half).context
 
     @cached_property
-    def taken_up(self) -> Rehearsal:
-        """The interrupted rehearsal, begun again in the same store."""
+    def taken_up(self) -> TrialRun:
+        """The interrupted run, begun again in the same store."""
         assert self.interrupted  # noqa: S101 - it must have happened before
         return self._again()
 
     @cached_property
-    def third(self) -> Rehearsal:
-        """One more rehearsal in that store, where all stages are finished."""
+    def third(self) -> TrialRun:
+        """One more run in that store, where all stages are finished."""
         assert self.taken_up  # noqa: S101 - it must have happened before
         return self._again()
 
-    def _again(self) -> Rehearsal:
-        rehearsal = self.theatre.rehearse("interrupted")
-        if rehearsal.error is not None:
-            raise Broken(f"failed when fit was called again: {_describe(rehearsal.error)}")
-        return rehearsal
+    def _again(self) -> TrialRun:
+        run = self.trial.run("interrupted")
+        if run.error is not None:
+            raise Broken(f"failed when fit was called again: {_describe(run.error)}")
+        return run
 
 
 def _declaration(method: type[Method]) -> str:
@@ -138,15 +138,15 @@ def _method_options(method: type[Method]) -> str:
     return f"presets: {', '.join(sorted(presets))}"
 
 
-def _segments(trial: _Trial) -> str:
+def _segments(trial: _Trials) -> str:
     if trial.first.error is not None:
         raise Broken(_describe(trial.first.error))
-    for volume in trial.theatre.test_volumes:
+    for volume in trial.trial.test_volumes:
         _check_mask(trial.first.predictions[volume.case_id], volume)
     return ", ".join(f"{_size(mask)}: {mask.sum()} voxels" for mask in trial.first.predictions.values())
 
 
-def _empty_brain(trial: _Trial) -> str:
+def _empty_brain(trial: _Trials) -> str:
     volume = empty_volume()
     mask = trial.undisturbed.fitted.segment(volume, trial.undisturbed.context)
     _check_mask(mask, volume)
@@ -155,34 +155,34 @@ def _empty_brain(trial: _Trial) -> str:
     return "a volume without brain gets an empty mask"
 
 
-def _determinism(trial: _Trial) -> str:
-    rehearsal = trial.undisturbed
-    for volume in reversed(trial.theatre.test_volumes):
-        again = rehearsal.fitted.segment(volume, rehearsal.context)
-        _check_same(volume, rehearsal, again, "when segmented again, in another order")
-    for volume in trial.theatre.test_volumes:
+def _determinism(trial: _Trials) -> str:
+    run = trial.undisturbed
+    for volume in reversed(trial.trial.test_volumes):
+        again = run.fitted.segment(volume, run.context)
+        _check_same(volume, run, again, "when segmented again, in another order")
+    for volume in trial.trial.test_volumes:
         again = trial.taken_up.predictions[volume.case_id]
-        _check_same(volume, rehearsal, again, "when fitted again with the same seed, interrupted half way")
+        _check_same(volume, run, again, "when fitted again with the same seed, interrupted half way")
     return "same bits when segmented again and when fitted again"
 
 
-def _input_untouched(trial: _Trial) -> str:
-    rehearsal = trial.undisturbed
-    for volume in trial.theatre.test_volumes:
+def _input_untouched(trial: _Trials) -> str:
+    run = trial.undisturbed
+    for volume in trial.trial.test_volumes:
         image, brain = volume.image.copy(), volume.brain.copy()
         writable = Volume(volume.case_id, image, brain, volume.spacing_mm, volume.digest)
-        rehearsal.fitted.segment(writable, rehearsal.context)
+        run.fitted.segment(writable, run.context)
         if content_digest(image, brain) != volume.digest:
             raise Broken("segment changed the volume that it was given; work on a copy (volume.image.copy())")
-    if changed := trial.theatre.changed:
+    if changed := trial.trial.changed:
         raise Broken(f"fit changed {changed[0]}; work on copies (volume.image.copy())")
     return "images and brain masks are as they were"
 
 
-def _supervision(trial: _Trial) -> str:
+def _supervision(trial: _Trials) -> str:
     labels = trial.first.context.labels
-    for preset in trial.theatre.method.presets:
-        _level(trial.theatre.method, preset)
+    for preset in trial.trial.method.presets:
+        _level(trial.trial.method, preset)
     if labels.refused:
         more = f" and {len(labels.refused) - 1} more" if len(labels.refused) > 1 else ""
         declared = trial.first.fitted.supervision
@@ -190,7 +190,7 @@ def _supervision(trial: _Trial) -> str:
     return f"read {len(labels.read)} labels, first the {labels.read[0]}" if labels.read else "read no label"
 
 
-def _resumes(trial: _Trial) -> str:
+def _resumes(trial: _Trials) -> str:
     if not trial.undisturbed.fitted.learns:
         return "learns nothing, so there is nothing to resume"
     stages = trial.undisturbed.context.finished
@@ -208,23 +208,23 @@ def _resumes(trial: _Trial) -> str:
     return f"{len(stages)} stages, each computed once in spite of a crash half way"
 
 
-def _explains(trial: _Trial) -> str:
-    if trial.theatre.method.explain is Method.explain:
+def _explains(trial: _Trials) -> str:
+    if trial.trial.method.explain is Method.explain:
         return "has no explain, so `ubench show --case` draws no picture of it"
-    rehearsal = trial.undisturbed
+    run = trial.undisturbed
     steps: list[int] = []
-    for volume in trial.theatre.test_volumes:
-        found = rehearsal.fitted.explain(volume, rehearsal.context)
+    for volume in trial.trial.test_volumes:
+        found = run.fitted.explain(volume, run.context)
         try:
-            steps.append(0 if found is None else len(checked(found, volume, rehearsal.fitted.name).steps))
+            steps.append(0 if found is None else len(checked(found, volume, run.fitted.name).steps))
         except PluginError as error:
             raise Broken(str(error)) from None
-        again = rehearsal.fitted.segment(volume, rehearsal.context)
-        _check_same(volume, rehearsal, again, "when segmented after explain")
+        again = run.fitted.segment(volume, run.context)
+        _check_same(volume, run, again, "when segmented after explain")
     return f"{' and '.join(map(str, steps))} steps, and the same answer after"
 
 
-_METHOD_CHECKS: dict[str, Callable[[_Trial], str]] = {
+_METHOD_CHECKS: dict[str, Callable[[_Trials], str]] = {
     "segments": _segments,
     "empty brain": _empty_brain,
     "determinism": _determinism,
@@ -323,9 +323,9 @@ def _check_mask(mask: object, volume: Volume) -> None:
         raise Broken(f"segment must return {expected}, not {mask.dtype} of shape {mask.shape}")
 
 
-def _check_same(volume: Volume, rehearsal: Rehearsal, mask: Mask, when: str) -> None:
+def _check_same(volume: Volume, run: TrialRun, mask: Mask, when: str) -> None:
     _check_mask(mask, volume)
-    if differing := int((mask != rehearsal.predictions[volume.case_id]).sum()):
+    if differing := int((mask != run.predictions[volume.case_id]).sum()):
         raise Broken(
             f"{volume.case_id}: {differing} voxels differ {when}; draw all chance from work.seed or context.seed "
             "and keep nothing between cases"

@@ -83,9 +83,7 @@ class Plugins:
         return self._files[path.resolve()]
 
     def method(self, name: str) -> type[Method]:
-        """Return the method called `name`, or the one in the file of that path; raises PluginError."""
-        if is_file(name):
-            return self.load_file(Path(name))
+        """Return the installed method called `name`; raises PluginError naming the nearest known one."""
         return self._find(self.methods, name, "method")
 
     def dataset(self, name: str) -> type[Dataset]:

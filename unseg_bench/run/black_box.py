@@ -1,11 +1,11 @@
 """The black-box audit: a method runs twice on the same images, with other references; what it predicts must not change.
 
-It needs no kernel and believes nobody: the two runs are processes of their own, and where the references lie is the
-same both times, so a method that reads them by whatever way sees the difference.
+It believes nobody: where the references lie is the same both times, so a method that reads them by whatever way sees
+the difference.
 """
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +13,20 @@ import numpy as np
 
 from unseg_bench.data.atomic import write_text
 from unseg_bench.data.nifti import read_image, write_mask
+from unseg_bench.data.paths import cache_at, cache_dir
 from unseg_bench.data.splits import PARTS
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.dataset import Dataset
-from unseg_bench.run.folder import RunFolder, find_runs
+from unseg_bench.plugins.manager import Plugins
+from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.plan import plan_runs
+from unseg_bench.run.progress import Reporter
+from unseg_bench.run.runner import execute
+from unseg_bench.run.settings import make_settings
 
 IMAGES, HEALTHY, REFERENCES, SPLIT = "images", "healthy", "references", "split"
 RANDOM_SHARE = 0.1
 """Of a random mask's voxels, so many are tumour."""
-RunOnce = Callable[[Path, Path, Path], None]
-"""Runs the method on the cohort in the first folder, with its runs in the second and its cache in the third."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +48,38 @@ class BlackBox:
         return self.supervision != "none" or not self.differing
 
 
-def audit_black_box(dataset: Dataset, folder: Path, run_once: RunOnce, seed: int = 0) -> BlackBox:
+def audit_black_box(
+    method: str,
+    preset: str | None,
+    dataset: Dataset,
+    plugins: Plugins,
+    folder: Path,
+    reporter: Reporter,
+    *,
+    seed: int = 0,
+) -> BlackBox:
     """Copy the cohort into `folder`, run with its references and with random ones, compare bit by bit.
+
+    Each run begins with an empty cache but for the weights, and works where any run of the method would.
 
     Where something differs, a third run with the references as they were tells chance from a leak.
     Raises RunError when a run leaves no predictions.
     """
     data = folder / "data"
     _copy(dataset, data)
-    true = _predictions(data, folder / "true", run_once)
+
+    def run_in(name: str) -> RunFolder:
+        return _run(method, preset, data, plugins, folder / name, reporter)
+
+    true = run_in("true")
     _replace_references(data, np.random.default_rng(seed))
-    other = _predictions(data, folder / "random", run_once)
+    other = run_in("random")
     masks = _masks(true)
     differing = _differing(masks, _masks(other))
     unstable: list[str] = []
     if differing:
         _copy(dataset, data)
-        again = _masks(_predictions(data, folder / "again", run_once))
+        again = _masks(run_in("again"))
         unstable = [case_id for case_id in _differing(masks, again) if case_id in differing]
     return BlackBox(str(true.record["supervision"]), tuple(sorted(masks)), tuple(differing), tuple(unstable))
 
@@ -91,12 +110,20 @@ def _replace_references(folder: Path, rng: np.random.Generator) -> None:
         write_mask(reference, rng.random(image.shape) < RANDOM_SHARE, image)
 
 
-def _predictions(data: Path, folder: Path, run_once: RunOnce) -> RunFolder:
-    run_once(data, folder / "runs", folder / "cache")
-    runs = find_runs(folder / "runs")
-    if len(runs) != 1 or runs[0].record.get("failed_cases") or not _masks(runs[0]):
-        raise RunError("the method did not segment every case, so there is nothing to compare; see the messages above")
-    return runs[0]
+def _run(method: str, preset: str | None, data: Path, plugins: Plugins, folder: Path, reporter: Reporter) -> RunFolder:
+    patterns = {"image": IMAGES, "reference": REFERENCES}
+    if (data / HEALTHY).is_dir():
+        patterns["healthy"] = HEALTHY
+    options = {name: f"{kind}/*.nii.gz" for name, kind in patterns.items()}
+    options |= {"data": str(data), "split": str(data / SPLIT)}
+    weights, cache = cache_dir() / "weights", folder / "cache"
+    weights.mkdir(parents=True, exist_ok=True)
+    cache.mkdir(parents=True)
+    (cache / "weights").symlink_to(weights.resolve(), target_is_directory=True)
+    settings = {"methods": [method], "dataset": "folder", "dataset_options": options, "preset": preset}
+    with cache_at(cache):
+        (plan,) = plan_runs(make_settings(settings), plugins, folder / "runs")
+        return execute(plan, reporter, strict=True)
 
 
 def _masks(run: RunFolder) -> dict[str, bytes]:

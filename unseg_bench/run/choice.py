@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
 
-from unseg_bench.run.digests import digest_of
+from unseg_bench.plugins.digests import digest_of
 from unseg_bench.run.folder import SCORED
 
 

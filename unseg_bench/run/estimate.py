@@ -11,10 +11,10 @@ from statistics import fmean, median
 from typing import Any
 
 from unseg_bench.data.paths import cache_dir
-from unseg_bench.run.digests import digest_of
+from unseg_bench.plugins.digests import digest_of
+from unseg_bench.plugins.stage_cache import RECORD
+from unseg_bench.run.dry_run import DryRun, StageCall
 from unseg_bench.run.folder import RunFolder, find_runs
-from unseg_bench.run.rehearse import Rehearsal, StageCall
-from unseg_bench.run.stages import RECORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Workload:
         }
 
 
-def estimate(rehearsals: Sequence[Rehearsal]) -> Workload:
+def estimate(dry_runs: Sequence[DryRun]) -> Workload:
     """Put the stages of all runs together, each result once, and estimate what is to do.
 
     A stage: the median time of earlier results of the same stage with the same options, else with any. Segmentation:
@@ -82,7 +82,7 @@ def estimate(rehearsals: Sequence[Rehearsal]) -> Workload:
     """
     times, history = _StageTimes(), _History()
     calls: dict[tuple[str, str], tuple[str, StageCall, list[str]]] = {}
-    for one in rehearsals:
+    for one in dry_runs:
         for call in one.stages:
             name, run = one.plan.method.name, str(one.plan.folder.path)
             runs = calls.setdefault((call.name, call.digest), (name, call, []))[2]
@@ -94,11 +94,11 @@ def estimate(rehearsals: Sequence[Rehearsal]) -> Workload:
         ),
         tuple(
             SegmentTask(str(one.plan.folder.path), one.plan.method.name, cases, _times(cases, history.of(one)))
-            for one in rehearsals
+            for one in dry_runs
             if (cases := one.to_segment)
         ),
-        {str(one.plan.folder.path): one.beyond for one in rehearsals if one.beyond is not None},
-        {str(one.plan.folder.path): one.error for one in rehearsals if one.error is not None},
+        {str(one.plan.folder.path): one.beyond for one in dry_runs if one.beyond is not None},
+        {str(one.plan.folder.path): one.error for one in dry_runs if one.error is not None},
     )
 
 
@@ -127,14 +127,13 @@ class _StageTimes:
 
 
 def _read_times(stage: str) -> list[tuple[str, float]]:
-    """Return (digest of the options, seconds) of every kept result of a stage, sealed or not."""
+    """Return (digest of the options, seconds) of every kept result of a stage."""
     found: list[tuple[str, float]] = []
-    for folder in (cache_dir() / "stages", *(cache_dir() / "sealed" / "stages").glob("*")):
-        for file in folder.glob(f"{stage}-*/{RECORD}"):
-            with suppress(OSError, ValueError, KeyError, TypeError):
-                record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-                if record["key"]["stage"] == stage:
-                    found.append((digest_of(record["key"]["options"]), float(record["seconds"])))
+    for file in (cache_dir() / "stages").glob(f"*/{stage}-*/{RECORD}"):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            if record["key"]["stage"] == stage:
+                found.append((digest_of(record["key"]["options"]), float(record["seconds"])))
     return found
 
 
@@ -144,7 +143,7 @@ class _History:
     def __init__(self) -> None:
         self._runs: dict[Path, list[tuple[RunFolder, Mapping[str, Any]]]] = {}
 
-    def of(self, one: Rehearsal) -> float | None:
+    def of(self, one: DryRun) -> float | None:
         """Return seconds a case in the newest run of the method, one on the same data and preset first."""
         plan = one.plan
         folder = plan.folder.path.parents[1]

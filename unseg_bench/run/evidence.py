@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from unseg_bench.data.digests import file_digests
-from unseg_bench.run.digests import digest_of
+from unseg_bench.plugins.digests import digest_of
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.ledger import label_free
-from unseg_bench.run.opened import LIST
-from unseg_bench.run.sealed.performer import EVIDENCE
+from unseg_bench.run.session.sandboxed import EVIDENCE
+from unseg_bench.run.watch import LIST
 
 
 def collect_evidence(run: RunFolder) -> dict[str, Any]:

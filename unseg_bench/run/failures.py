@@ -1,10 +1,11 @@
 """Cases that cannot be read or segmented: written down, and the others go on."""
 
-from unseg_bench.data.cohort import Cohort
+from collections.abc import Callable
+
 from unseg_bench.errors import RunError, UbenchError
-from unseg_bench.run.determinism import explain_failure
+from unseg_bench.plugins.determinism import explain_failure
 from unseg_bench.run.plan import RunPlan
-from unseg_bench.sandbox.wire import Thrown
+from unseg_bench.sandbox.wire import kind_of
 
 
 class Failures:
@@ -16,19 +17,18 @@ class Failures:
         self._first: Exception | None = None
         plan.folder.update({"failed_cases": {}})
 
-    def add(self, case_id: str, error: Exception) -> None:
-        """Write a case down with its reason; raises RunError where the run is strict."""
-        kind = error.kind if isinstance(error, Thrown) else type(error).__name__
-        self._reasons[case_id] = explain_failure(kind, error)
+    def add(self, case_id: str, error: Exception, restore: Callable[[str], str] = str) -> None:
+        """Write a case down and why, with ids that `restore` makes real; raises RunError where the run is strict."""
+        self._reasons[case_id] = restore(explain_failure(kind_of(error), error))
         self._first = self._first or error
         self._plan.folder.log("case failed", {"case": case_id, "error": self._reasons[case_id]})
         self._plan.folder.update({"failed_cases": self._reasons})
         if self._strict:
             raise RunError(f"{self._plan.title}: case {case_id} failed ({self._reasons[case_id]}); --strict ends here")
 
-    def require_some(self, cases: Cohort) -> None:
+    def require_some(self) -> None:
         """Raise what was wrong with the first case when no case of the run is left."""
-        if any(case_id not in self._reasons for case_id in cases.case_ids) or self._first is None:
+        if len(self._reasons) < len(self._plan.case_ids) or self._first is None:
             return
         if isinstance(self._first, UbenchError):
             raise self._first

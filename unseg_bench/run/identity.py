@@ -15,7 +15,7 @@ from unseg_bench.data.store import PreparedCase
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import DataError, RunError
 from unseg_bench.plugins.dataset import Dataset
-from unseg_bench.run.digests import digest_of
+from unseg_bench.plugins.digests import digest_of
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.made import made_in
 
@@ -109,7 +109,7 @@ def refuse_changed_images(inputs: Inputs, dataset: Dataset, cohorts: Mapping[str
             )
 
 
-def refuse_changed_image(prepared: PreparedCase, cohort: Cohort) -> None:
-    """Raise DataError when an image is no longer the one that was prepared when the run began."""
-    if prepared.digest != cohort.digests[prepared.case_id]:
+def refuse_changed_image(prepared: PreparedCase, digest: str) -> None:
+    """Raise DataError when an image is no longer the one that was prepared, with this digest, when the run began."""
+    if prepared.digest != digest:
         raise DataError(f"{prepared.source.path}: has changed since the run began; the same command segments it again")

@@ -1,10 +1,9 @@
 """Masks of another run, or of a folder, as input of a method: checked, written down, and never references."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,16 +14,14 @@ from unseg_bench.data.labels import read_whole_tumour
 from unseg_bench.data.paths import check_case_id
 from unseg_bench.data.store import PreparedStore
 from unseg_bench.data.volume import Mask
-from unseg_bench.errors import DataError, LabelAccessError, RunError
+from unseg_bench.errors import DataError, LabelAccessError
+from unseg_bench.plugins.digests import digest_of
+from unseg_bench.plugins.history import UNKNOWN, History
 from unseg_bench.run.data_files import reference_files
-from unseg_bench.run.digests import digest_of
 from unseg_bench.run.folder import SCORED, RunFolder
-from unseg_bench.run.ledger import Ledger, measured_access
+from unseg_bench.run.ledger import Ledger, history_of
 from unseg_bench.run.made import made_in
-from unseg_bench.run.opened import unheard
-
-if TYPE_CHECKING:
-    from unseg_bench.run.plan import RunPlan
+from unseg_bench.run.plan import RunPlan
 
 _ENDINGS = (".nii.gz", ".nii")
 
@@ -49,31 +46,28 @@ class MaskSources:
     access to labels, and 'masks': case -> name and SHA-256 of the file. The ledger gets the source's label reads.
     """
 
-    def __init__(self, plan: "RunPlan", store: PreparedStore, ledger: Ledger) -> None:
+    def __init__(self, plan: RunPlan, store: PreparedStore, ledger: Ledger) -> None:
         self._plan, self._store, self._ledger = plan, store, ledger
         self._content = Content(plan.dataset)
         self._opened: dict[str, _Source] = {}
         self._references: dict[Path, str] = {}
 
-    def mask(self, source: str, case_id: str, *, inside_stage: bool) -> Mask:
-        """Return a mask on the prepared grid (see `Context.predicted_mask`); raises RunError inside a stage."""
-        if inside_stage:
-            raise RunError(
-                f"{source}: masks of other runs are asked for outside of stages, whose results are kept for runs that "
-                "never asked; hand them to the stage by `extras`, with a digest of them as an input"
-            )
-        with unheard():
-            if source not in self._opened:
-                self._opened[source] = self._open(source)
-            found = self._opened[source]
-            case = self._store.prepare(case_id, self._plan.dataset.image(check_case_id(case_id)))
-            file = self._file(found, case_id)
-            digest = file_digest(file)
-            mask = read_whole_tumour(ReferenceFile(file), case.grid)
-            refuse_change(file, digest)
-            self._refuse_reference(file, case_id, digest if mask.any() else None)
-            self._check_made(found, case_id, digest)
-            self._write_down(found, case_id, {"name": str(file.relative_to(found.folder)), "sha256": digest})
+    def mask(self, source: str, case_id: str) -> Mask:
+        """Return a mask on the prepared grid (see `Context.predicted_mask`)."""
+        if source not in self._opened:
+            self._opened[source] = self._open(source)
+        found = self._opened[source]
+        case = self._store.prepare(case_id, self._plan.dataset.image(check_case_id(case_id)))
+        file = self._file(found, case_id)
+        digest = file_digest(file)
+        mask = read_whole_tumour(ReferenceFile(file), case.grid)
+        refuse_change(file, digest)
+        self._refuse_reference(file, case_id, digest if mask.any() else None)
+        self._check_made(found, case_id, digest)
+        history = History(UNKNOWN) if found.record is None else history_of(found.record)
+        run = None if found.record is None else found.folder.name
+        name = str(file.relative_to(found.folder))
+        self._ledger.add_mask(str(found.folder), run, case_id, {"name": name, "sha256": digest}, history)
         return np.ascontiguousarray(case.placement.take(mask))
 
     def _open(self, source: str) -> _Source:
@@ -154,28 +148,8 @@ class MaskSources:
                 "predictions of another method were expected. A method that reads references declares it"
             )
 
-    def _write_down(self, source: _Source, case_id: str, file: Mapping[str, str]) -> None:
-        record: dict[str, Any] = {"made_elsewhere": True} if source.record is None else source.record
-        name = source.folder.name
-        reads = record.get("label_reads", [])
-        self._ledger.add_all({**read, "purpose": f"in {name}: {read['purpose']}"} for read in reads)
-        sources: dict[str, Any] = self._plan.folder.record.get("mask_sources", {})
-        before: dict[str, Any] = sources.get(str(source.folder), {})
-        entry = {
-            "run": None if source.record is None else name,
-            **measured_access(record),
-            "masks": {**before.get("masks", {}), case_id: dict(file)},
-        }
-        if entry != before:
-            self._plan.folder.update({"mask_sources": {**sources, str(source.folder): entry}})
 
-
-def named_sources(options: Mapping[str, Any]) -> frozenset[str]:
-    """Return the folders among a method's options: the sources that its sealed process may ask for."""
-    return frozenset(value for value in options.values() if isinstance(value, str) and _is_folder(value))
-
-
-def forget_outdated(plan: "RunPlan") -> bool:
+def forget_outdated(plan: RunPlan) -> bool:
     """Remove all predictions of a run when a mask that it used is another one today; returns whether that was so.
 
     A mask that is gone is not another one: what was made with it stays.
@@ -195,9 +169,3 @@ def forget_outdated(plan: "RunPlan") -> bool:
 
 def _changed(file: Path, sha256: str) -> bool:
     return file.is_file() and file_digest(file) != sha256
-
-
-def _is_folder(text: str) -> bool:
-    with suppress(OSError, ValueError, RuntimeError):
-        return bool(text) and Path(text).expanduser().is_dir()
-    return False

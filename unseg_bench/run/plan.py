@@ -13,8 +13,8 @@ from unseg_bench.plugins.manager import Plugins, is_file
 from unseg_bench.plugins.method import Method, MethodOptions
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.identity import SEGMENTED, Inputs, inputs_of, references_of, run_folder
-from unseg_bench.run.sealed.inspection import MethodCard, make_card, said_of
-from unseg_bench.run.sealed.sealing import inspect_file
+from unseg_bench.run.inspection import describe_file
+from unseg_bench.run.method_card import MethodCard, make_card, said_of
 from unseg_bench.run.settings import RunSettings, make_dataset, refuse_unknown
 
 
@@ -22,9 +22,9 @@ from unseg_bench.run.settings import RunSettings, make_dataset, refuse_unknown
 class RunPlan:
     """One run, checked and ready: a method with its options on the cases of one part, under one seed.
 
-    `written` is what the user called the method: its name, or the path of its file. `loaded` is its class; None where
-    only a sealed process may run its code, and all that is known here is what `method` says. `inputs` is the content
-    that goes in, as it was when this was planned.
+    `written` is what the user called the method: its name, or the path of its file. `loaded` is an installed method's
+    class; None for a file, whose code never runs in this process: all that is known of it here is what `method` says.
+    `inputs` is the content that goes in, as it was when this was planned.
     """
 
     written: str
@@ -74,7 +74,7 @@ class RunPlan:
     def options(self) -> MethodOptions:
         """The method's checked options; raises PluginError where its class is not loaded here."""
         if self.loaded is None:
-            raise PluginError(f"{self.written} is only run sealed; its options are known as values")
+            raise PluginError(f"{self.written} works in a process of its own; its options are known as values")
         return self.loaded.Options.model_validate(self.method.options)
 
     @property
@@ -86,7 +86,7 @@ class RunPlan:
 def plan_runs(settings: RunSettings, plugins: Plugins, runs_folder: Path) -> list[RunPlan]:
     """Check everything that can be checked before computing; raises a UbenchError for any bad input.
 
-    A method's file is inspected by a sealed process where that can be had, so that none of its code runs outside.
+    A method's file is asked what it is in a process of its own, sealed where the kernel can: it is not imported here.
     """
     return plan_variants({"": settings}, plugins, runs_folder)[""]
 
@@ -137,11 +137,9 @@ def _find(
     written: str, variants: Mapping[str, RunSettings], plugins: Plugins, dataset: type[Dataset]
 ) -> tuple[dict[str, MethodCard], type[Method] | None]:
     """Return a method's cards by label, and its class where it may be loaded here."""
-    if is_file(written) and (cards := inspect_file(written, variants, dataset)) is not None:
-        name = next(iter(cards.values())).name
-        if name in plugins.methods:
-            raise PluginError(f"{written}: the name '{name}' is taken by {plugins.sources[name]}")
-        return cards, None
+    if is_file(written):
+        taken = {name: plugins.sources[name] for name in plugins.methods}
+        return describe_file(written, variants, dataset, taken), None
     method = plugins.method(written)
     return {label: _card(label, written, method, own, dataset) for label, own in variants.items()}, method
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from unseg_bench.data.splits import Split
 from unseg_bench.plugins.dataset import Dataset
-from unseg_bench.run.device import machine, package_versions
+from unseg_bench.plugins.device import machine, package_versions
 from unseg_bench.run.settings import RunSettings
 
 

@@ -3,67 +3,72 @@
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.labels import LabelDoor
+from unseg_bench.data.locks import hold
 from unseg_bench.data.paths import cache_dir
-from unseg_bench.data.store import PreparedStore, build_cohort
-from unseg_bench.data.supervision import Supervision
+from unseg_bench.data.store import PreparedCase, PreparedStore, build_cohort
 from unseg_bench.errors import RunError, UbenchError
-from unseg_bench.run.context import RunContext
-from unseg_bench.run.desk import StageDesk
-from unseg_bench.run.determinism import deterministic
+from unseg_bench.plugins.history import SEALED, History
+from unseg_bench.plugins.stage_cache import StageCache
+from unseg_bench.run.case_names import CaseNames
+from unseg_bench.run.case_outputs import CaseOutputs, NoOutputs
 from unseg_bench.run.empty import finds_nothing
 from unseg_bench.run.failures import Failures
 from unseg_bench.run.folder import RunFolder
-from unseg_bench.run.handover import Handover
+from unseg_bench.run.host import RunHost
 from unseg_bench.run.identity import SEGMENTED, refuse_changed_image, refuse_changed_images
 from unseg_bench.run.ledger import Ledger
-from unseg_bench.run.locks import hold
 from unseg_bench.run.made import forget_unfounded, note_made
 from unseg_bench.run.mask_sources import MaskSources, forget_outdated
-from unseg_bench.run.performers import Images, InProcess, Performer
+from unseg_bench.run.partials import forget_partials, partials_of
+from unseg_bench.run.permits import Permits
 from unseg_bench.run.plan import RunPlan
 from unseg_bench.run.progress import Hushable, Reporter
 from unseg_bench.run.record import first_facts, utc_now
-from unseg_bench.run.sealed.inspection import load_method
-from unseg_bench.run.sealed.performer import Sealed
-from unseg_bench.run.sealed.sealing import SEALED, add_seal, obstacle
-from unseg_bench.run.stages import StageCache
-from unseg_bench.sandbox.process import NotSealed, ProcessLost
+from unseg_bench.run.session.seal import mode_of, owner_of
+from unseg_bench.run.session.session import OpenCase, Session, open_session
+from unseg_bench.sandbox.process import ProcessLost
 
 
-def execute(
-    plan: RunPlan, reporter: Reporter, *, force: bool = False, strict: bool = False, made: set[Path] | None = None
-) -> RunFolder:
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The images of a run under the names that the method sees: to learn from (maybe none), and to segment."""
+
+    training: Cohort
+    validation: Cohort
+    test: Cohort
+
+
+def execute(plan: RunPlan, reporter: Reporter, *, strict: bool = False, since: float | None = None) -> RunFolder:
     """Fit and segment; goes on where an earlier call stopped, and returns at once when all predictions are there.
 
     A case that cannot be read or segmented is left out and named in the run's `failed_cases`: the next call tries it
-    again. All are segmented again when a mask of another run that went into this one has changed. `force` does it all
-    again, stages included but for those in `made`, the folders of results that this call's earlier runs made again.
-    Raises RunError when nothing can be learned, when all cases failed, and with `strict` at the first that does.
+    again. All are segmented again when a mask of another run that went into this one has changed. `since`, in seconds
+    since 1970, does it all again: results of stages from before are stale, and so is the run. Raises RunError when
+    nothing can be learned, when all cases failed, and with `strict` at the first that does.
     """
     with hold(plan.folder.path / "run.lock", reporter.message):
         if forget_outdated(plan):
             reporter.message(f"{plan.title}: masks that it was given have changed, so all cases are segmented again")
         if unfounded := forget_unfounded(plan.folder, plan.dataset, plan.inputs.images):
             reporter.message(f"{plan.title}: {unfounded}")
-        if plan.is_done and not force:
+        if plan.is_done and since is None:
             _insist(plan)
             return plan.folder
         reporter.run_begins(plan.title)
         _begin(plan)
         try:
-            _fit_and_segment(
-                plan, reporter, strict=strict, refresh=(set() if made is None else made) if force else None
-            )
+            _fit_and_segment(plan, reporter, strict=strict, since=since)
         except UbenchError as error:
             plan.folder.update({"state": "failed", "error": str(error)})
             raise
+        forget_partials(plan.folder)
         empty = finds_nothing(plan.folder, plan.case_ids)
         plan.folder.update({"state": "predicted", "ended": utc_now(), "all_empty": empty})
         if plan.settings.keep_maps and not (plan.folder.path / "maps").is_dir():
@@ -71,125 +76,155 @@ def execute(
     return plan.folder
 
 
-def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, strict: bool, refresh: set[Path] | None) -> None:
-    force = refresh is not None
-    store = PreparedStore(cache_dir() / "prepared")
-    cohorts = partial(build_cohort, dataset=plan.dataset, store=store, progress=reporter.step)
-    reporter.stage_begins("prepare")
-    started = time.monotonic()
-    training, validation = (cohorts(part, plan.learned_from(part)) for part in ("train", "valid"))
-    failures = Failures(plan, strict=strict)
-    images = Images(training, validation, cohorts(plan.settings.part, plan.case_ids, leave_out=failures.add))
-    failures.require_some(images.test)
-    by_use = {"train": training, "valid": validation, SEGMENTED: images.test}
-    refuse_changed_images(plan.inputs, plan.dataset, by_use)
-    reporter.stage_ends("prepare", time.monotonic() - started, cached=False)
-    digests = {use: cohort.digest for use, cohort in by_use.items()}
-    _forget_another_models_predictions(plan, digests)
-    plan.folder.update({"images": digests})
-    inner = Hushable(reporter)
-    handover = Handover(plan.folder, keep_maps=plan.settings.keep_maps)
-    with _performer(plan, images, store, handover, inner, refresh=refresh) as performer:
-        add_seal(plan.folder, performer.evidence(), anew=force)
-        try:
-            if plan.method.learns:
-                performer.fit()
-            if plan.method.looks_ahead:
-                performer.expect()
-            with inner.hushed():
-                _segment_all(plan, performer, images.test, store, handover, reporter, failures, again=force)
-        finally:
-            add_seal(plan.folder, performer.evidence())
-
-
-@contextmanager
-def _performer(
+def make_host(
     plan: RunPlan,
-    images: Images,
+    mode: str,
     store: PreparedStore,
-    handover: Handover,
+    names: CaseNames,
+    ledger: Ledger,
+    outputs: CaseOutputs | NoOutputs,
     reporter: Reporter,
     *,
-    refresh: set[Path] | None,
-) -> Generator[Performer]:
-    """Give a sealed process where the method declares no supervision and the kernel can; else this process."""
-    ledger = Ledger(plan.folder)
-    labels = LabelDoor(plan.dataset, plan.split, plan.method.supervision, store, ledger.add)
-    masks = MaskSources(plan, store, ledger)
+    since: float | None = None,
+    make_stages: bool = True,
+) -> RunHost:
+    """Return the host of a run in a session of a mode; its stages are shared by the runs of its plugin."""
+    permits = Permits(plan, mode)
 
     def healthy() -> Cohort:
         cohort = build_cohort("healthy", plan.dataset.healthy(), plan.dataset, store, reporter.step)
         refuse_changed_images(plan.inputs, plan.dataset, {"healthy": cohort})
-        plan.folder.update({"images": {**plan.folder.record.get("images", {}), "healthy": cohort.digest}})
+        hidden = names.hide(cohort)
+        images = {**plan.folder.record.get("images", {}), "healthy": hidden.digest}
+        plan.folder.update({"images": images, "case_names": names.to_json()})
         return cohort
 
-    reason = obstacle(plan.method.supervision, plan.settings.sealed)
-    if reason is None:
-        try:
-            sealed = Sealed(plan, images, store, ledger, labels, masks, handover, healthy, reporter, refresh=refresh)
-        except NotSealed as error:
-            reason = str(error)
-        else:
-            with sealed:
-                yield sealed
-            return
-    if plan.settings.sealed == "required" and plan.method.supervision is Supervision.NONE:
-        raise RunError(f"{plan.title}: cannot be sealed: {reason}. Without --sealed required it runs as 'ledger'")
-    method = plan.loaded or load_method(plan.method.where)
-    context = RunContext(
-        folder=plan.folder,
-        seed=plan.seed,
-        device=plan.settings.device,
-        offline=plan.settings.offline,
-        desk=StageDesk(StageCache(cache_dir() / "stages"), plan.folder, ledger, reporter, refresh=refresh),
-        labels=labels,
-        masks=masks,
-        handover=handover,
+    def may_take(history: History) -> bool:
+        return permits.may_take(history, ledger.history)
+
+    cache = StageCache(
+        cache_dir().resolve() / "stages" / owner_of(plan.method.where),
+        partials_of(plan.folder).resolve(),
+        may_take=may_take,
+        since=since or 0.0,
+    )
+    return RunHost(
+        plan,
+        names=names,
+        cache=cache,
+        ledger=ledger,
+        labels=LabelDoor(plan.dataset, plan.split, plan.method.supervision, store, ledger.add_read),
+        masks=MaskSources(plan, store, ledger),
+        permits=permits,
+        outputs=outputs,
         healthy=healthy,
         reporter=reporter,
+        make_stages=make_stages,
     )
-    with deterministic(plan.settings.deterministic):
-        yield InProcess(plan, method(method.Options.model_validate(plan.method.options)), images, context, reason)
+
+
+def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, strict: bool, since: float | None) -> None:
+    store, names = PreparedStore(cache_dir() / "prepared"), CaseNames()
+    failures = Failures(plan, strict=strict)
+    images = _prepare(plan, store, names, failures, reporter)
+    mode, reason = mode_of(from_file=plan.loaded is None, asked=plan.settings.sealed, name=plan.title)
+    ledger = Ledger(plan.folder, anew=since is not None)
+    if since is not None:
+        forget_partials(plan.folder)
+    ledger.set_seal({"mode": mode, "reason": reason})
+    if not _has_earlier_work(plan):
+        ledger.forget_earlier()
+    inner, outputs = Hushable(reporter), CaseOutputs(plan.folder, keep_maps=plan.settings.keep_maps)
+    host = make_host(plan, mode, store, names, ledger, outputs, inner, since=since)
+
+    def open_case(name: str) -> PreparedCase:
+        case_id = names.real(name)
+        return store.prepare(case_id, plan.dataset.image(case_id))
+
+    with open_session(plan, host, mode, reason, open_case) as session, _evidence(ledger, session):
+        if plan.method.learns:
+            session.fit(images.training, images.validation)
+        if plan.method.looks_ahead:
+            session.expect(images.test)
+        if since is not None:
+            for case_id in plan.case_ids:
+                plan.folder.forget_case(case_id)
+            ledger.forget_earlier()
+        with inner.hushed():
+            _segment_all(plan, session, images.test, names, open_case, outputs, reporter, failures)
+
+
+def _prepare(plan: RunPlan, store: PreparedStore, names: CaseNames, failures: Failures, reporter: Reporter) -> Images:
+    """Prepare all images, and forget predictions that were made with others."""
+    reporter.stage_begins("prepare")
+    started = time.monotonic()
+    cohorts = partial(build_cohort, dataset=plan.dataset, store=store, progress=reporter.step)
+    test = cohorts(plan.settings.part, plan.case_ids, leave_out=failures.add)
+    by_use = {part: cohorts(part, plan.learned_from(part)) for part in ("train", "valid")} | {SEGMENTED: test}
+    failures.require_some()
+    refuse_changed_images(plan.inputs, plan.dataset, by_use)
+    hidden = {use: names.hide(cohort) for use, cohort in by_use.items()}
+    reporter.stage_ends("prepare", time.monotonic() - started, cached=False)
+    digests = {use: cohort.digest for use, cohort in hidden.items()}
+    _forget_another_models_predictions(plan, digests)
+    plan.folder.update({"images": digests, "case_names": names.to_json()})
+    return Images(hidden["train"], hidden["valid"], hidden[SEGMENTED])
+
+
+@contextmanager
+def _evidence(ledger: Ledger, session: Session) -> Generator[None]:
+    """Write down what the session has to say of its seal, at its beginning and at its end."""
+    ledger.set_seal(session.evidence())
+    try:
+        yield
+    finally:
+        ledger.set_seal(session.evidence())
+
+
+def _has_earlier_work(plan: RunPlan) -> bool:
+    """Whether an earlier call left predictions or checkpoints, which this call goes on with."""
+    folders = (plan.folder.path / "predictions", partials_of(plan.folder))
+    return any(any(folder.iterdir()) for folder in folders if folder.is_dir())
 
 
 def _insist(plan: RunPlan) -> None:
     """Raise RunError when a seal is required and the finished run was made without one."""
     mode = plan.folder.record.get("seal", {}).get("mode")
-    if plan.settings.sealed == "required" and plan.method.supervision is Supervision.NONE and mode != SEALED:
+    if plan.settings.sealed == "required" and mode != SEALED:
         raise RunError(f"{plan.title}: finished before, but not sealed; --force runs it again, sealed")
 
 
 def _segment_all(
     plan: RunPlan,
-    performer: Performer,
+    session: Session,
     test: Cohort,
-    store: PreparedStore,
-    handover: Handover,
+    names: CaseNames,
+    open_case: OpenCase,
+    outputs: CaseOutputs,
     reporter: Reporter,
     failures: Failures,
-    *,
-    again: bool,
 ) -> None:
     reporter.stage_begins("segment")
     started = time.monotonic()
-    for index, case_id in enumerate(test.case_ids):
-        if again or not plan.is_segmented(case_id):
+    for index, name in enumerate(test.case_ids):
+        case_id = names.real(name)
+        if not plan.is_segmented(case_id):
             try:
-                prepared = store.prepare(case_id, plan.dataset.image(case_id))
-                refuse_changed_image(prepared, test)
-                with handover.case(prepared):
-                    mask = performer.segment(case_id)
+                prepared = open_case(name)
+                refuse_changed_image(prepared, test.digests[name])
+                with outputs.case(prepared):
+                    mask = session.segment(test, name)
             except ProcessLost:
                 raise
             except Exception as error:  # noqa: BLE001 - a method may raise anything; the other cases go on
-                failures.add(case_id, error)
+                failures.add(case_id, error, names.restore)
             else:
                 prepared.write_prediction(plan.folder.prediction(case_id), mask)
                 note_made(plan.folder, plan.inputs.images[case_id], prepared)
                 plan.folder.log("case", {"case": case_id, "voxels": int(np.count_nonzero(mask))})
         reporter.step(index + 1, len(test), case_id)
     reporter.stage_ends("segment", time.monotonic() - started, cached=False)
-    failures.require_some(test)
+    failures.require_some()
 
 
 def _forget_another_models_predictions(plan: RunPlan, digests: Mapping[str, str]) -> None:
@@ -202,9 +237,9 @@ def _forget_another_models_predictions(plan: RunPlan, digests: Mapping[str, str]
 
 def _begin(plan: RunPlan) -> None:
     record = plan.folder.record
-    settings = plan.settings.model_copy(
-        update={"methods": (plan.written,), "set": plan.method.flat, "seeds": (plan.seed,)}
-    )
+    if not record:
+        forget_partials(plan.folder)
+    settings = plan.settings.model_copy(update={"methods": (plan.written,), "seeds": (plan.seed,)})
     plan.folder.update(
         {
             "state": "started",
@@ -213,10 +248,12 @@ def _begin(plan: RunPlan) -> None:
             "ceiling": plan.method.ceiling,
             "supervision": str(plan.method.supervision),
             "preset": plan.preset,
+            "options": plan.method.flat,
             "differs": plan.method.differs,
             "seed": plan.seed,
             **first_facts(plan.dataset, plan.split, settings, plan.case_ids),
             "started": record.get("started", utc_now()),
+            **plan.inputs.facts,
             **plan.inputs.facts,
             "label_reads": record.get("label_reads", []),
             "error": None,

@@ -122,16 +122,14 @@ def resolve_method(
     """Give one method its options; returns them, and the names in `set` that it has. Raises SettingsError."""
     preset = _preset(method, settings.preset, default_preset)
     used: set[str] = set()
+    known = option_names(method.Options)
     values: dict[str, Any] = {}
     for name, value in method.presets.get(preset, {}).items():
         assign(values, name, value)
     for name, value in settings.set.items():
-        target, colon, own = name.rpartition(":")
-        own = own.replace("-", "_")  # `prompts-from`, as options of a command line are written
-        if (colon and target not in {method.name, written}) or not _has(method.Options, own):
-            continue
-        assign(values, own, value)
-        used.add(name)
+        if is_option_of(name, {method.name, written}, known):
+            assign(values, own_name(name), value)
+            used.add(name)
     return Resolved(method=method.name, preset=preset, options=_validate(method, values)), used
 
 
@@ -186,27 +184,32 @@ def flatten_options(options: BaseModel) -> dict[str, Any]:
     return flat
 
 
-def usual_preset(method: type[Method], default_preset: str) -> str:
+def usual_preset(presets: Collection[str], default_preset: str) -> str:
     """Return the preset of a method that nobody chose one for: the data set's, or 'default' where it lacks that."""
-    return default_preset if default_preset in method.presets else "default"
+    return default_preset if default_preset in presets else "default"
 
 
 def _preset(method: type[Method], asked: str | None, default: str) -> str:
     if not method.presets or asked is None:
-        return usual_preset(method, default)
+        return usual_preset(method.presets, default)
     if asked not in method.presets:
         raise SettingsError(f"{method.name} has no preset '{asked}'.{did_you_mean(asked, method.presets)}")
     return asked
 
 
-def _has(model: type[BaseModel], dotted: str) -> bool:
-    head, _, rest = dotted.partition(".")
-    field = model.model_fields.get(head)
-    if field is None:
-        return False
-    inner = field.annotation
-    group = isinstance(inner, type) and issubclass(inner, BaseModel)
-    return not rest if not group else not rest or _has(cast("type[BaseModel]", inner), rest)
+def is_option_of(name: str, called: Collection[str], known: Collection[str]) -> bool:
+    """Whether a name in `set` is an option, or a group of options, of a method that is `called` so.
+
+    `name` may begin with one method's name and a colon; `known`: the dotted names of its options.
+    """
+    target, colon, _ = name.rpartition(":")
+    own = own_name(name)
+    return (not colon or target in called) and any(one == own or one.startswith(f"{own}.") for one in known)
+
+
+def own_name(name: str) -> str:
+    """Return the option that a name in `set` means: `prompts-from` is written as on a command line."""
+    return name.rpartition(":")[2].replace("-", "_")
 
 
 def _validate(method: type[Method], values: Mapping[str, Any]) -> MethodOptions:

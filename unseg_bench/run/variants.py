@@ -9,8 +9,8 @@ from typing import Any, cast
 from unseg_bench.errors import SettingsError
 from unseg_bench.plugins.manager import Plugins
 from unseg_bench.plugins.names import did_you_mean
+from unseg_bench.run.method_card import MethodCard
 from unseg_bench.run.plan import RunPlan, plan_runs, plan_variants
-from unseg_bench.run.sealed.inspection import MethodCard
 from unseg_bench.run.settings import RunSettings
 from unseg_bench.run.values import read_values
 

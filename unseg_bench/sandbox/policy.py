@@ -78,6 +78,20 @@ def find_hole(rules: Iterable[Rule], protected: Iterable[Path]) -> tuple[Path, P
     return None
 
 
+def find_inside(rules: Iterable[Rule], folders: Iterable[Path], allowed: Iterable[Path]) -> tuple[Path, Path] | None:
+    """Return the first (rule's path, folder) where a rule opens something in one of the folders that is not `allowed`.
+
+    What lies beneath an allowed path is allowed too.
+    """
+    free, places = [path.resolve() for path in allowed], [folder.resolve() for folder in folders]
+    for rule in rules:
+        path = rule.path.resolve()
+        for folder in places:
+            if path.is_relative_to(folder) and not any(path.is_relative_to(one) for one in free):
+                return path, folder
+    return None
+
+
 def own_package(module_name: str) -> tuple[str, Path]:
     """Return what a plugin's module is part of: the outermost package with files of its own, or the module itself.
 

@@ -52,7 +52,7 @@ class SandboxProcess:
     def __init__(
         self,
         room: Workspace,
-        rules: Sequence[Rule],
+        rules: Sequence[Rule] | None,
         probes: Sequence[dict[str, str]],
         serve: str,
         given: Message,
@@ -61,7 +61,7 @@ class SandboxProcess:
     ) -> None:
         """Start and lock the process, which then calls `serve` ('module:function') with its channel and `given`.
 
-        Raises NotSealed when that fails or a probe of its own was not refused.
+        `rules` None: it is not locked. Raises NotSealed when that fails or a probe of its own was not refused.
         """
         self._ask, self._tell = ask, tell
         ours, theirs = socket.socketpair()
@@ -144,7 +144,7 @@ class SandboxProcess:
                 os.close(file)
 
     def _lock(
-        self, line: socket.socket, rules: Sequence[Rule], probes: Sequence[dict[str, str]], orders: Message
+        self, line: socket.socket, rules: Sequence[Rule] | None, probes: Sequence[dict[str, str]], orders: Message
     ) -> list[dict[str, str]]:
         line.settimeout(_SECONDS_TO_START)
         try:
@@ -153,8 +153,8 @@ class SandboxProcess:
                     "parent": os.getpid(),
                     "landlock_abi": landlock.abi(),
                     "namespaces": list(namespaces.ALL),
-                    "gpu": policy.opens_gpu(rules),
-                    "rules": [(str(rule.path), int(rule.rights)) for rule in rules],
+                    "gpu": policy.opens_gpu(rules or ()),
+                    "rules": None if rules is None else [(str(rule.path), int(rule.rights)) for rule in rules],
                     "probes": [dict(one) for one in (*probes, *probe.of_process(os.getpid()))],
                     **orders,
                 }

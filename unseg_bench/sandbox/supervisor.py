@@ -105,6 +105,7 @@ class _Supervisor:
         self._end: int | None = None
 
     def run(self) -> NoReturn:
+        """Watch over the processes inside until the last has ended, then exit as the first of them did."""
         try:
             signal.signal(signal.SIGTERM, self._kill)
             privileges.drop()

@@ -59,6 +59,11 @@ def _said_by_program(error: BaseException) -> str:
     return PRINTED + " | ".join(text.split("\n"))[-300:].strip(" |") if text.strip() else ""
 
 
+def kind_of(error: Exception) -> str:
+    """Return the name of an exception's type, as it was where it was raised."""
+    return error.kind if isinstance(error, Thrown) else type(error).__name__
+
+
 def revive_error(described: dict[str, Any]) -> Exception:
     """Return the exception that was described: a UbenchError of the same type, else Thrown; its trace is a note."""
     kind, message = str(described["kind"]), str(described["message"])

@@ -1,4 +1,4 @@
-"""A sealed process's place to work: a folder of its own that goes away with it, and its plugin's stages."""
+"""A sandboxed process's place to work: folders of its own that go away with it, and what it was given to read."""
 
 import os
 import shutil
@@ -8,7 +8,6 @@ from tempfile import mkdtemp
 
 from unseg_bench.data.atomic import make_folder
 from unseg_bench.data.paths import cache_dir
-from unseg_bench.errors import RunError
 from unseg_bench.sandbox.landlock import READ, WORK, Rule
 
 _KEPT_VARIABLES = (
@@ -24,48 +23,37 @@ _FOLDERS = {
     "UBENCH_CACHE": "cache",
     "XDG_CACHE_HOME": "home/.cache",
     "XDG_CONFIG_HOME": "home/.config",
+    "MPLCONFIGDIR": "libraries/matplotlib",
+    "NUMBA_CACHE_DIR": "libraries/numba",
+    "TORCHINDUCTOR_CACHE_DIR": "libraries/inductor",
+    "TRITON_CACHE_DIR": "libraries/triton",
+    "CUDA_CACHE_PATH": "libraries/cuda",
 }
-_KEPT_FOLDERS = {
-    "MPLCONFIGDIR": "matplotlib",
-    "NUMBA_CACHE_DIR": "numba",
-    "TORCHINDUCTOR_CACHE_DIR": "inductor",
-    "TRITON_CACHE_DIR": "triton",
-    "CUDA_CACHE_PATH": "cuda",
-}
-"""What libraries keep between processes, such as compiled code; nothing but this plugin's sealed processes use it."""
+"""Where the process and its libraries write; all of it is new in every run, so that no run finds what another left."""
 _FIXED = {"JOBLIB_MULTIPROCESSING": "0"}
-"""Sealed processes have no shared memory, and joblib would warn of it."""
+"""Sandboxed processes have no shared memory, and joblib would warn of it."""
 
 
 class Workspace:
-    """One sealed process's folders below the cache: `work` it may change, from `weights` it may read.
+    """One sandboxed process's folders below the cache: what is in `work` goes away with it, from `given` it may read.
 
-    `stages` and `partials` are its plugin's finished and unfinished stages.
-    `owner` is the module or package that the method comes from: its sealed stages are shared by its runs, and by no
-    other plugin.
+    `partials` is where stages are made: it outlives the process, and belongs to one run; None: nothing is made.
     """
 
-    def __init__(self, owner: str) -> None:
-        base = cache_dir().resolve() / "sealed"
-        make_folder(base / "rooms")
-        _sweep(base / "rooms")
-        self.folder = Path(mkdtemp(prefix=f"{os.getpid()}-", dir=base / "rooms"))
-        self.work, self.weights = self.folder / "work", self.folder / "weights"
-        self.stages, self._tools = base / "stages" / owner, base / "tools" / owner
-        self.partials = self.stages / "partial"
-        for folder in (self.weights, self.partials, *map(Path, self._folders.values())):
+    def __init__(self, partials: Path | None) -> None:
+        base = cache_dir().resolve() / "sandbox"
+        make_folder(base)
+        _sweep(base)
+        self.folder = Path(mkdtemp(prefix=f"{os.getpid()}-", dir=base))
+        self.work, self.given = self.folder / "work", self.folder / "given"
+        self.folders = [self.folder, *([] if partials is None else [partials.resolve()])]
+        for folder in (self.given, *self.folders, *map(Path, self._folders.values())):
             folder.mkdir(parents=True, exist_ok=True)
 
     @property
     def rules(self) -> list[Rule]:
-        """What the process may do here: change its work and unfinished stages, read weights and finished stages."""
-        return [
-            Rule(self.work, WORK),
-            Rule(self._tools, WORK),
-            Rule(self.partials, WORK),
-            Rule(self.stages, READ),
-            Rule(self.weights, READ),
-        ]
+        """What the process may do here: change its work and unfinished stages, read what it was given."""
+        return [Rule(self.work, WORK), *(Rule(folder, WORK) for folder in self.folders[1:]), Rule(self.given, READ)]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -75,38 +63,38 @@ class Workspace:
 
     @property
     def _folders(self) -> dict[str, str]:
-        own = {name: str(self.work / folder) for name, folder in _FOLDERS.items()}
-        return own | {name: str(self._tools / folder) for name, folder in _KEPT_FOLDERS.items()}
+        return {name: str(self.work / folder) for name, folder in _FOLDERS.items()}
 
     def hand_over(self, file: Path, sha256: str) -> Path:
         """Put a file where the process can read it, and return that path: a hard link where possible, else a copy."""
-        place = self.weights / sha256[:16] / file.name
+        place = self.given / sha256[:16] / file.name
         if not place.exists():
             place.parent.mkdir(exist_ok=True)
-            try:
-                place.hardlink_to(file.resolve())
-            except OSError:
-                shutil.copyfile(file, place)
+            _link_or_copy(file, place)
+        return place
+
+    def hand_over_folder(self, folder: Path) -> Path:
+        """The same of all files of a folder, the folders in it included."""
+        place = self.given / "folders" / folder.name
+        if not place.exists():
+            shutil.copytree(folder, place, copy_function=_link_or_copy)
         return place
 
     def leave(self) -> None:
-        """Remove the folder; the stages stay."""
+        """Remove the folder; `partials` stays."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _sweep(rooms: Path) -> None:
-    """Remove the rooms of processes that are gone."""
-    for room in rooms.iterdir():
+def _link_or_copy(source: str | Path, target: str | Path) -> None:
+    try:
+        Path(target).hardlink_to(Path(source).resolve())
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the workspaces of processes that are gone."""
+    for workspace in folder.iterdir():
         with suppress(ValueError, OSError):
-            if not Path("/proc", str(int(room.name.partition("-")[0]))).exists():
-                shutil.rmtree(room, ignore_errors=True)
-
-
-def only_plain_files(folder: Path) -> None:
-    """Refuse links to elsewhere, pipes and the like in a result, which the runner would follow; raises RunError."""
-    for parent, folders, names in os.walk(folder):
-        for name in (*folders, *names):
-            path = Path(parent, name)
-            plain = path.is_dir() or (path.is_file() and path.stat().st_nlink == 1)
-            if path.is_symlink() or not plain:
-                raise RunError(f"{path} is a link or a special file; a stage's result holds plain files only")
+            if not Path("/proc", str(int(workspace.name.partition("-")[0]))).exists():
+                shutil.rmtree(workspace, ignore_errors=True)

@@ -21,8 +21,8 @@ from unseg_bench.data.splits import PARTS, Split
 from unseg_bench.data.store import PreparedStore, build_cohort
 from unseg_bench.errors import DataError, RunError, SettingsError, UbenchError
 from unseg_bench.plugins.dataset import Dataset
+from unseg_bench.plugins.digests import digest_of
 from unseg_bench.plugins.manager import Plugins
-from unseg_bench.run.digests import digest_of
 from unseg_bench.run.empty import finds_nothing
 from unseg_bench.run.folder import RunFolder, find_runs
 from unseg_bench.run.identity import SEGMENTED, Inputs, refuse_changed_image, refuse_changed_images
@@ -161,7 +161,7 @@ def _make_run(plan: _Plan, reporter: Reporter, *, replace: bool) -> list[CaseSco
             grids = {case: one.grid for case, one in prepared.items()}
             file_doubts = _take_over(plan, grids, built, reporter)
             for case, one in prepared.items():
-                refuse_changed_image(one, cohort)
+                refuse_changed_image(one, cohort.digests[case])
                 note_made(built, plan.inputs.images[case], one)
         with _stage("score", reporter):
             scores, score_doubts = _score(plan, grids, built, reporter)

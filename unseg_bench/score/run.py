@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseg_bench.data.labels import read_reference
+from unseg_bench.data.locks import hold
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.store import PreparedStore
 from unseg_bench.data.volume import Mask
 from unseg_bench.errors import DataError, ScoreError, UbenchError
 from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.run.folder import SCORED, RunFolder
-from unseg_bench.run.locks import hold
 from unseg_bench.run.progress import Reporter
 from unseg_bench.run.record import utc_now
 from unseg_bench.score.alternatives import score_alternatives

@@ -17,7 +17,7 @@ from unseg_bench.blocks import clip
 from unseg_bench.blocks.prompts import Prompt
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.plugins.context import Artifact
-from unseg_bench.plugins.rehearsal import RecordingLabels, RehearsalContext, TinyCase, tiny_case, tiny_cohort
+from unseg_bench.plugins.trial import TinyCase, TrialContext, TrialLabels, tiny_case, tiny_cohort
 
 SMALL: dict[str, Any] = {
     "classifier": {
@@ -95,7 +95,7 @@ class FakeSegmenter:
         return masks, np.ones(len(prompts))
 
 
-class Recorder(RehearsalContext):
+class Recorder(TrialContext):
     """Keeps every result that was asked for, computed or not."""
 
     def __init__(self, *values: Any, **named: Any) -> None:
@@ -118,7 +118,7 @@ class Stage:
     test: TinyCase = field(default_factory=lambda: tiny_case("test", 9, shape=(40, 23, 11), spacing_mm=(3.0, 5.0, 9.0)))
 
     def context(self, supervision: Supervision = Supervision.NONE, seed: int = 0) -> Recorder:
-        labels = RecordingLabels(supervision, {"train": self.cases, "valid": self.held_out, "test": [self.test]})
+        labels = TrialLabels(supervision, {"train": self.cases, "valid": self.held_out, "test": [self.test]})
         return Recorder(self.store, labels, tiny_cohort("healthy", []), seed=seed)
 
     def options(self, **groups: Any) -> CliscOptions:
@@ -173,7 +173,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, Clis
 
 
 @pytest.fixture(scope="session")
-def names() -> Callable[[RehearsalContext], list[str]]:
+def names() -> Callable[[TrialContext], list[str]]:
     """Returns the names of the stages that a context computed, in order."""
     return lambda run: [name.rpartition("-")[0] for name in run.finished]
 

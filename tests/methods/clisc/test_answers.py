@@ -85,7 +85,7 @@ def test_a_training_case_knows_whether_it_was_kept(warm) -> None:
 
 
 def test_an_empty_brain_can_be_explained(warm) -> None:
-    from unseg_bench.plugins.rehearsal import empty_volume
+    from unseg_bench.plugins.trial import empty_volume
 
     method, run = warm[0].fit()
     found = method.explain(empty_volume(), run)

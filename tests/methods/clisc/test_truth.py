@@ -8,7 +8,7 @@ from unseg_bench_methods.clisc.cams import LEVELS
 
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import LabelAccessError
-from unseg_bench.plugins.rehearsal import RecordingLabels, RehearsalContext, tiny_cohort
+from unseg_bench.plugins.trial import TrialContext, TrialLabels, tiny_cohort
 
 USES = {
     truth.GATE_CAMS: {"cam": {"true_slices": True}},
@@ -24,7 +24,7 @@ READ = {
 }
 
 
-def purposes(run: RehearsalContext) -> set[str]:
+def purposes(run: TrialContext) -> set[str]:
     return {line.partition(" (")[2].rstrip(")") for line in run.labels.read}
 
 
@@ -46,8 +46,8 @@ def test_a_door_that_grants_less_stops_each_use(warm, purpose: str) -> None:
     stage = warm[0]
     method, _ = stage.fit()
     method = type(method)(stage.options(**USES[purpose]))
-    shut = RecordingLabels(Supervision.NONE, {"train": stage.cases, "valid": stage.held_out})
-    run = RehearsalContext(stage.store, shut, tiny_cohort("healthy", []), seed=0)
+    shut = TrialLabels(Supervision.NONE, {"train": stage.cases, "valid": stage.held_out})
+    run = TrialContext(stage.store, shut, tiny_cohort("healthy", []), seed=0)
     with pytest.raises(LabelAccessError):
         method.fit(tiny_cohort("train", stage.cases), tiny_cohort("valid", stage.held_out), run)
     assert shut.read == []

@@ -10,7 +10,7 @@ from unseg_bench_methods.implicit_field.method import ImplicitField
 from unseg_bench_methods.implicit_field.options import ImplicitFieldOptions
 
 from unseg_bench.data.volume import Volume
-from unseg_bench.plugins.rehearsal import RecordingLabels, RehearsalContext, TinyCase, make_volume, tiny_cohort
+from unseg_bench.plugins.trial import TinyCase, TrialContext, TrialLabels, make_volume, tiny_cohort
 
 SMALL: dict[str, Any] = {
     "normals": {"source": "healthy", "held_out": 0.25},
@@ -37,7 +37,7 @@ def head(case_id: str, seed: int, *, tumour: bool = False) -> TinyCase:
     return TinyCase(make_volume(case_id, image, brain, (6.0, 6.0, 6.0)), reference)
 
 
-Fit = Callable[..., tuple[ImplicitField, RehearsalContext]]
+Fit = Callable[..., tuple[ImplicitField, TrialContext]]
 
 
 @pytest.fixture(scope="session")
@@ -64,12 +64,12 @@ def fit_small(healthy: list[TinyCase]) -> Fit:
 
     def fit(
         folder: Path, options: dict[str, Any] | None = None, parts: dict[str, list[TinyCase]] | None = None
-    ) -> tuple[ImplicitField, RehearsalContext]:
+    ) -> tuple[ImplicitField, TrialContext]:
         parts = {"train": [], "valid": [], "test": [], **(parts or {})}
         merged = {name: {**SMALL.get(name, {}), **(options or {}).get(name, {})} for name in {*SMALL, *(options or {})}}
         method = ImplicitField(ImplicitFieldOptions.model_validate(merged))
-        labels = RecordingLabels(method.supervision, parts)
-        context = RehearsalContext(folder, labels, tiny_cohort("healthy", healthy), seed=7)
+        labels = TrialLabels(method.supervision, parts)
+        context = TrialContext(folder, labels, tiny_cohort("healthy", healthy), seed=7)
         method.fit(tiny_cohort("train", parts["train"]), tiny_cohort("valid", parts["valid"]), context)
         return method, context
 
@@ -77,7 +77,7 @@ def fit_small(healthy: list[TinyCase]) -> Fit:
 
 
 @pytest.fixture(scope="session")
-def fitted(fit_small: Fit, tmp_path_factory: pytest.TempPathFactory) -> tuple[ImplicitField, RehearsalContext]:
+def fitted(fit_small: Fit, tmp_path_factory: pytest.TempPathFactory) -> tuple[ImplicitField, TrialContext]:
     """A small field, trained once."""
     return fit_small(tmp_path_factory.mktemp("stages"))
 

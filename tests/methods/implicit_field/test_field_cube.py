@@ -9,7 +9,7 @@ from unseg_bench_methods.implicit_field.filters import commonest, mean_pool, min
 from unseg_bench_methods.implicit_field.options import ScanOptions, SmoothingOptions
 
 from unseg_bench.errors import RunError
-from unseg_bench.plugins.rehearsal import make_volume
+from unseg_bench.plugins.trial import make_volume
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.conformance import check_method
 from unseg_bench.plugins.presets import preset_options
-from unseg_bench.plugins.rehearsal import make_volume, tiny_cohort
+from unseg_bench.plugins.trial import make_volume, tiny_cohort
 
 TINY = {"training": {"steps": 10}, "fit": {"steps": (3, 2)}}
 

@@ -6,7 +6,7 @@ from unseg_bench_methods.sim2real.options import SimulationOptions
 from unseg_bench_methods.sim2real.samples import Mixing
 from unseg_bench_methods.sim2real.volumes import stretch
 
-from unseg_bench.plugins.rehearsal import tiny_case
+from unseg_bench.plugins.trial import tiny_case
 
 SIZE = (24, 24, 24)
 

@@ -17,7 +17,8 @@ from unseg_bench.errors import RunError
 from unseg_bench.plugins.conformance import check_method
 from unseg_bench.plugins.context import Artifact
 from unseg_bench.plugins.presets import assign, preset_options
-from unseg_bench.plugins.rehearsal import RecordingLabels, RehearsalContext, RehearsalWork, tiny_case, tiny_cohort
+from unseg_bench.plugins.stage import Work
+from unseg_bench.plugins.trial import TrialContext, TrialLabels, tiny_case, tiny_cohort
 
 TRAIN = [tiny_case(f"train-{number}", number) for number in range(3)]
 VALID = [tiny_case("valid", 10)]
@@ -32,7 +33,7 @@ def options_of(**changes):
     return Sim2RealOptions.model_validate(values)
 
 
-class Context(RehearsalContext):
+class Context(TrialContext):
     """Keeps what is handed over."""
 
     def __init__(self, *args, **kwargs):
@@ -52,7 +53,7 @@ class Context(RehearsalContext):
 
 def fitted(folder, options=None, train=None, valid=None):
     method = Sim2Real(options or options_of())
-    labels = RecordingLabels(method.supervision, {"train": TRAIN, "valid": VALID, "test": [TEST]})
+    labels = TrialLabels(method.supervision, {"train": TRAIN, "valid": VALID, "test": [TEST]})
     context = Context(folder, labels, tiny_cohort("healthy", HEALTHY), seed=3)
     method.fit(train or tiny_cohort("train", TRAIN), valid or tiny_cohort("valid", VALID), context)
     return method, context
@@ -243,7 +244,7 @@ def test_explanation_shows_every_stage(finished):
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pairs")
-    work = RehearsalWork(folder, folder, 5, "cpu", lambda *_: None)
+    work = Work(folder, folder, 5, "cpu", lambda *_: None)
     make_pairs.function(work, PairOptions(count=2, spacing_mm=4.0, size=(24, 24, 24)))
     return Artifact("pairs", folder, "digest")
 

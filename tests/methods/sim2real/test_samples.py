@@ -8,7 +8,7 @@ from unseg_bench_methods.sim2real.options import SimulationOptions
 from unseg_bench_methods.sim2real.samples import Mixing
 from unseg_bench_methods.sim2real.volumes import back, stretch
 
-from unseg_bench.plugins.rehearsal import tiny_case
+from unseg_bench.plugins.trial import tiny_case
 
 
 def test_layers_add_up_before_any_normalisation(samples):

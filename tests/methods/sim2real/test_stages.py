@@ -15,7 +15,8 @@ from unseg_bench_methods.sim2real.volumes import Brain, stretch
 
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Artifact
-from unseg_bench.plugins.rehearsal import RehearsalWork, tiny_case
+from unseg_bench.plugins.stage import Work
+from unseg_bench.plugins.trial import tiny_case
 
 ALL = np.ones(24, bool)
 
@@ -110,7 +111,7 @@ def test_the_lowest_errors_are_kept_and_no_case_without_a_label():
 def work_in(folder):
     for name in ("result", "scratch"):
         (folder / name).mkdir(parents=True)
-    return RehearsalWork(folder / "result", folder / "scratch", 1, "cpu", lambda *_: None)
+    return Work(folder / "result", folder / "scratch", 1, "cpu", lambda *_: None)
 
 
 def labelled(folder, samples, monkeypatch, outputs_of, keep_share=0.0):

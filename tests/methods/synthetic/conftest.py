@@ -11,9 +11,9 @@ from unseg_bench_methods.synthetic.options import SyntheticOptions
 
 from unseg_bench.blocks.phantom.generator import generate_phantom
 from unseg_bench.data.supervision import Supervision
-from unseg_bench.plugins.rehearsal import RecordingLabels, RehearsalContext, TinyCase, make_volume, tiny_cohort
+from unseg_bench.plugins.trial import TinyCase, TrialContext, TrialLabels, make_volume, tiny_cohort
 
-Fit = Callable[..., tuple[Synthetic, RehearsalContext]]
+Fit = Callable[..., tuple[Synthetic, TrialContext]]
 
 
 def as_case(case_id: str, image, reference, spacing_mm) -> TinyCase:
@@ -40,8 +40,8 @@ def head():
 @pytest.fixture
 def fit(tmp_path: Path) -> Fit:
     def run(cases: Sequence[TinyCase] = (), seed: int = 7, **options):
-        labels = RecordingLabels(Supervision.NONE, {"train": cases, "valid": (), "test": ()})
-        context = RehearsalContext(tmp_path, labels, tiny_cohort("healthy", []), seed=seed)
+        labels = TrialLabels(Supervision.NONE, {"train": cases, "valid": (), "test": ()})
+        context = TrialContext(tmp_path, labels, tiny_cohort("healthy", []), seed=seed)
         method = Synthetic(SyntheticOptions.model_validate(options))
         method.fit(tiny_cohort("train", cases), tiny_cohort("valid", []), context)
         return method, context

@@ -15,7 +15,7 @@ from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import RunError, WeightsError
 from unseg_bench.plugins.conformance import check_method
 from unseg_bench.plugins.presets import preset_options
-from unseg_bench.plugins.rehearsal import make_volume
+from unseg_bench.plugins.trial import make_volume
 
 
 def dice(a, b):

@@ -6,7 +6,7 @@ from unseg_bench_methods.synthetic.method import Synthetic
 
 from unseg_bench.data.nifti import read_image, read_labels
 from unseg_bench.data.prepare import prepare
-from unseg_bench.plugins.rehearsal import make_volume
+from unseg_bench.plugins.trial import make_volume
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 
 from unseg_bench.errors import PluginError
 from unseg_bench.plugins.explain import Explanation, Step, checked
-from unseg_bench.plugins.rehearsal import tiny_case
+from unseg_bench.plugins.trial import tiny_case
 from unseg_bench.report.case_pictures import slug
 from unseg_bench.report.figures.example_panels import HeadSlice
 from unseg_bench.report.figures.steps import SlicedStep, draw_step

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.plan import RunPlan, plan_runs
 from unseg_bench.run.progress import Silent
 from unseg_bench.run.runner import execute
-from unseg_bench.run.sealed.sealing import kernel_obstacle
+from unseg_bench.run.session.seal import kernel_obstacle
 from unseg_bench.run.settings import make_settings
 
 DRIVER = """
 import signal
 import sys
+import time
 from pathlib import Path
 from unseg_bench.plugins.manager import load_plugins
 from unseg_bench.run.plan import plan_runs
@@ -79,7 +81,7 @@ class Bench:
         return plan
 
     def run(self, *, force: bool = False, reporter: Any = None, **settings: Any) -> RunFolder:
-        return execute(self.plan(**settings), reporter or Silent(), force=force)
+        return execute(self.plan(**settings), reporter or Silent(), since=time.time() if force else None)
 
     def masks(self, run: RunFolder) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in (run.path / "predictions").iterdir()}

@@ -37,11 +37,10 @@ def test_a_sealed_and_an_unsealed_run_hand_over_the_same(bench):
     [
         ("context.keep_map(volume, volume.image)", "has a map already"),
         ("context.alternative(volume, '../up', volume.brain)", "does not start with"),
-        ("context._line.hand('alternative', b'0', case=volume.case_id, name='../up', shape=[2, 2, 2])", "starts? with"),
-        ("context._line.hand('alternative', b'00', case=volume.case_id, name='up', shape=[2, 2, 2])", "are no mask"),
-        ("context._line.hand('alternative', b'0', case=volume.case_id, name='up', shape=[2, 2, 2])", "bool array"),
-        ("context._line.hand('alternative', b'0', case='../up', name='up', shape=[2, 2, 2])", "inside `segment`"),
-        ("context._line.hand('map', b'0000', case='case-0', shape=[1, 1, 1])", "inside `segment`"),
+        ("context._host._line.ask('alternative', volume.case_id, '../up', np.ones((2, 2, 2), bool))", "starts? with"),
+        ("context._host._line.ask('alternative', volume.case_id, 'up', np.ones((2, 2, 2), bool))", "bool array"),
+        ("context._host._line.ask('alternative', '../up', 'up', np.ones((2, 2, 2), bool))", "inside `segment`"),
+        ("context._host._line.ask('keep_map', 'case-0', np.ones((1, 1, 1), np.float32))", "inside `segment`"),
     ],
 )
 def test_what_is_not_right_is_refused_inside_whoever_asks(bench, line, message):
@@ -52,10 +51,8 @@ def test_what_is_not_right_is_refused_inside_whoever_asks(bench, line, message):
 
 
 def test_not_finite_values_are_refused_by_the_runner_too(bench):
-    line = "context._line.hand('map', np.full(volume.shape, np.nan, np.float32).tobytes(), case=volume.case_id, "
-    source = HANDS.replace(
-        "context.keep_map(volume, volume.image.astype(np.float64))", line + "shape=list(volume.shape))"
-    )
+    line = "context._host._line.ask('keep_map', volume.case_id, np.full(volume.shape, np.nan, np.float32))"
+    source = HANDS.replace("context.keep_map(volume, volume.image.astype(np.float64))", line)
     bench.method(source % ("pass", "pass"))
     with pytest.raises(RunError, match="not finite"):
         bench.run(sealed="required", limit=1, keep_maps=True)

@@ -27,9 +27,9 @@ def test_a_sealed_and_an_unsealed_run_leave_the_same_table(bench):
     ("line", "message"),
     [
         ("context.table('../run', [{'a': 1}])", "a name is 1 to 64 letters"),
-        ("context._line.ask('table', name='../run', rows=[{'a': 1}])", "a name is 1 to 64 letters"),
-        ("context._line.ask('table', name='t', rows=[{'a': 1}, 'b'])", "row 2 has the names"),
-        ("context._line.ask('table', name='t', rows=[{'a': 'x' * 9_000_000}])", "more than 8,000,000 characters"),
+        ("context._host._line.ask('table', '../run', [{'a': 1}])", "a name is 1 to 64 letters"),
+        ("context._host._line.ask('table', 't', [{'a': 1}, {'b': 2}])", "row 2 has the names"),
+        ("context._host._line.ask('table', 't', [{'a': 'x' * 9_000_000}])", "more than 8,000,000 characters"),
     ],
 )
 def test_what_is_no_table_is_refused_inside_whoever_asks(bench, line, message):

@@ -68,7 +68,7 @@ def watch(opened: Opened | None) -> Generator[None]:
 
 
 @contextmanager
-def unheard() -> Generator[None]:
+def unwatched() -> Generator[None]:
     """What is opened inside the block is the harness's doing: whoever listens does not hear it."""
     with watch(Opened() if _listening else None):
         yield

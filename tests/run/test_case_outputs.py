@@ -7,8 +7,8 @@ import pytest
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.store import PreparedStore
 from unseg_bench.errors import DataError, RunError
+from unseg_bench.run.case_outputs import MOST_ALTERNATIVES, CaseOutputs
 from unseg_bench.run.folder import RunFolder
-from unseg_bench.run.handover import MOST_ALTERNATIVES, Handover
 from unseg_bench.run.progress import Silent
 from unseg_bench.run.runner import execute
 
@@ -26,7 +26,7 @@ def prepared_of(toy, case_id):
 
 @pytest.fixture
 def handover(toy, tmp_path):
-    return Handover(RunFolder(tmp_path / "run"), keep_maps=True)
+    return CaseOutputs(RunFolder(tmp_path / "run"), keep_maps=True)
 
 
 @pytest.fixture

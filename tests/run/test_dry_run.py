@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from unseg_bench.data.paths import cache_dir
-from unseg_bench.run.rehearse import rehearse_all
-from unseg_bench.run.sealed.sealing import kernel_obstacle
+from unseg_bench.run.dry_run import dry_run_all
+from unseg_bench.run.session.seal import kernel_obstacle
 
 METHODS = """
 from unseg_bench import Method, MethodOptions, stage
@@ -74,7 +74,7 @@ def rehearse(toy, tmp_path):
             path = tmp_path / f"{name}.py"
             path.write_text(source)
             settings["methods"] = [str(path)]
-        (found,) = rehearse_all(toy.plans(**settings))
+        (found,) = dry_run_all(toy.plans(**settings))
         return found
 
     return once
@@ -144,7 +144,7 @@ def test_labels_are_not_read(rehearse):
 
 def test_images_are_not_opened_whatever_the_method_catches(rehearse):
     found = rehearse("opens")
-    assert (stages(found), found.beyond) == ([], "it opens images before a stage")
+    assert (stages(found), found.beyond) == ([("one", False)], "it opens images before a stage")
 
 
 def test_notes_and_tables_go_nowhere(toy, rehearse):
@@ -169,7 +169,7 @@ def test_weights_are_not_fetched(toy, rehearse):
     assert stages(rehearse("weights")) == [("one", False)]
     with pytest.raises(Exception, match="are not here"):
         toy.run(methods=[str(toy.folder / "weights.py")], offline=True)
-    assert rehearse("weights").beyond == "it needs pretrained weights that are not here yet"
+    assert rehearse("weights").beyond.startswith("it needs the weights sam-vit-b, which are not here yet")
 
 
 @pytest.mark.skipif(kernel_obstacle() is not None, reason="nothing can be sealed here")
@@ -181,15 +181,15 @@ def test_what_runs_sealed_is_rehearsed_sealed(toy, rehearse):
     path.write_text(source.replace('raise ValueError("as told")', "return"))
     plans = toy.plans(methods=[str(path)], **sealed)
     assert plans[0].loaded is None
-    found = rehearse_all(plans)
+    found = dry_run_all(plans)
     assert [stages(one) for one in found] == [[("one", False)]] * 2
     assert [(one.beyond, one.error) for one in found] == [(None, None)] * 2
     assert not any(name.startswith("ubench_file_seal_") for name in sys.modules), "its code ran in its process only"
     folder = toy.run(methods=[str(path)], sealed="required")
-    again = rehearse_all(plans)
+    again = dry_run_all(plans)
     assert again[0].stages == ()
     assert stages(again[1]) == [("one", False)], "stages with a seed are made for each"
-    (named,) = rehearse_all(toy.plans(methods=[str(path)], sealed="required", limit=1))
+    (named,) = dry_run_all(toy.plans(methods=[str(path)], sealed="required", limit=1))
     assert [(stage.name, stage.digest, stage.cached) for stage in named.stages] == [(*logged(folder)[0], True)]
 
 
@@ -202,7 +202,7 @@ def test_what_runs_sealed_is_rehearsed_sealed(toy, rehearse):
         ("weights", "it needs the weights sam-vit-b, which are not here yet or are a file of yours"),
         ("healthy", None),
         ("tables", None),
-        ("masks", "it asks for a predicted mask"),
+        ("masks", "it reads masks of elsewhere"),
     ],
 )
 def test_a_sealed_rehearsal_hands_nothing_over(rehearse, name, beyond):

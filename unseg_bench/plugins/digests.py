@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from unseg_bench.errors import PluginError
+
 SHARED_CODE = "unseg_bench.blocks"
 
 
@@ -29,13 +31,23 @@ def code_digest(module_name: str) -> str:
     return digest_of({"code": sources, "torch": version("torch")})
 
 
-def _closure(start: str) -> dict[str, Path]:
+def file_code_digest(path: Path) -> str:
+    """Return the same of a single file, which is read now, and never imported; raises PluginError for a broken one."""
+    try:
+        found = _closure("", path)
+        sources = sorted([_parse(path), *(_normal_form(one) for name, one in found.items() if name)])
+    except (OSError, SyntaxError, ValueError) as error:
+        raise PluginError(f"{path} could not be imported: {type(error).__name__}: {error}") from None
+    return digest_of({"code": sources, "torch": version("torch")})
+
+
+def _closure(start: str, file: Path | None = None) -> dict[str, Path]:
     own = start.partition(".")[0]
     found: dict[str, Path] = {}
     queue = [start]
     while queue:
         name = queue.pop()
-        path = _source_of(name)
+        path = file if file is not None and name == start else _source_of(name)
         if name in found or path is None:
             continue
         found[name] = path
@@ -48,6 +60,9 @@ def _closure(start: str) -> dict[str, Path]:
 
 
 def _source_of(name: str) -> Path | None:
+    if name.startswith(SHARED_CODE):  # found without importing the packages above it, which may load torch
+        place = Path(__file__).parents[1].joinpath(*name.split(".")[1:])
+        return next((one for one in (place.with_suffix(".py"), place / "__init__.py") if one.is_file()), None)
     if (module := sys.modules.get(name)) and (file := getattr(module, "__file__", None)):
         return Path(file)
     try:
@@ -75,6 +90,10 @@ def _imports(path: Path, name: str) -> set[str]:
 
 @cache
 def _normal_form(path: Path) -> str:
+    return _parse(path)
+
+
+def _parse(path: Path) -> str:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or not node.body:

@@ -1,16 +1,15 @@
-"""A stand-in for the harness: tiny volumes in memory, and a Context that counts, records and can be interrupted."""
+"""A trial of a method: tiny volumes in memory, and a host that counts, records and can be interrupted."""
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.labels import MASK_PARTS, SLICE_LABEL_PARTS
@@ -18,10 +17,13 @@ from unseg_bench.data.splits import PARTS
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.errors import DataError, LabelAccessError, RunError
-from unseg_bench.plugins.context import Artifact, Input, Stage
-from unseg_bench.plugins.handover import checked_alternative, checked_map, outside_segment
+from unseg_bench.plugins.context import Context, Labels
+from unseg_bench.plugins.history import History
+from unseg_bench.plugins.host import Host, Unfinished
 from unseg_bench.plugins.method import Method, MethodOptions
-from unseg_bench.plugins.tables import Rows, table_text
+from unseg_bench.plugins.outputs import outside_segment
+from unseg_bench.plugins.stage import Artifact
+from unseg_bench.plugins.stage_cache import Attempt, StageCache
 
 _BRIGHT = 1.5
 """Standard deviations above the brain's mean."""
@@ -87,8 +89,8 @@ def tiny_cohort(name: str, cases: Sequence[TinyCase]) -> Cohort:
     return Cohort(name, [(case_id, volume.digest) for case_id, volume in volumes.items()], volumes.__getitem__)
 
 
-class RecordingLabels:
-    """A door to the references of tiny cases: grants what was declared, keeps what was read and what was refused."""
+class TrialLabels(Labels):
+    """The references of tiny cases: grants what was declared, keeps what was read and what was refused, a line each."""
 
     def __init__(self, supervision: Supervision, parts: Mapping[str, Sequence[TinyCase]]) -> None:
         self.read: list[str] = []
@@ -114,32 +116,16 @@ class RecordingLabels:
         return self._references[case_id]
 
 
-@dataclass(frozen=True, slots=True)
-class RehearsalWork:
-    """What a stage function is given (see `unseg_bench.plugins.context.Work`)."""
-
-    folder: Path
-    scratch: Path
-    seed: int
-    device: str
-    report: Callable[[int, int, str], None]
-
-    def progress(self, done: int, total: int, note: str = "") -> None:
-        """Report that `done` of `total` steps are finished."""
-        self.report(done, total, note)
-
-
-class RehearsalContext:
-    """A Context whose stages lie in `store`; a second one with the same store goes on where the first stopped.
+class TrialHost(Host):
+    """The host of a trial run: the real stage cache, in `folder`, and tiny cases. A second one goes on after the first.
 
     `finished` names the stages computed to the end, in order. `ticks` counts stage beginnings and progress reports;
-    the context raises Interruption at tick number `interrupt_at`. `predictions`: case id -> what another method found.
+    the host raises Interruption at tick number `interrupt_at`. `predictions`: case id -> what another method found.
     """
 
     def __init__(
         self,
-        store: Path,
-        labels: RecordingLabels,
+        folder: Path,
         healthy: Cohort,
         *,
         seed: int,
@@ -147,64 +133,65 @@ class RehearsalContext:
         predictions: Mapping[str, Mask] | None = None,
     ) -> None:
         self.seed, self.device, self.offline = seed, "cpu", True
-        self.labels, self.healthy = labels, healthy
         self.finished: list[str] = []
         self.ticks = 0
-        self._predictions = predictions or {}
-        self._inside_stage = self._inside_fit = False
-        self._store, self._interrupt_at = store, interrupt_at
+        self._cache = StageCache(folder / "stages", folder / "partial")
+        self._open: list[tuple[AbstractContextManager[Attempt], Attempt]] = []
+        self._inside_fit = False
+        self._healthy, self._predictions, self._interrupt_at = healthy, predictions or {}, interrupt_at
 
     def predicted_mask(self, source: str, case_id: str) -> Mask:
         """Return what another method found, whatever the source is called; raises RunError inside a stage."""
-        if self._inside_stage:
+        if self._open:
             raise RunError(f"{source}: masks of other runs are asked for outside of stages")
         if case_id not in self._predictions:
             raise DataError(f"{source}: has no mask of case {case_id}")
         return self._predictions[case_id].copy()
 
-    def run(
-        self, step: Stage, options: BaseModel | None = None, *, extras: Mapping[str, Any] | None = None, **inputs: Input
-    ) -> Artifact:
-        """Run a stage, or take its result from the store."""
-        dumped = None if options is None else options.model_dump(mode="json")
-        digests = {name: value if isinstance(value, str) else value.digest for name, value in inputs.items()}
-        key = json.dumps([step.name, dumped, digests, self.seed if step.seeded else None], sort_keys=True)
-        digest = hashlib.sha256(key.encode()).hexdigest()
-        final = self._store / f"{step.name}-{digest[:16]}"
-        artifact = Artifact(step.name, final, digest)
-        if final.is_dir():
-            return artifact
-        work = self._work(final, digest)
-        self.progress(0, 1, step.name)
-        self._inside_stage = True
-        try:
-            step.function(*([work] if options is None else [work, options]), **inputs, **(extras or {}))
-        finally:
-            self._inside_stage = False
-        work.folder.rename(final)
-        self.finished.append(final.name)
-        return artifact
+    def healthy(self) -> Cohort:
+        """Return the healthy cases."""
+        return self._healthy
 
-    def record_weights(self, name: str, sha256: str) -> None:
-        """Accept it: a rehearsal writes no run.json."""
+    def stage(self, name: str, key: Mapping[str, Any]) -> Artifact | Unfinished:
+        """Return a stage's result from the cache, else where to make it."""
+        manager = self._cache.attempt(name, key, device=lambda: "cpu", history=History)
+        attempt = manager.__enter__()
+        if attempt.kept is not None:
+            manager.__exit__(None, None, None)
+            return attempt.kept.artifact
+        self._open.append((manager, attempt))
+        self.progress(0, 1, name)
+        return attempt.place
+
+    def stage_done(self, device: str) -> Artifact:
+        """Keep what the newest stage has made."""
+        manager, attempt = self._open.pop()
+        manager.__exit__(None, None, None)
+        self.finished.append(attempt.result.artifact.folder.name)
+        return attempt.result.artifact
+
+    def stage_failed(self) -> None:
+        """Let go of the newest stage."""
+        manager, _ = self._open.pop()
+        with suppress(RunError):
+            manager.__exit__(RunError, RunError("the stage failed"), None)
+
+    def close(self) -> None:
+        """Let go of all stages that were not finished."""
+        while self._open:
+            self.stage_failed()
 
     def note(self, event: str, values: Mapping[str, Any]) -> None:
         """Check that the line could be written to a log; raises TypeError or ValueError otherwise."""
         json.dumps({"event": event, **values}, allow_nan=False)
 
-    def table(self, name: str, rows: Rows) -> None:
-        """Check that the table could be written; raises ValueError otherwise."""
-        table_text(name, rows)
-
-    def keep_map(self, volume: Volume, scores: Image) -> None:
-        """Check that the map could be kept; raises ValueError otherwise, RunError inside `fit`."""
+    def keep_map(self, case_id: str, scores: Image) -> None:
+        """Raise RunError inside `fit`."""
         self._refuse_inside_fit("keep_map")
-        checked_map(volume.shape, scores)
 
-    def alternative(self, volume: Volume, name: str, mask: Mask) -> None:
-        """Check that the mask could be written; raises ValueError otherwise, RunError inside `fit`."""
+    def alternative(self, case_id: str, name: str, mask: Mask) -> None:
+        """Raise RunError inside `fit`."""
         self._refuse_inside_fit(f"alternative {name!r}")
-        checked_alternative(volume.shape, name, mask)
 
     @contextmanager
     def fitting(self) -> Generator[None]:
@@ -215,7 +202,7 @@ class RehearsalContext:
         finally:
             self._inside_fit = False
 
-    def progress(self, done: int, total: int, note: str = "") -> None:
+    def progress(self, done: int, total: int, note: str) -> None:
         """Count, and raise Interruption when the time has come."""
         self.ticks += 1
         if self.ticks == self._interrupt_at:
@@ -225,28 +212,44 @@ class RehearsalContext:
         if self._inside_fit:
             raise outside_segment(what)
 
-    def _work(self, final: Path, digest: str) -> RehearsalWork:
-        """Make an empty result folder; the scratch folder of an interrupted attempt is kept."""
-        attempt = sum(1 for _ in self._store.glob(f"{final.name}.attempt*"))
-        folder, scratch = (final.with_name(f"{final.name}.{kind}") for kind in (f"attempt{attempt}", "scratch"))
-        folder.mkdir(parents=True)
-        scratch.mkdir(exist_ok=True)
-        seed = int(hashlib.sha256(f"{digest}{self.seed}".encode()).hexdigest()[:8], 16)
-        return RehearsalWork(folder, scratch, seed, self.device, self.progress)
+
+class TrialContext(Context):
+    """A Context on a TrialHost, which see; `labels` keep what was read."""
+
+    labels: TrialLabels
+
+    def __init__(
+        self,
+        folder: Path,
+        labels: TrialLabels,
+        healthy: Cohort,
+        *,
+        seed: int,
+        interrupt_at: int | None = None,
+        predictions: Mapping[str, Mask] | None = None,
+    ) -> None:
+        self.host = TrialHost(folder, healthy, seed=seed, interrupt_at=interrupt_at, predictions=predictions)
+        super().__init__(self.host)
+        self.labels = labels
+
+    @property
+    def finished(self) -> list[str]:
+        """The stages computed to the end, in order."""
+        return self.host.finished
 
 
 @dataclass
-class Rehearsal:
+class TrialRun:
     """One pass of `fit` and `segment` and what it left: `error` is what stopped it, if anything did."""
 
-    context: RehearsalContext
+    context: TrialContext
     fitted: Method
     predictions: dict[str, Mask] = field(default_factory=dict[str, Mask])
     error: Exception | None = None
 
 
-class Theatre:
-    """A method, its options, tiny cohorts and a folder for stages: rehearses fit and segment as often as is asked.
+class Trial:
+    """A method, its options, tiny cohorts and a folder for stages: tries fit and segment as often as is asked.
 
     Three training cases, one for validation, three healthy; of the two test cases one has an odd, anisotropic grid.
     """
@@ -265,7 +268,7 @@ class Theatre:
 
     @property
     def test_volumes(self) -> list[Volume]:
-        """The volumes that each rehearsal segments."""
+        """The volumes that each trial run segments."""
         return [case.volume for case in self._parts["test"]]
 
     @property
@@ -274,30 +277,31 @@ class Theatre:
         volumes = [case.volume for cases in self._parts.values() for case in cases]
         return [volume.case_id for volume in volumes if content_digest(volume.image, volume.brain) != volume.digest]
 
-    def rehearse(self, store: str, interrupt_at: int | None = None) -> Rehearsal:
-        """Fit and segment with the stages in `store`; an interrupted rehearsal ends early, without an error."""
+    def run(self, store: str, interrupt_at: int | None = None) -> TrialRun:
+        """Fit and segment with the stages in `store`; an interrupted trial run ends early, without an error."""
         fitted = self.method(self.options)
-        labels = RecordingLabels(fitted.supervision, self._parts)
-        context = RehearsalContext(
+        context = TrialContext(
             self._folder / store,
-            labels,
+            TrialLabels(fitted.supervision, self._parts),
             self._cohort("healthy"),
             seed=self._seed,
             interrupt_at=interrupt_at,
             predictions=self._bright,
         )
-        rehearsal = Rehearsal(context, fitted)
+        run = TrialRun(context, fitted)
         try:
-            with context.fitting():
+            with context.host.fitting():
                 fitted.fit(self._cohort("train"), self._cohort("valid"), context)
                 fitted.expect(self._cohort("test"), context)
             for volume in self.test_volumes:
-                rehearsal.predictions[volume.case_id] = fitted.segment(volume, context)
+                run.predictions[volume.case_id] = fitted.segment(volume, context)
         except Interruption:
-            return rehearsal
+            return run
         except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; the checks tell
-            rehearsal.error = error
-        return rehearsal
+            run.error = error
+        finally:
+            context.host.close()
+        return run
 
     @property
     def _bright(self) -> dict[str, Mask]:

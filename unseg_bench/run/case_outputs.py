@@ -5,14 +5,14 @@ from contextlib import contextmanager
 
 from unseg_bench.data.store import PreparedCase
 from unseg_bench.errors import RunError
-from unseg_bench.plugins.handover import checked_alternative, checked_map, outside_segment
+from unseg_bench.plugins.outputs import checked_alternative, checked_map, outside_segment
 from unseg_bench.run.folder import RunFolder
 
 MOST_ALTERNATIVES = 100
 """Of one case."""
 
 
-class Handover:
+class CaseOutputs:
     """Takes what `segment` hands over and writes it at once; the case's prediction, written after it, makes it count.
 
     With `keep_maps`, run.json names the cases that came without a map, so that they are not segmented for one again.
@@ -80,7 +80,7 @@ class Handover:
             self._folder.update({"without_map": sorted(now)})
 
 
-class Forgotten:
+class NoOutputs:
     """Keeps nothing: for pictures of a case, which its run looked at before."""
 
     def keep_map(self, case_id: str, scores: object) -> None:

@@ -1,0 +1,146 @@
+"""What can be told of a plugin's class: its options, presets and studies, as JSON values."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
+
+from unseg_bench.plugins.method import Method
+from unseg_bench.plugins.presets import preset_options
+
+
+class OptionFacts(BaseModel):
+    """One option: dotted name, type in words, default ('required' where it has none), what it means."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    type: str
+    default: JsonValue
+    description: str
+
+
+class StudyFacts(BaseModel):
+    """One study: its title, and its rows with the options that they change."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str
+    rows: dict[str, dict[str, JsonValue]]
+
+
+class MethodFacts(BaseModel):
+    """What `ubench methods NAME` tells.
+
+    `supervision`: the declared level, or 'by its options'; then `supervision_by_preset` has it by preset. `differing`:
+    preset -> the options in which it differs from the defaults, by dotted name.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    what: str
+    supervision: str
+    floor: bool
+    ceiling: bool
+    presets: dict[str, dict[str, JsonValue]]
+    studies: dict[str, StudyFacts]
+    supervision_by_preset: dict[str, str]
+    options: list[OptionFacts]
+    differing: dict[str, dict[str, JsonValue]]
+
+
+def method_facts(method: type[Method]) -> MethodFacts:
+    """Return what there is to tell of a method."""
+    value: object = method.supervision
+    by_options = isinstance(value, property)
+    made = {preset: preset_options(method, preset) for preset in method.presets or ["default"]}
+    defaults = {option.name: option.default for option in describe_options(method.Options)}
+    return MethodFacts(
+        name=method.name,
+        what=first_line(method),
+        supervision="by its options" if by_options else str(value),
+        floor=method.floor,
+        ceiling=method.ceiling,
+        presets={preset: to_jsonable_python(dict(values)) for preset, values in method.presets.items()},
+        studies={
+            name: StudyFacts(title=study.title, rows=to_jsonable_python(_plain(study.rows)))
+            for name, study in method.studies.items()
+        },
+        supervision_by_preset={
+            preset: str(method(options).supervision) for preset, options in made.items() if by_options
+        },
+        options=describe_options(method.Options),
+        differing={
+            preset: {name: value for name, value in _flat(made[preset]).items() if defaults.get(name) != value}
+            for preset in method.presets
+        },
+    )
+
+
+def first_line(described: type) -> str:
+    """Return the first line of a class's own docstring, or its title if it has none."""
+    text = (described.__dict__.get("__doc__") or getattr(described, "title", "") or "").strip()
+    return str(text).partition("\n")[0].rstrip(".")
+
+
+def describe_options(model: type[BaseModel], prefix: str = "") -> list[OptionFacts]:
+    """Return name, type, default and description of every option, groups opened, in the order of the class."""
+    described: list[OptionFacts] = []
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            described += describe_options(inner, f"{prefix}{name}.")
+        else:
+            described.append(
+                OptionFacts(
+                    name=prefix + name,
+                    type=_type_text(field),
+                    default=_default(field),
+                    description=field.description or "",
+                )
+            )
+    return described
+
+
+def _plain(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {row: dict(options) for row, options in rows.items()}
+
+
+def _flat(options: BaseModel, prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in options:
+        if isinstance(value, BaseModel):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = options.model_dump(mode="json", include={name})[name]
+    return flat
+
+
+def _type_text(field: FieldInfo) -> str:
+    """Return a type as one would say it: 'int, >= 1', 'list of str', 'one of 'fixed', 'otsu''."""
+    annotation = field.annotation
+    text = annotation.__name__ if isinstance(annotation, type) and "[" not in str(annotation) else str(annotation)
+    text = re.sub(r"\b(typing|pathlib|collections\.abc)\.", "", text)
+    text = re.sub(r"[Tt]uple\[(\w+), \.\.\.\]", r"list of \1", text)
+    text = re.sub(r"[Tt]uple\[(\w+)((?:, \1)+)\]", lambda found: f"{found[2].count(',') + 1} of {found[1]}", text)
+    text = re.sub(r"Annotated\[(.+?), .*\]", r"\1", text)
+    text = re.sub(r"Literal\[([^]]+)\]", r"one of \1", text).replace(" | None", " or none")
+    bounds = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    limits = [
+        f"{sign} {getattr(constraint, name)}"
+        for constraint in field.metadata
+        for name, sign in bounds.items()
+        if getattr(constraint, name, None) is not None
+    ]
+    return ", ".join([text, *limits])
+
+
+def _default(field: FieldInfo) -> Any:  # noqa: ANN401 - whatever an option can hold
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    return to_jsonable_python(value)

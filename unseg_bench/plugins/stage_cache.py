@@ -1,0 +1,178 @@
+"""The stage cache: a result lies, with its history, in a folder named by the digest of all that it depends on."""
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unseg_bench.data.atomic import make_folder, room_on_disk, sync_folder, sync_tree, write_json
+from unseg_bench.data.locks import hold
+from unseg_bench.errors import RunError
+from unseg_bench.plugins.digests import digest_of
+from unseg_bench.plugins.history import History
+from unseg_bench.plugins.host import Unfinished
+from unseg_bench.plugins.stage import Artifact
+
+RECORD = "stage.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A finished result, how long it took, when it was made (in s since 1970), and what its maker had seen."""
+
+    artifact: Artifact
+    seconds: float
+    made: float
+    history: History
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A stage whose lock is held: `kept` is its result; None while it has to be made in `place`.
+
+    `place.scratch` survives a crash. The files in `place.folder` become the result when the block ends well.
+    """
+
+    place: Unfinished
+    kept: Kept | None = None
+
+    @property
+    def result(self) -> Kept:
+        """The result, after the block."""
+        assert self.kept is not None  # noqa: S101 - set when the block ends
+        return self.kept
+
+
+class StageCache:
+    """Results of stages in `folder`, one folder each; a killed stage leaves its checkpoints in `partials`.
+
+    `may_take` says of a result's history whether it may be taken; one that may not is made anew and kept beside.
+    Results from before `since` (seconds since 1970) are stale: they are made anew, and replaced.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        partials: Path,
+        *,
+        may_take: Callable[[History], bool] = lambda _: True,
+        since: float = 0.0,
+    ) -> None:
+        self.folder, self.partials = folder, partials
+        self._may_take, self._since = may_take, since
+
+    def look_up(self, stage: str, key: Mapping[str, Any]) -> Kept | None:
+        """Return the newest result of a stage under a key (see Call.key) that may be taken, if there is one."""
+        digest = digest_of(key)
+        found: list[Kept] = []
+        for record in self.folder.glob(f"{stage}-{digest[:24]}*/{RECORD}"):
+            kept = _read(stage, digest, record)
+            if kept is not None and kept.made >= self._since and self._may_take(kept.history):
+                found.append(kept)
+        return max(found, key=lambda kept: kept.made, default=None)
+
+    @contextmanager
+    def attempt(
+        self,
+        stage: str,
+        key: Mapping[str, Any],
+        *,
+        device: Callable[[], str],
+        history: Callable[[], History],
+        on_wait: Callable[[str], None] = lambda _: None,
+    ) -> Generator[Attempt]:
+        """Hold a stage's lock, give folders to make its result in, and keep what is there when the block ends.
+
+        A result that may be taken is given instead; whoever waits for another process takes that one's. `device` and
+        `history` are asked at the end: where the result was made, and what its maker had seen.
+        """
+        digest = digest_of(key)
+        name = f"{stage}-{digest[:24]}"
+        with hold(self.folder / f"{name}.lock", on_wait):
+            partial = self.partials / name
+            attempt = Attempt(Unfinished(partial / "result", partial / "scratch"))
+            if (found := self.look_up(stage, key)) is not None:
+                attempt.kept = found
+                yield attempt
+                return
+            shutil.rmtree(attempt.place.folder, ignore_errors=True)
+            with room_on_disk(self.folder):
+                make_folder(attempt.place.folder)
+                attempt.place.scratch.mkdir(exist_ok=True)
+            started = time.monotonic()
+            yield attempt
+            seconds = round(time.monotonic() - started, 3)
+            seen = history()
+            final = self.folder / (f"{name}.{seen.variant}" if seen.variant else name)
+            made = time.time()
+            record = {"key": dict(key), "seconds": seconds, "device": device(), "made": made, "history": seen.to_json()}
+            self._keep(attempt.place.folder, final, record)
+            shutil.rmtree(partial, ignore_errors=True)
+            attempt.kept = Kept(Artifact(stage, final, digest), seconds, made, seen)
+
+    def _keep(self, result: Path, final: Path, record: Mapping[str, Any]) -> None:
+        """Give a result its final name; before that it leaves the reach of the process that made it."""
+        aside = final.with_name(final.name + ".new")
+        shutil.rmtree(aside, ignore_errors=True)
+        result = result.replace(aside)
+        _settle(result)
+        write_json(result / RECORD, record)
+        sync_tree(result)
+        shutil.rmtree(final, ignore_errors=True)
+        result.replace(final)
+        sync_folder(final.parent)
+
+
+def _read(stage: str, digest: str, record: Path) -> Kept | None:
+    """Return a kept result, None for one that is being removed, is damaged, or was kept without a history."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        value: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+        history = History.from_json(value["history"])
+        return Kept(Artifact(stage, record.parent, digest), float(value["seconds"]), float(value["made"]), history)
+    return None
+
+
+def _settle(folder: Path) -> None:
+    """See to it that nobody changes a result any more; raises RunError.
+
+    Links to elsewhere, pipes and the like are refused, since whoever reads the result would follow them, and so is a
+    file that its maker still holds open for writing: it could be filled later with what was seen later.
+    """
+    for parent, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = Path(parent, name)
+            plain = path.is_dir() or (path.is_file() and path.stat().st_nlink == 1)
+            if path.is_symlink() or not plain:
+                raise RunError(f"{path} is a link or a special file; a stage's result holds plain files only")
+        for name in names:
+            _refuse_open(Path(parent, name))
+
+
+def _refuse_open(path: Path) -> None:
+    """Raise RunError where a file is open for writing; where the file system cannot tell, a copy takes its place."""
+    lease = getattr(fcntl, "F_SETLEASE", None)
+    if lease is not None:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.fcntl(file, lease, fcntl.F_RDLCK)
+        except OSError as error:
+            if error.errno == errno.EAGAIN:
+                raise RunError(
+                    f"{path.name} is still open for writing although its stage has ended; close it (a memory map: "
+                    "delete it) before the stage's function returns"
+                ) from None
+        else:
+            fcntl.fcntl(file, lease, fcntl.F_UNLCK)
+            return
+        finally:
+            os.close(file)
+    copy = path.with_name(path.name + ".copy")
+    shutil.copyfile(path, copy)
+    copy.replace(path)

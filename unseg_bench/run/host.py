@@ -1,0 +1,226 @@
+"""The host of a run answers whatever the method's Context asks. Each check is here, once, wherever the method works.
+
+Case ids that come in and go out are those that the method sees (`run.case_names`); here they become the data set's.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from unseg_bench.blocks.weights import WeightsFile, find_entry, known_weights, locate
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.labels import LabelDoor
+from unseg_bench.data.volume import Image, Mask
+from unseg_bench.errors import DataError, RunError, WeightsError
+from unseg_bench.plugins.history import History
+from unseg_bench.plugins.host import HandedFile, Host, LabelKind, Unfinished
+from unseg_bench.plugins.stage import Artifact
+from unseg_bench.plugins.stage_cache import Attempt, Kept, StageCache
+from unseg_bench.plugins.tables import Rows
+from unseg_bench.run.case_names import CaseNames
+from unseg_bench.run.case_outputs import CaseOutputs, NoOutputs
+from unseg_bench.run.ledger import Ledger
+from unseg_bench.run.mask_sources import MaskSources
+from unseg_bench.run.permits import Permits
+from unseg_bench.run.plan import RunPlan
+from unseg_bench.run.progress import Reporter
+from unseg_bench.run.tables import write_table
+from unseg_bench.run.watch import unwatched
+
+_STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+class Handing(Protocol):
+    """Puts a file, or a folder of files, where the method's process can read it."""
+
+    def hand_over(self, file: Path, sha256: str) -> Path:
+        """Return where the file can be read."""
+        ...
+
+    def hand_over_folder(self, folder: Path) -> Path:
+        """Return where the folder can be read."""
+        ...
+
+
+class InPlace:
+    """For a method that reads files where they lie."""
+
+    def hand_over(self, file: Path, sha256: str) -> Path:
+        """Return the file."""
+        return file
+
+    def hand_over_folder(self, folder: Path) -> Path:
+        """Return the folder."""
+        return folder
+
+
+class RunHost(Host):
+    """Serves one run. `make_stages`: whether a stage that is not there is made; else asking for it is an error.
+
+    `tells_of_kept`: whether the reporter hears of stages that were there.
+    """
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        *,
+        names: CaseNames,
+        cache: StageCache,
+        ledger: Ledger,
+        labels: LabelDoor,
+        masks: MaskSources,
+        permits: Permits,
+        outputs: CaseOutputs | NoOutputs,
+        healthy: Callable[[], Cohort],
+        reporter: Reporter,
+        make_stages: bool = True,
+    ) -> None:
+        self.seed, self.device, self.offline = plan.seed, plan.settings.device, plan.settings.offline
+        self.make_stages, self.tells_of_kept = make_stages, True
+        self._handing: Handing = InPlace()
+        self._device = plan.settings.device
+        self._plan, self._names, self._cache, self._ledger = plan, names, cache, ledger
+        self._labels, self._masks, self._permits = labels, masks, permits
+        self._outputs, self._healthy, self._reporter = outputs, healthy, reporter
+        self._open: list[tuple[AbstractContextManager[Attempt], Attempt]] = []
+
+    def hand_through(self, handing: Handing) -> None:
+        """From now on put files where `handing` puts them."""
+        self._handing = handing
+
+    def close(self) -> None:
+        """Let go of the stages that were not finished; their checkpoints stay."""
+        while self._open:
+            self.stage_failed()
+
+    def label(self, kind: LabelKind, case_id: str, purpose: str) -> Mask:
+        """Return a reference if it was declared; it is in the ledger before."""
+        ask = {"mask": self._labels.mask, "slice-labels": self._labels.slice_labels}[kind]
+        with unwatched():
+            return ask(self._names.real(str(case_id)), str(purpose))
+
+    def predicted_mask(self, source: str, case_id: str) -> Mask:
+        """Return a mask of a source that the user named; raises DataError for another source, RunError in a stage."""
+        if self._open:
+            raise RunError(
+                f"{source}: masks of other runs are asked for outside of stages, whose results are kept for runs that "
+                "never asked; hand them to the stage by `extras`, with a digest of them as an input"
+            )
+        if source not in self._permits.named:
+            raise DataError(
+                f"{source}: masks come from a folder that the user names in an option of the method "
+                "(--set, or a settings file), never from elsewhere"
+            )
+        with unwatched():
+            return self._masks.mask(source, self._names.real(str(case_id)))
+
+    def healthy(self) -> Cohort:
+        """Return the data set's healthy cases."""
+        with unwatched():
+            return self._names.hide(self._healthy())
+
+    def stage(self, name: str, key: Mapping[str, Any]) -> Artifact | Unfinished:
+        """Return the result of a stage if there is one that this run may take, else where to make it."""
+        if not _STAGE_NAME.fullmatch(str(name)) or key.get("stage") != name:
+            raise RunError(f"stage {name!r}: a name is letters, digits, '.', '_' and '-'")
+        with unwatched():
+            if (found := self._cache.look_up(name, key)) is not None:
+                return self._take(found, cached=True)
+            if not self.make_stages:
+                raise DataError(
+                    f"the result of stage '{name}' is no longer in the cache ({self._cache.folder}); "
+                    "`ubench run ... --force` makes it again as the run did, --recompute does it here"
+                )
+            self._reporter.stage_begins(name)
+            manager = self._cache.attempt(
+                name, key, device=lambda: self._device, history=lambda: self._ledger.history,
+                on_wait=self._reporter.message,
+            )  # fmt: skip
+            attempt = manager.__enter__()
+            if attempt.kept is not None:
+                manager.__exit__(None, None, None)
+                return self._take(attempt.kept, cached=False)
+        self._open.append((manager, attempt))
+        return attempt.place
+
+    def stage_done(self, device: str) -> Artifact:
+        """Keep what the newest unfinished stage has made."""
+        manager, attempt = self._open.pop()
+        self._device = str(device)
+        with unwatched():
+            manager.__exit__(None, None, None)
+            return self._take(attempt.result, cached=False)
+
+    def stage_failed(self) -> None:
+        """Let go of the newest unfinished stage."""
+        manager, _ = self._open.pop()
+        error = RunError("the stage failed")
+        with suppress(RunError):
+            manager.__exit__(RunError, error, None)
+
+    def weights(self, name: str, offline: bool) -> HandedFile:
+        """Find, fetch and check weights: known ones, or a file that the user named. They are in the ledger before."""
+        with unwatched():
+            file, published = self._find_weights(str(name), bool(offline))
+            self._ledger.add_weights(file.name, file.sha256, published=published)
+            entry = known_weights().get(file.name)
+            packaged = entry is not None and entry.packaged is not None
+            path = file.path if packaged else self._handing.hand_over(file.path, file.sha256)
+        return HandedFile(path, file.sha256, file.name)
+
+    def record_weights(self, name: str, sha256: str) -> None:
+        """Write into run.json which weights the method says it used."""
+        known: dict[str, str] = self._plan.folder.record.get("weights", {})
+        if known.get(name) != sha256:
+            self._plan.folder.update({"weights": {**known, str(name): str(sha256)}})
+
+    def note(self, event: str, values: Mapping[str, Any]) -> None:
+        """Write a line to the log."""
+        self._plan.folder.log(str(event), self._names.restore(dict(values)))
+
+    def table(self, name: str, rows: Rows) -> None:
+        """Write `tables/<name>.csv`."""
+        write_table(self._plan.folder, str(name), self._names.restore(list(rows)))
+
+    def keep_map(self, case_id: str, scores: Image) -> None:
+        """Write `maps/<case>.nii.gz` if maps are kept."""
+        self._outputs.keep_map(self._names.real(str(case_id)), np.asarray(scores))
+
+    def alternative(self, case_id: str, name: str, mask: Mask) -> None:
+        """Write `alternatives/<name>/<case>.nii.gz`."""
+        self._outputs.alternative(self._names.real(str(case_id)), str(name), np.asarray(mask))
+
+    def progress(self, done: int, total: int, note: str) -> None:
+        """Tell the reporter."""
+        self._reporter.step(int(done), int(total), self._names.restore(str(note)))
+
+    def may_take(self, history: History) -> bool:
+        """Whether this run may take a result with this history now."""
+        return self._permits.may_take(history, self._ledger.history)
+
+    def _take(self, kept: Kept, *, cached: bool) -> Artifact:
+        """Have a result: its history is this run's from now on, and in the ledger before the method has it."""
+        self._ledger.inherit(kept.history)
+        artifact = kept.artifact
+        if self.tells_of_kept or not cached:
+            self._reporter.stage_ends(artifact.stage, kept.seconds, cached=cached)
+        values = {"stage": artifact.stage, "digest": artifact.digest, "seconds": 0.0 if cached else kept.seconds}
+        self._plan.folder.log("stage", {**values, "cached": cached})
+        return Artifact(artifact.stage, self._handing.hand_over_folder(artifact.folder), artifact.digest)
+
+    def _find_weights(self, name: str, offline: bool) -> tuple[WeightsFile, bool]:
+        """Return the file, and whether its digest is one that its publisher gave."""
+        if find_entry(name) is not None:
+            entry = known_weights().get(name)
+            return locate(name, offline=offline), entry is not None and entry.sha256 is not None
+        if self._permits.is_named_file(name):
+            file = locate(name, offline=offline)
+            return file, any(file.sha256 == known.sha256 for known in known_weights().values())
+        raise WeightsError(
+            f"{name}: weights are those with a name (`ubench weights`) or files that an option of the "
+            "method names, set by the user (--set, or a settings file), and no files of the data set or of runs"
+        )

@@ -1,0 +1,84 @@
+"""A session in the harness's own process: of an installed method that is not sealed."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from unseg_bench.blocks.weights import WeightsFile, find_through
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.supervision import Supervision
+from unseg_bench.data.volume import Mask
+from unseg_bench.errors import UbenchError
+from unseg_bench.plugins.context import Context
+from unseg_bench.plugins.determinism import deterministic
+from unseg_bench.plugins.explain import Explanation, checked
+from unseg_bench.plugins.history import LEDGER
+from unseg_bench.plugins.method import Method
+from unseg_bench.run.host import RunHost
+from unseg_bench.run.plan import RunPlan
+from unseg_bench.run.session.answers import call_failed, unlike_mask, wrong_mask
+from unseg_bench.run.watch import Opened, watch
+
+
+class LocalSession:
+    """Calls the method here; its context asks the host directly (see `run.session.Session`).
+
+    Of a method that declares no supervision, every file that it opens is written down.
+    """
+
+    def __init__(self, plan: RunPlan, host: RunHost, reason: str) -> None:
+        """`reason` says why the method is not sealed."""
+        assert plan.loaded is not None  # noqa: S101 - a file's method never works here
+        self._plan, self._host, self._reason = plan, host, reason
+        self._method: Method = plan.loaded(plan.options)
+        self._context = Context(host)
+        self._opened = Opened() if plan.method.supervision is Supervision.NONE else None
+
+    def fit(self, training: Cohort, validation: Cohort) -> None:
+        """Call the method's `fit`."""
+        self._learn("fit", training, validation)
+
+    def expect(self, cases: Cohort) -> None:
+        """Call the method's `expect`."""
+        self._learn("expect", cases)
+
+    def segment(self, cases: Cohort, case_id: str) -> Mask:
+        """Call the method's `segment`."""
+        volume = cases[case_id]
+        with self._inside():
+            mask: Any = self._method.segment(volume, self._context)
+        if (found := unlike_mask(mask, volume.shape)) is not None:
+            raise wrong_mask(self._plan.method.name, volume.shape, found)
+        return mask
+
+    def explain(self, cases: Cohort, case_id: str) -> Explanation | None:
+        """Call the method's `explain`."""
+        volume = cases[case_id]
+        with self._inside():
+            found = self._method.explain(volume, self._context)
+        return None if found is None else checked(found, volume, self._method.name)
+
+    def evidence(self) -> dict[str, Any]:
+        """Say that nothing was enforced, why, and which files of the data set were opened all the same."""
+        seal: dict[str, Any] = {"mode": LEDGER, "reason": self._reason}
+        if self._opened is not None:
+            seal |= self._opened.report(self._plan)
+        return seal
+
+    def _learn(self, what: Literal["fit", "expect"], *cohorts: Cohort) -> None:
+        try:
+            with self._inside():
+                getattr(self._method, what)(*cohorts, self._context)
+        except UbenchError:
+            raise
+        except Exception as error:
+            raise call_failed(self._plan.title, what, type(error).__name__, error) from error
+
+    @contextmanager
+    def _inside(self) -> Generator[None]:
+        with deterministic(self._plan.settings.deterministic), watch(self._opened), find_through(self._find_weights):
+            yield
+
+    def _find_weights(self, name: str, offline: bool) -> WeightsFile:
+        found = self._host.weights(name, offline)
+        return WeightsFile(found.path, found.sha256, found.name)

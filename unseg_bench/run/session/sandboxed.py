@@ -1,0 +1,163 @@
+"""A session in a process of the method's own: sealed, or, of a file where nothing can be sealed, without a lock.
+
+What goes in is images, weights, stages and the labels that were granted; what comes out is masks, and data.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from unseg_bench.data.atomic import write_json
+from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.store import PreparedCase
+from unseg_bench.data.volume import Mask
+from unseg_bench.errors import RunError
+from unseg_bench.plugins.explain import Explanation, checked
+from unseg_bench.plugins.history import SEALED
+from unseg_bench.run.host import RunHost
+from unseg_bench.run.partials import partials_of
+from unseg_bench.run.plan import RunPlan
+from unseg_bench.run.session.answers import call_failed, wrong_mask
+from unseg_bench.run.session.codec import unpack, unpack_explanation
+from unseg_bench.run.session.dispatch import Dispatch
+from unseg_bench.run.session.run_rules import run_probes, run_rules
+from unseg_bench.run.session.seal import explain_refusal
+from unseg_bench.sandbox import landlock
+from unseg_bench.sandbox.channel import Message
+from unseg_bench.sandbox.process import NotSealed, ProcessLost, SandboxProcess
+from unseg_bench.sandbox.wire import Thrown
+from unseg_bench.sandbox.workspace import Workspace
+
+EVIDENCE = "seal.json"
+SERVER = "unseg_bench.run.session.server:serve"
+"""What the process calls once it is locked."""
+NO_NETWORK = "no sockets at all (seccomp)"
+
+
+class SandboxSession:
+    """A method in its own process; a context manager that ends the process (see `run.session.Session`).
+
+    `mode`: 'sealed' or 'not sealed', and why not. `open_case`: the name under which the method sees a case -> the case.
+    """
+
+    def __init__(
+        self, plan: RunPlan, host: RunHost, mode: str, reason: str, open_case: Callable[[str], PreparedCase]
+    ) -> None:
+        """Start the process and make sure that it is locked; raises RunError where that fails."""
+        self._plan, self._open_case, self._dispatch = plan, open_case, Dispatch(host, open_case)
+        self._mode, self._reason = mode, reason
+        self._opened = False
+        with ExitStack() as stack:
+            workspace = Workspace(partials_of(plan.folder))
+            stack.callback(workspace.leave)
+            host.hand_through(workspace)
+            rules: Sequence[landlock.Rule] | None = None
+            probes: Sequence[dict[str, str]] = ()
+            if mode == SEALED:
+                rules, probes = run_rules(plan, workspace), run_probes(plan, plan.case_ids)
+            dispatch = self._dispatch
+            given = {"where": plan.method.where.to_json()}
+            try:
+                self._process = stack.enter_context(
+                    SandboxProcess(workspace, rules, probes, SERVER, given, dispatch.answer, dispatch.hear)
+                )
+            except NotSealed as error:
+                raise RunError(
+                    f"{plan.title}: cannot be sealed: {error}. Nothing was run; --sealed off runs without a seal, and "
+                    "the label-free column says so"
+                ) from None
+            if rules is not None:
+                write_json(plan.folder.path / EVIDENCE, _in_full(rules, self._process.probes))
+            stack.callback(host.close)
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> "SandboxSession":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def fit(self, training: Cohort, validation: Cohort) -> None:
+        """Have the process call the method's `fit`."""
+        cohorts = {"training": self._dispatch.admit(training), "validation": self._dispatch.admit(validation)}
+        self._learn("fit", cohorts)
+
+    def expect(self, cases: Cohort) -> None:
+        """Have the process call the method's `expect`; it may ask for the cases' volumes from then on."""
+        self._learn("expect", {"cases": self._dispatch.admit(cases)})
+
+    def segment(self, cases: Cohort, case_id: str) -> Mask:
+        """Have the process call the method's `segment` with one volume."""
+        answered = self._call_with_volume("segment", cases, case_id)
+        shape, name = self._open_case(case_id).placement.shape, self._plan.method.name
+        if "wrong" in answered:
+            raise wrong_mask(name, shape, str(answered["wrong"]))
+        mask: Any = answered["mask"]
+        if mask.dtype != bool or mask.shape != shape:
+            raise wrong_mask(name, shape, f"{mask.dtype} of shape {mask.shape}")
+        return mask
+
+    def explain(self, cases: Cohort, case_id: str) -> Explanation | None:
+        """Have the process call the method's `explain` with one volume."""
+        answered = self._call_with_volume("explain", cases, case_id)
+        found = unpack_explanation(answered["explanation"], _plain_text)
+        return None if found is None else checked(found, cases[case_id], self._plan.method.name)
+
+    def evidence(self) -> dict[str, Any]:
+        """What was enforced and how many volumes were handed over, for run.json."""
+        seal: dict[str, Any] = {"mode": self._mode, "reason": self._reason, "volumes": dict(self._dispatch.volumes)}
+        if self._mode == SEALED:
+            refused = [tried["what"] for tried in self._process.probes]
+            seal |= {"landlock_abi": landlock.abi(), "network": NO_NETWORK, **self._process.enforced}
+            seal |= {"refused": refused, "refused_calls": self._process.refused_calls}
+        return seal
+
+    def _learn(self, what: str, cohorts: Message) -> None:
+        try:
+            self._call(what, cohorts)
+        except Thrown as error:
+            raise call_failed(self._plan.title, what, error.kind, error) from error
+
+    def _call_with_volume(self, what: str, cases: Cohort, case_id: str) -> Mapping[str, Any]:
+        message, files = self._dispatch.volume(cases.name, case_id)
+        return self._call(what, message, files)
+
+    def _call(self, what: str, values: Message, files: Sequence[int] = ()) -> Mapping[str, Any]:
+        try:
+            self._open()
+            said, payload = self._process.call(what, values, files)
+            return unpack(said, payload)
+        except ProcessLost as error:
+            raise ProcessLost(f"{self._plan.title}: {error}") from None
+        except Exception as error:
+            if error.args:
+                error.args = (explain_refusal(str(error)) if self._mode == SEALED else str(error),)
+            raise
+
+    def _open(self) -> None:
+        """Have the process make the method's object, before the first call."""
+        if self._opened:
+            return
+        settings = self._plan.settings
+        shared = {"seed": self._plan.seed, "device": settings.device, "offline": settings.offline}
+        shared["deterministic"] = settings.deterministic
+        self._process.call("open", {"options": self._plan.method.options, **shared})
+        self._opened = True
+
+
+def _plain_text(text: str) -> str:
+    """Return a line that a method wrote for a picture: no control characters, not too long."""
+    return "".join(character if character.isprintable() else " " for character in text)[:200]
+
+
+def _in_full(rules: Sequence[landlock.Rule], probes: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    allowed = [{"path": str(rule.path), "rights": _words(rule.rights)} for rule in rules if rule.path.exists()]
+    return {"allowed": allowed, "refused": list(probes)}
+
+
+def _words(rights: landlock.Right) -> str:
+    if rights & landlock.Right.MAKE_REG:
+        return "read and write"
+    if rights & landlock.Right.WRITE_FILE:
+        return "device"
+    return "read" if rights & landlock.Right.READ_FILE else "list"
