@@ -38,13 +38,13 @@ def sealed(wanted: tuple[str, ...]) -> Callable[[], None]:
 
     def start() -> None:
         namespaces.ALL = wanted
-        room = Workspace("seal_start")
-        rules = [*policy.interpreter_rules([], []), *room.rules]
+        workspace = Workspace("seal_start")
+        rules = [*policy.interpreter_rules([], []), *workspace.rules]
         try:
-            with SandboxProcess(room, rules, [], "seal_start_server:serve", {}, _no_answer, print) as process:
+            with SandboxProcess(workspace, rules, [], "seal_start_server:serve", {}, _no_answer, print) as process:
                 process.call("go", {})
         finally:
-            room.leave()
+            workspace.leave()
 
     return start
 

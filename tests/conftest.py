@@ -1,4 +1,4 @@
-"""Fixtures for every room."""
+"""Fixtures for every package."""
 
 import os
 from pathlib import Path

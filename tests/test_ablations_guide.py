@@ -85,7 +85,7 @@ def test_its_commands_work_as_they_stand(folder):
 
 
 def test_the_method_passes_the_checks(folder):
-    results = check_method(Plugins().method(str(folder / "rings.py")))
+    results = check_method(Plugins().load_file(folder / "rings.py"))
     assert [result for result in results if not result.passed] == []
 
 
@@ -96,7 +96,7 @@ def test_the_recipe_registers_and_names_what_the_method_has(folder, monkeypatch)
     assert plugins.broken == []
     kinds = [type(part) for part in plugins.recipes["rings-paper"].parts]
     assert kinds == [MethodsPart, StudyPart, SweepPart]
-    rings = plugins.method(str(folder / "rings.py"))
+    rings = plugins.load_file(folder / "rings.py")
     assert set(rings.studies) == {"steps"}
 
 

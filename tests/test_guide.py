@@ -12,6 +12,7 @@ import pytest
 from unseg_bench.plugins import hookspecs
 from unseg_bench.plugins.conformance import check_method
 from unseg_bench.plugins.manager import Plugins
+from unseg_bench.run.session.seal import kernel_obstacle
 
 GUIDE = Path(__file__).resolve().parents[1] / "docs" / "writing-a-method.md"
 BLOCKS = re.findall(r"^```python\n# (\S+\.py)\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
@@ -55,12 +56,12 @@ def test_the_guide_has_seven_methods_and_every_python_block_has_a_file_name():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_each_method_passes_the_conformance_kit(files, name):
-    results = check_method(Plugins().method(f"./{name}"))
+    results = check_method(Plugins().load_file(Path(name)))
     assert [result for result in results if not result.passed] == []
 
 
 def test_its_table_of_checks_is_the_kits_own(files):
-    names = [result.name for result in check_method(Plugins().method("./bright.py"))]
+    names = [result.name for result in check_method(Plugins().load_file(Path("bright.py")))]
     section = GUIDE.read_text().partition("## What `ubench check` tries")[2].partition("The same from a test")[0]
     assert re.findall(r"^\| ([a-z ]+) \|", section, re.MULTILINE)[1:] == names
 
@@ -96,12 +97,15 @@ def test_check_run_and_compare_from_the_command_line(files, cohort):
         assert name in table.stdout
 
 
+@pytest.mark.skipif(kernel_obstacle() is not None, reason="a method's file is explained under the seal only")
 def test_tables_and_pictures_from_the_command_line(files, cohort):
     data = ["--data", str(cohort), "--image", "*/flair.nii.gz", "--reference", "*/seg.nii.gz"]
-    ran = ubench("run", "./told.py", *data, "--device", "cpu", "--sealed", "off")
+    ran = ubench("run", "./told.py", *data, "--device", "cpu")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    table = ubench("show", "told", "--table", "levels")
-    assert table.stdout.split()[:3] == ["case", "level", "p02"]
+    table = [line.split()[0] for line in ubench("show", "told", "--table", "levels").stdout.splitlines()]
+    assert table[0] == "case"
+    assert sorted(table[1:]) == sorted(set(table[1:]) & {f"p{number:02d}" for number in range(10)})
+    assert len(table) == 1 + 7
     shown = ubench("show", "told", "--case", "p02")
     assert shown.returncode == 0, shown.stdout + shown.stderr
     names = ["1-slice.png", "2-brightness.png", "3-above-the-level.png", "4-largest-piece.png"]

@@ -45,7 +45,7 @@ def fill(folder):
     check_keys(nn.Linear(1, 1), nn.Linear(1, 1).state_dict(), WeightsFile(folder / "one.pth", "", "one"), "a layer")
 
 
-DOORS = {
+USES = {
     "a training": train,
     "a stage's network": load,
     "weights from elsewhere": fill,
@@ -55,9 +55,9 @@ DOORS = {
 
 
 @pytest.mark.usefixtures("three_cores")
-@pytest.mark.parametrize("door", DOORS)
-def test_whatever_trains_or_loads_a_network_takes_all_cores(tmp_path, door):
-    DOORS[door](tmp_path)
+@pytest.mark.parametrize("use", USES)
+def test_whatever_trains_or_loads_a_network_takes_all_cores(tmp_path, use):
+    USES[use](tmp_path)
     assert torch.get_num_threads() == 3
 
 

@@ -125,7 +125,7 @@ def test_a_dry_run_lists_stages_once_and_estimates_from_earlier_runs(
 
     done = ubench("ablate", "studied", *data, "--json").json
     real = {(line["stage"], line["digest"]) for row in done["rows"] for line in stages(row["runs"][0]["run"])}
-    assert told <= real, "the rehearsal names the very results that the runs have"
+    assert told <= real, "the dry run names the very results that the runs have"
     text = ubench("ablate", "studied", *data, "--dry-run").out
     assert "4 runs, nothing to compute; nothing was computed (--dry-run)" in text
 

@@ -1,4 +1,4 @@
-"""The paired t-test against scipy, and what comes with the room's import."""
+"""The paired t-test against scipy, and what comes with the package's import."""
 
 import subprocess
 import sys

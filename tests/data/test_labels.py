@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from unseg_bench.data.labels import LabelDoor, read_reference
+from unseg_bench.data.labels import LabelAccess, read_reference
 from unseg_bench.data.nifti import read_image
 from unseg_bench.data.store import PreparedStore
 from unseg_bench.data.supervision import Supervision
@@ -27,8 +27,8 @@ def store(tmp_path):
     return PreparedStore(tmp_path / "store")
 
 
-def door_of(small, store, supervision, ledger):
-    return LabelDoor(small, small.split(), supervision, store, ledger.append)
+def access_of(small, store, supervision, ledger):
+    return LabelAccess(small, small.split(), supervision, store, ledger.append)
 
 
 def test_every_level_is_in_the_table():
@@ -39,8 +39,8 @@ def test_every_level_is_in_the_table():
 @pytest.mark.parametrize("kind", ["mask", "slice-labels"])
 def test_what_was_declared_is_granted_and_written_down_and_the_rest_refused(small, store, supervision, kind):
     ledger = []
-    door = door_of(small, store, supervision, ledger)
-    ask = door.mask if kind == "mask" else door.slice_labels
+    access = access_of(small, store, supervision, ledger)
+    ask = access.mask if kind == "mask" else access.slice_labels
     for case_id in "abcde":
         if case_id in GRANTED[supervision][kind]:
             assert ask(case_id, "a test").dtype == np.bool_
@@ -58,24 +58,24 @@ def test_what_was_declared_is_granted_and_written_down_and_the_rest_refused(smal
 def test_a_refused_read_opens_no_file(small, store, monkeypatch):
     monkeypatch.setattr("unseg_bench.data.labels.read_labels", lambda _: pytest.fail("opened a reference"))
     with pytest.raises(LabelAccessError, match="needs one of: masks, prompts-from-masks, test-masks"):
-        door_of(small, store, Supervision.NONE, []).mask("a", "peeking")
+        access_of(small, store, Supervision.NONE, []).mask("a", "peeking")
 
 
 def test_a_read_is_in_the_ledger_even_if_it_then_fails(small, store):
     small.reference("a").path.write_bytes(b"broken")
     ledger = []
     with pytest.raises(DataError, match="a_seg"):
-        door_of(small, store, Supervision.MASKS, ledger).mask("a", "training")
+        access_of(small, store, Supervision.MASKS, ledger).mask("a", "training")
     assert len(ledger) == 1
 
 
 def test_masks_are_on_the_prepared_grid(small, store):
-    door = door_of(small, store, Supervision.MASKS, [])
-    mask, case = door.mask("a", "training"), store.prepare("a", small.image("a"))
+    access = access_of(small, store, Supervision.MASKS, [])
+    mask, case = access.mask("a", "training"), store.prepare("a", small.image("a"))
     assert mask.shape == case.volume().shape
     original = nib.load(small.reference("a").path).get_fdata() > 0
     assert np.array_equal(case.placement.restore(mask), original)
-    slices = door.slice_labels("a", "training")
+    slices = access.slice_labels("a", "training")
     assert slices.tolist() == [bool(mask[:, :, z].any()) for z in range(mask.shape[2])]
     assert 0 < slices.sum() < len(slices)
 

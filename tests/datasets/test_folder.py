@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from unseg_bench_datasets.folder import FolderDataset, FolderOptions, Pattern, ubench_datasets
 
-from unseg_bench.data.labels import LabelDoor, read_reference
+from unseg_bench.data.labels import LabelAccess, read_reference
 from unseg_bench.data.nifti import read_image
 from unseg_bench.data.store import PreparedStore
 from unseg_bench.data.supervision import Supervision
@@ -191,7 +191,7 @@ def test_identity_names_patterns_and_members_but_no_place(tmp_path):
     assert len({repr(d.identity()) for d in (one, more, opened(tmp_path / "one", split_seed=3))}) == 3
 
 
-def test_a_channel_of_4d_files_and_chosen_labels_reach_the_door(tmp_path):
+def test_a_channel_of_4d_files_and_chosen_labels_reach_the_label_access(tmp_path):
     rng = np.random.default_rng(0)
     data, labels = np.zeros((8, 9, 10, 2), np.float32), np.zeros((8, 9, 10), np.uint8)
     data[2:6, 2:7, 2:8] = rng.random((4, 5, 6, 2)) + 1
@@ -209,8 +209,8 @@ def test_a_channel_of_4d_files_and_chosen_labels_reach_the_door(tmp_path):
     )
     assert not dataset.check(lambda *_: None).problems
     train = dataset.split().train[0]
-    door = LabelDoor(dataset, dataset.split(), Supervision.MASKS, PreparedStore(tmp_path / "store"), lambda _: None)
-    assert door.mask(train, "training").sum() == 2
+    access = LabelAccess(dataset, dataset.split(), Supervision.MASKS, PreparedStore(tmp_path / "store"), lambda _: None)
+    assert access.mask(train, "training").sum() == 2
     image = read_image(dataset.image(train).path, dataset.image(train).channel)
     assert np.array_equal(image.data, data[..., 1])
 

@@ -36,7 +36,7 @@ NEEDS_RIGHTS = {
 }
 """Whether these lead anywhere without a seal depends on the user's rights, the file system and the kernel."""
 SHUT_WITHOUT_SEAL = {
-    "the_only_door",
+    "the_label_access",
     "a_case_that_was_not_given",
     "a_stage_outside_the_cache",
     "a_label_by_hand",

@@ -5,7 +5,7 @@ attempt returns what it got hold of (anything true), or raises. Where things lie
 thief knows every path.
 """
 
-# A thief takes the lowest door.
+# A thief takes the most basic call.
 # ruff: noqa: BLE001, RUF012
 
 import ctypes

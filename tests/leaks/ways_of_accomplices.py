@@ -1,6 +1,6 @@
-"""Ways to what others left, through the network, and through Python's own doors. See thief.py."""
+"""Ways to what others left, through the network, and through Python itself. See thief.py."""
 
-# A thief takes the lowest door.
+# A thief takes the most basic call.
 # ruff: noqa: PTH111, PTH208
 
 import gc
@@ -86,11 +86,11 @@ def local_service(places):
         return line.recv(64)
 
 
-# Python's own doors.
+# Python itself.
 
 
 @attempt
-def the_only_door(places):
+def the_label_access(places):
     return places_context().labels.mask(places.case, "curiosity").any()
 
 
@@ -110,11 +110,11 @@ def the_data_sets_own_code(places):
 
 @attempt
 def objects_in_memory(places):
-    from unseg_bench.data.labels import LabelDoor
+    from unseg_bench.data.labels import LabelAccess
     from unseg_bench.plugins.dataset import Dataset
 
     # By type: a look at an object itself makes some libraries' lazy ones speak.
-    return [one for one in gc.get_objects() if issubclass(type(one), Dataset | LabelDoor)]
+    return [one for one in gc.get_objects() if issubclass(type(one), Dataset | LabelAccess)]
 
 
 @attempt

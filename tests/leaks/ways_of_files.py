@@ -1,6 +1,6 @@
 """Ways through files, folders, links and programs. See thief.py."""
 
-# A thief takes the lowest door.
+# A thief takes the most basic call.
 # ruff: noqa: PTH104, PTH115, PTH123, PTH208
 
 import ctypes
@@ -24,7 +24,7 @@ def inherited_descriptors(places):
     return [link for link in links if link.startswith(folder)]
 
 
-# Ordinary ways, through ever lower doors.
+# Ordinary ways, by ever more basic calls.
 
 
 @attempt

@@ -1,6 +1,6 @@
-"""Ways through the runner's process and the kernel's side doors. See thief.py."""
+"""Ways through the runner's process and lesser calls of the kernel. See thief.py."""
 
-# A thief takes the lowest door.
+# A thief takes the most basic call.
 # ruff: noqa: PTH101, PTH116, PTH208
 
 import ctypes
@@ -149,7 +149,7 @@ def pair_of_datagram_sockets(places):
     return True
 
 
-# The kernel's side doors.
+# Lesser calls of the kernel.
 
 
 @attempt

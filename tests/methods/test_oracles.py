@@ -200,7 +200,7 @@ def test_a_case_without_tumour_and_one_without_brain():
     ("method", "supervision"),
     [(FilledBox, Supervision.PROMPTS_FROM_MASKS), (BestThreshold, Supervision.TEST_MASKS)],
 )
-def test_they_are_no_floors_and_read_masks_through_the_door(method, supervision):
+def test_they_are_no_floors_and_read_masks_by_the_label_access(method, supervision):
     assert method.ceiling
     assert not method.floor
     assert method.supervision is supervision

@@ -119,12 +119,12 @@ def draws_unseeded(call: ast.Call) -> bool:
     return "(" not in name and name.startswith(("np.random.", "numpy.random.", "random."))
 
 
-@pytest.mark.parametrize("room", ["unseg_bench", "methods", "datasets"])
-def test_chance_is_always_drawn_from_a_seed_that_was_handed_over(room: str) -> None:
+@pytest.mark.parametrize("package", ["unseg_bench", "methods", "datasets"])
+def test_chance_is_always_drawn_from_a_seed_that_was_given(package: str) -> None:
     """`plugins.stage.Call` makes every stage's seed of the run's; nothing draws from the clock."""
     unseeded = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path in sorted((ROOT / room).rglob("*.py"))
+        for path in sorted((ROOT / package).rglob("*.py"))
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and draws_unseeded(node)
     ]

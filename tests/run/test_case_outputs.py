@@ -25,7 +25,7 @@ def prepared_of(toy, case_id):
 
 
 @pytest.fixture
-def handover(toy, tmp_path):
+def outputs(toy, tmp_path):
     return CaseOutputs(RunFolder(tmp_path / "run"), keep_maps=True)
 
 
@@ -111,48 +111,48 @@ def test_a_case_killed_after_its_handing_over_is_not_done(toy, tmp_path):
     assert nib.load(run.map_file("case-4")).shape == (13, 15, 11)
 
 
-def test_a_case_that_fails_leaves_nothing_behind(toy, handover, case):
+def test_a_case_that_fails_leaves_nothing_behind(toy, outputs, case):
     volume = case.volume()
-    handover._folder.prediction("case-4").parent.mkdir(parents=True)
-    handover._folder.prediction("case-4").write_bytes(b"of an earlier call")
+    outputs._folder.prediction("case-4").parent.mkdir(parents=True)
+    outputs._folder.prediction("case-4").write_bytes(b"of an earlier call")
 
     def segment():
-        with handover.case(case):
-            handover.keep_map("case-4", volume.image)
-            handover.alternative("case-4", "q0.95", volume.brain)
+        with outputs.case(case):
+            outputs.keep_map("case-4", volume.image)
+            outputs.alternative("case-4", "q0.95", volume.brain)
             raise OSError("late")
 
     with pytest.raises(OSError, match="late"):
         segment()
-    assert [path for path in handover._folder.path.rglob("*") if path.is_file()] == []
+    assert [path for path in outputs._folder.path.rglob("*") if path.is_file()] == []
 
 
-def test_what_came_of_a_case_before_goes_when_it_is_segmented_again(toy, handover, case):
-    with handover.case(case):
-        handover.alternative("case-4", "old", case.volume().brain)
-    with handover.case(case):
-        handover.alternative("case-4", "new", case.volume().brain)
-    assert not handover._folder.alternative("old", "case-4").exists()
-    assert handover._folder.alternative("new", "case-4").is_file()
+def test_what_came_of_a_case_before_goes_when_it_is_segmented_again(toy, outputs, case):
+    with outputs.case(case):
+        outputs.alternative("case-4", "old", case.volume().brain)
+    with outputs.case(case):
+        outputs.alternative("case-4", "new", case.volume().brain)
+    assert not outputs._folder.alternative("old", "case-4").exists()
+    assert outputs._folder.alternative("new", "case-4").is_file()
 
 
 @pytest.mark.parametrize("case_id", ["case-4", "../run", "case-5"])
-def test_nothing_is_taken_outside_of_the_case(toy, handover, case, case_id):
+def test_nothing_is_taken_outside_of_the_case(toy, outputs, case, case_id):
     volume = case.volume()
     with pytest.raises(RunError, match="inside `segment`"):
-        handover.keep_map(case_id, volume.image)
+        outputs.keep_map(case_id, volume.image)
     if case_id != "case-4":
-        with handover.case(case), pytest.raises(RunError, match="inside `segment`"):
-            handover.alternative(case_id, "brain", volume.brain)
+        with outputs.case(case), pytest.raises(RunError, match="inside `segment`"):
+            outputs.alternative(case_id, "brain", volume.brain)
 
 
 @pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "../x", "a b", "ä", "x" * 65, "q\n"])
-def test_names_that_are_no_folders_are_refused(handover, case, name):
-    with handover.case(case), pytest.raises(ValueError, match="does not start with"):
-        handover.alternative("case-4", name, case.volume().brain)
+def test_names_that_are_no_folders_are_refused(outputs, case, name):
+    with outputs.case(case), pytest.raises(ValueError, match="does not start with"):
+        outputs.alternative("case-4", name, case.volume().brain)
     with pytest.raises(ValueError, match="does not start with"):
-        handover._folder.alternative(name, "case-4")
-    assert not (handover._folder.path / "alternatives").exists()
+        outputs._folder.alternative(name, "case-4")
+    assert not (outputs._folder.path / "alternatives").exists()
 
 
 def test_case_ids_are_checked_before_they_are_paths(tmp_path):
@@ -171,27 +171,27 @@ def test_case_ids_are_checked_before_they_are_paths(tmp_path):
         (lambda image: image.tolist(), "not list"),
     ],
 )
-def test_what_is_no_map_is_refused(handover, case, spoil, message):
-    with handover.case(case), pytest.raises(ValueError, match=message):
-        handover.keep_map("case-4", spoil(case.volume().image))
+def test_what_is_no_map_is_refused(outputs, case, spoil, message):
+    with outputs.case(case), pytest.raises(ValueError, match=message):
+        outputs.keep_map("case-4", spoil(case.volume().image))
 
 
-def test_a_second_map_or_alternative_of_a_name_is_refused(handover, case):
+def test_a_second_map_or_alternative_of_a_name_is_refused(outputs, case):
     volume = case.volume()
-    with handover.case(case):
-        handover.keep_map("case-4", volume.image)
-        handover.alternative("case-4", "q0.95", volume.brain)
+    with outputs.case(case):
+        outputs.keep_map("case-4", volume.image)
+        outputs.alternative("case-4", "q0.95", volume.brain)
         with pytest.raises(ValueError, match="has a map already"):
-            handover.keep_map("case-4", volume.image)
+            outputs.keep_map("case-4", volume.image)
         with pytest.raises(ValueError, match="has one of this name"):
-            handover.alternative("case-4", "q0.95", volume.brain)
+            outputs.alternative("case-4", "q0.95", volume.brain)
         with pytest.raises(ValueError, match="bool array"):
-            handover.alternative("case-4", "scores", volume.image)
+            outputs.alternative("case-4", "scores", volume.image)
 
 
-def test_alternatives_of_a_case_have_a_limit(handover, case):
-    with handover.case(case):
+def test_alternatives_of_a_case_have_a_limit(outputs, case):
+    with outputs.case(case):
         for number in range(MOST_ALTERNATIVES):
-            handover.alternative("case-4", f"q{number}", case.volume().brain)
+            outputs.alternative("case-4", f"q{number}", case.volume().brain)
         with pytest.raises(RunError, match="no more are kept"):
-            handover.alternative("case-4", "more", case.volume().brain)
+            outputs.alternative("case-4", "more", case.volume().brain)

@@ -1,4 +1,4 @@
-"""A rehearsal names the stages that a run will ask for, by the digests that it will have, and does nothing."""
+"""A dry run names the stages that a run will ask for, by the digests that it will have, and does nothing."""
 
 import sys
 from pathlib import Path
@@ -63,8 +63,8 @@ class NAME(Method):
 
 
 @pytest.fixture
-def rehearse(toy, tmp_path):
-    """Rehearse a run of the toy, or of one of the methods above."""
+def try_out(toy, tmp_path):
+    """Plan a run without making it, of the toy, or of one of the methods above."""
 
     def once(name=None, **settings):
         if name is not None:
@@ -92,9 +92,9 @@ def everything(folder: Path):
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def test_before_a_run_all_is_to_do_and_nothing_is_made(toy, rehearse):
+def test_before_a_run_all_is_to_do_and_nothing_is_made(toy, try_out):
     before = everything(cache_dir())
-    found = rehearse()
+    found = try_out()
     assert stages(found) == [("gather", False), ("train", False)]
     assert (found.beyond, found.error) == ("it reads a result that is not there yet", None)
     assert found.to_segment == 3
@@ -103,77 +103,77 @@ def test_before_a_run_all_is_to_do_and_nothing_is_made(toy, rehearse):
     assert not (toy.folder / "runs").exists()
 
 
-def test_after_a_run_on_the_same_data_the_digests_are_the_run_s(toy, rehearse):
+def test_after_a_run_on_the_same_data_the_digests_are_the_run_s(toy, try_out):
     folder = toy.run()
-    other = rehearse(set={"train.rate": 0.2})
+    other = try_out(set={"train.rate": 0.2})
     assert stages(other) == [("gather", True), ("train", False)]
     assert (other.stages[0].name, other.stages[0].digest) == logged(folder)[0]
     second = toy.run(set={"train.rate": 0.2})
     assert [(stage.name, stage.digest) for stage in other.stages] == logged(second)
-    seeded = rehearse(seeds=[1])
+    seeded = try_out(seeds=[1])
     assert stages(seeded) == [("gather", True), ("train", False)]
 
 
-def test_all_there_but_the_run(toy, rehearse):
+def test_all_there_but_the_run(toy, try_out):
     toy.run()
-    found = rehearse(set={"shift": 0.5})
+    found = try_out(set={"shift": 0.5})
     assert stages(found) == [("gather", True), ("train", True)]
     assert (found.beyond, found.error) == (None, None)
 
 
-def test_a_finished_run_asks_for_nothing(toy, rehearse):
+def test_a_finished_run_asks_for_nothing(toy, try_out):
     toy.run()
-    found = rehearse()
+    found = try_out()
     assert (found.stages, found.to_segment) == ((), 0)
 
 
-def test_other_data_are_other_images(toy, rehearse):
+def test_other_data_are_other_images(toy, try_out):
     toy.run()
-    assert stages(rehearse(dataset_options={"cases": 8})) == [("gather", False), ("train", False)]
+    assert stages(try_out(dataset_options={"cases": 8})) == [("gather", False), ("train", False)]
 
 
-def test_deterministic_runs_have_results_of_their_own(toy, rehearse):
+def test_deterministic_runs_have_results_of_their_own(toy, try_out):
     toy.run()
-    assert stages(rehearse(deterministic=True)) == [("gather", False), ("train", False)]
+    assert stages(try_out(deterministic=True)) == [("gather", False), ("train", False)]
 
 
-def test_labels_are_not_read(rehearse):
-    found = rehearse(set={"read_masks": True})
+def test_labels_are_not_read(try_out):
+    found = try_out(set={"read_masks": True})
     assert (stages(found), found.beyond) == ([], "it reads labels (curiosity)")
 
 
-def test_images_are_not_opened_whatever_the_method_catches(rehearse):
-    found = rehearse("opens")
+def test_images_are_not_opened_whatever_the_method_catches(try_out):
+    found = try_out("opens")
     assert (stages(found), found.beyond) == ([("one", False)], "it opens images before a stage")
 
 
-def test_notes_and_tables_go_nowhere(toy, rehearse):
-    assert stages(rehearse("tables")) == [("one", False)]
+def test_notes_and_tables_go_nowhere(toy, try_out):
+    assert stages(try_out("tables")) == [("one", False)]
     assert not (toy.folder / "runs").exists()
 
 
-def test_masks_of_other_runs_are_not_read(rehearse):
-    assert rehearse("masks").beyond == "it reads masks of elsewhere"
+def test_masks_of_other_runs_are_not_read(try_out):
+    assert try_out("masks").beyond == "it reads masks of elsewhere"
 
 
-def test_an_error_counts_only_where_every_stage_is_there(toy, rehearse):
-    found = rehearse("fails")
+def test_an_error_counts_only_where_every_stage_is_there(toy, try_out):
+    found = try_out("fails")
     assert (found.beyond, found.error) == ("it reads a result that is not there yet", None)
     with pytest.raises(Exception, match="as told"):
         toy.run(methods=[str(toy.folder / "fails.py")])
-    found = rehearse("fails")
+    found = try_out("fails")
     assert (stages(found), found.beyond, found.error) == ([("one", True)], None, "ValueError: as told")
 
 
-def test_weights_are_not_fetched(toy, rehearse):
-    assert stages(rehearse("weights")) == [("one", False)]
+def test_weights_are_not_fetched(toy, try_out):
+    assert stages(try_out("weights")) == [("one", False)]
     with pytest.raises(Exception, match="are not here"):
         toy.run(methods=[str(toy.folder / "weights.py")], offline=True)
-    assert rehearse("weights").beyond.startswith("it needs the weights sam-vit-b, which are not here yet")
+    assert try_out("weights").beyond.startswith("it needs the weights sam-vit-b, which are not here yet")
 
 
 @pytest.mark.skipif(kernel_obstacle() is not None, reason="nothing can be sealed here")
-def test_what_runs_sealed_is_rehearsed_sealed(toy, rehearse):
+def test_what_runs_sealed_is_tried_sealed(toy, try_out):
     """One process for all plans of a method; its digests are those of the sealed run."""
     sealed = {"sealed": "required", "seeds": [0, 1]}
     source = METHODS.replace("class NAME", "class Own").replace('"NAME"', '"seal"').replace("NAME(", "fails(")
@@ -205,8 +205,8 @@ def test_what_runs_sealed_is_rehearsed_sealed(toy, rehearse):
         ("masks", "it reads masks of elsewhere"),
     ],
 )
-def test_a_sealed_rehearsal_hands_nothing_over(rehearse, name, beyond):
-    found = rehearse(name, sealed="required")
+def test_a_sealed_dry_run_hands_nothing_over(try_out, name, beyond):
+    found = try_out(name, sealed="required")
     assert (found.beyond, found.error) == (beyond, None)
     assert [name for name, _ in stages(found)] == ([] if name == "masks" else ["one"])
 
@@ -221,9 +221,9 @@ def test_a_sealed_rehearsal_hands_nothing_over(rehearse, name, beyond):
         ),
     ],
 )
-def test_parts_of_a_cohort_are_known_by_the_digests_that_the_run_gave_them(toy, rehearse, tmp_path, sealed):
-    assert [cached for _, cached in stages(rehearse("parts", sealed=sealed))] == [False, False, False]
+def test_parts_of_a_cohort_are_known_by_the_digests_that_the_run_gave_them(toy, try_out, tmp_path, sealed):
+    assert [cached for _, cached in stages(try_out("parts", sealed=sealed))] == [False, False, False]
     folder = toy.run(methods=[str(tmp_path / "parts.py")], sealed=sealed)
-    found = rehearse("parts", sealed=sealed, limit=1)
+    found = try_out("parts", sealed=sealed, limit=1)
     assert [(stage.name, stage.digest) for stage in found.stages] == logged(folder)
     assert all(stage.cached for stage in found.stages)

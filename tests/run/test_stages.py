@@ -63,22 +63,22 @@ def test_inputs_and_extras_are_handed_over_by_name(cache):
     seen = {}
 
     @stage("look")
-    def look(work, options, *, first, digest, door):
-        seen.update(first=int(first.array("value")), digest=digest, door=door, device=work.device)
+    def look(work, options, *, first, digest, access):
+        seen.update(first=int(first.array("value")), digest=digest, access=access, device=work.device)
 
     first = compute(cache, square, Options(value=2))
-    compute(cache, look, Options(), {"first": first, "digest": "abc"}, extras={"door": "open"})
-    assert seen == {"first": 4, "digest": "abc", "door": "open", "device": "cpu"}
+    compute(cache, look, Options(), {"first": first, "digest": "abc"}, extras={"access": "open"})
+    assert seen == {"first": 4, "digest": "abc", "access": "open", "device": "cpu"}
 
 
 def test_extras_are_not_part_of_the_key(cache):
     calls = []
 
     @stage("count")
-    def count(work, *, door):
-        calls.append(door)
+    def count(work, *, access):
+        calls.append(access)
 
-    one, two = (compute(cache, count, extras={"door": door}) for door in ("a", "b"))
+    one, two = (compute(cache, count, extras={"access": access}) for access in ("a", "b"))
     assert one == two
     assert calls == ["a"]
 

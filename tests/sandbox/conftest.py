@@ -30,11 +30,11 @@ def serve(channel, given):
 """
 
 
-class Cell:
+class Sealed:
     """Runs code in a sealed process; its value is what the code calls `got`, or the exception as text."""
 
-    def __init__(self, process: SandboxProcess, room: Workspace) -> None:
-        self.process, self.room = process, room
+    def __init__(self, process: SandboxProcess, workspace: Workspace) -> None:
+        self.process, self.workspace = process, workspace
 
     def run(self, code: str) -> Any:
         return self.process.call("run", {"code": code})[0]["got"]
@@ -47,27 +47,27 @@ def sealable() -> None:
 
 
 @pytest.fixture
-def cell(sealable: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Cell]]:
+def start(sealable: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sealed]]:
     """Start a sealed process; `wanted`: its namespaces, `abi`: the newest version of Landlock to be used."""
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "told_from_outside.py").write_text(SERVER)
     monkeypatch.syspath_prepend(tmp_path / "modules")
-    open_cells: list[Cell] = []
+    started: list[Sealed] = []
     newest = landlock.abi()
 
-    def start(wanted: tuple[str, ...] = namespaces.ALL, abi: int = 99, **given: Any) -> Cell:
+    def start(wanted: tuple[str, ...] = namespaces.ALL, abi: int = 99, **given: Any) -> Sealed:
         monkeypatch.setattr(namespaces, "ALL", wanted)
         monkeypatch.setattr(landlock, "abi", lambda: min(abi, newest))
-        room = Workspace(None)
-        rules = [*policy.interpreter_rules([], []), *room.rules]
-        process = SandboxProcess(room, rules, [], "told_from_outside:serve", given, _no_answer, print)
-        open_cells.append(Cell(process, room))
-        return open_cells[-1]
+        workspace = Workspace(None)
+        rules = [*policy.interpreter_rules([], []), *workspace.rules]
+        process = SandboxProcess(workspace, rules, [], "told_from_outside:serve", given, _no_answer, print)
+        started.append(Sealed(process, workspace))
+        return started[-1]
 
     yield start
-    for one in open_cells:
+    for one in started:
         one.process.end()
-        one.room.leave()
+        one.workspace.leave()
 
 
 def _no_answer(question: dict[str, Any]) -> Any:

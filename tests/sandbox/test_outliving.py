@@ -40,12 +40,12 @@ def wanted(request):
     return WAYS[request.param]
 
 
-def test_nothing_is_left_when_the_runner_ends_it(cell, wanted, working_in):
-    inside = cell(wanted)
+def test_nothing_is_left_when_the_runner_ends_it(start, wanted, working_in):
+    inside = start(wanted)
     assert inside.run(HIDES) == "hidden"
-    assert len(working_in(inside.room.folder)) >= 6
+    assert len(working_in(inside.workspace.folder)) >= 6
     inside.process.end()
-    assert working_in(inside.room.folder) == []
+    assert working_in(inside.workspace.folder) == []
 
 
 @pytest.mark.parametrize(
@@ -56,11 +56,11 @@ def test_nothing_is_left_when_the_runner_ends_it(cell, wanted, working_in):
         ("os.abort()", "ended by SIGABRT"),
     ],
 )
-def test_nothing_is_left_when_it_ends_by_itself_and_its_end_is_told(cell, wanted, working_in, end, told):
-    inside = cell(wanted)
+def test_nothing_is_left_when_it_ends_by_itself_and_its_end_is_told(start, wanted, working_in, end, told):
+    inside = start(wanted)
     with pytest.raises(ProcessLost, match=told):
         inside.run(f"{HIDES}\n{end}")
-    assert working_in(inside.room.folder) == []
+    assert working_in(inside.workspace.folder) == []
 
 
 RUNNER = """
@@ -69,24 +69,24 @@ from unseg_bench.sandbox import namespaces, policy
 from unseg_bench.sandbox.process import SandboxProcess
 from unseg_bench.sandbox.workspace import Workspace
 namespaces.ALL = tuple(sys.argv[1].split())
-room = Workspace(None)
-rules = [*policy.interpreter_rules([], []), *room.rules]
-process = SandboxProcess(room, rules, [], "told_from_outside:serve", {}, print, print)
-print(process.call("run", {"code": sys.argv[2]})[0]["got"], room.folder, flush=True)
+workspace = Workspace(None)
+rules = [*policy.interpreter_rules([], []), *workspace.rules]
+process = SandboxProcess(workspace, rules, [], "told_from_outside:serve", {}, print, print)
+print(process.call("run", {"code": sys.argv[2]})[0]["got"], workspace.folder, flush=True)
 time.sleep(600)
 """
 
 
-def test_nothing_is_left_when_the_runner_is_killed(cell, wanted, working_in, tmp_path):
+def test_nothing_is_left_when_the_runner_is_killed(start, wanted, working_in, tmp_path):
     command = [sys.executable, "-c", RUNNER, " ".join(wanted), HIDES]
     where = {**os.environ, "PYTHONPATH": str(tmp_path / "modules")}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=where) as runner:
         told, _, folder = runner.stdout.readline().strip().partition(" ")
         assert told == "hidden"
-        room = type(tmp_path)(folder)
-        assert len(working_in(room)) >= 6
+        workspace = type(tmp_path)(folder)
+        assert len(working_in(workspace)) >= 6
         runner.send_signal(signal.SIGKILL)
         until = time.monotonic() + 20
-        while working_in(room):
+        while working_in(workspace):
             assert time.monotonic() < until
             time.sleep(0.01)

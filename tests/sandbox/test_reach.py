@@ -86,18 +86,18 @@ UNTOLD = {"signal by a descriptor"}
 
 
 @pytest.fixture(params=WAYS)
-def sealed(cell, request):
-    found = cell(**WAYS[request.param], runner=os.getpid())
+def sealed(start, request):
+    found = start(**WAYS[request.param], runner=os.getpid())
     found.run(TOOLS)
     return found
 
 
-def refused(cell, attempt: str) -> str:
+def refused(inside, attempt: str) -> str:
     code = f"{TOOLS}\nline = int(sys.argv[1])\ngot = 'done'\ntry:\n    {attempt}\nexcept OSError as error:\n"
-    return cell.run(f"{code}    got = errno.errorcode[error.errno]")
+    return inside.run(f"{code}    got = errno.errorcode[error.errno]")
 
 
-def test_nothing_reaches_another_process_or_the_kernels_other_doors(sealed):
+def test_nothing_reaches_another_process_or_other_calls_of_the_kernel(sealed):
     before = os.sched_getaffinity(0), os.getpriority(os.PRIO_PROCESS, 0)
     answers = {name: refused(sealed, attempt) for name, attempt in {**OUTSIDE, **KERNEL}.items()}
     refusals = {"EACCES", "EPERM", "ESRCH"}
@@ -157,10 +157,10 @@ def test_a_process_may_do_all_this_to_itself(sealed):
 
 
 @pytest.mark.parametrize("way", ["namespaces", "no namespaces"])
-def test_modes_owners_and_times_of_files_outside_stay(cell, tmp_path, way):
+def test_modes_owners_and_times_of_files_outside_stay(start, tmp_path, way):
     file = tmp_path / "modules" / "told_from_outside.py"
     before = file.stat()
-    inside = cell(**WAYS[way])
+    inside = start(**WAYS[way])
     changes = {
         "mode": f"os.chmod({str(file)!r}, 0o777)",
         "mode of an open file": f"os.fchmod(os.open({str(file)!r}, os.O_RDONLY), 0o777)",
@@ -179,8 +179,8 @@ def test_modes_owners_and_times_of_files_outside_stay(cell, tmp_path, way):
     assert own == ("done" if mounted else "EACCES")
 
 
-def test_with_its_own_processes_it_sees_no_others(cell):
-    inside = cell()
+def test_with_its_own_processes_it_sees_no_others(start):
+    inside = start()
     if inside.process.enforced["namespaces"].get("proc") != namespaces.ENFORCED:
         pytest.skip("this system gives no namespace of processes")
     assert inside.run("import os\ngot = sorted(int(name) for name in os.listdir('/proc') if name.isdecimal())") in (
@@ -188,14 +188,14 @@ def test_with_its_own_processes_it_sees_no_others(cell):
         [1, 2],
     )
     seen = "import os\ngot = [os.path.exists(f'/proc/{number}') for number in (1, os.getpid(), runner)]"
-    again = cell(runner=os.getpid())
+    again = start(runner=os.getpid())
     assert again.run(seen) == [True, True, False]
     assert again.run("import os\ngot = os.getpid()") < 10
 
 
-def test_what_is_enforced_is_said_with_the_reason_where_it_is_not(cell):
-    assert set(cell().process.enforced["namespaces"]) >= set(namespaces.ALL)
-    assert cell(wanted=()).process.enforced == {"namespaces": {}, "refused_calls_told": "yes"}
+def test_what_is_enforced_is_said_with_the_reason_where_it_is_not(start):
+    assert set(start().process.enforced["namespaces"]) >= set(namespaces.ALL)
+    assert start(wanted=()).process.enforced == {"namespaces": {}, "refused_calls_told": "yes"}
     code = """
 import json
 from unseg_bench.sandbox import namespaces
@@ -209,8 +209,8 @@ if first == {"user": "yes"}:
         assert done.stdout.strip() == '{"network": "no: No space left on device", "uts": "yes"}'
 
 
-def test_refused_calls_are_told_once_in_order_and_not_the_harness_own(cell):
-    inside = cell()
+def test_refused_calls_are_told_once_in_order_and_not_the_harness_own(start):
+    inside = start()
     assert inside.process.refused_calls == []
     for attempt in (KERNEL["semaphores"], "call('prctl', 35, 9, 0, 0, 0)", KERNEL["semaphores"], "socket.socket()"):
         refused(inside, attempt)
@@ -221,7 +221,7 @@ def test_refused_calls_are_told_once_in_order_and_not_the_harness_own(cell):
     assert len(inside.process.refused_calls) == 200
 
 
-def test_a_filter_whose_calls_nobody_hears_of_refuses_all_the_same(cell, monkeypatch):
+def test_a_filter_whose_calls_nobody_hears_of_refuses_all_the_same(start, monkeypatch):
     code = """
 from unseg_bench.sandbox import privileges, seccomp
 import os, socket
@@ -242,25 +242,25 @@ except OSError as error:
 LISTS = "subprocess.run(['/bin/ls', '/root'], check=True"
 
 
-def test_a_program_that_fails_says_why_caught_or_not(cell, capsys):
+def test_a_program_that_fails_says_why_caught_or_not(start, capsys):
     from unseg_bench.sandbox.wire import PRINTED, Thrown
 
-    inside = cell()
+    inside = start()
     for options in (")", ", stderr=subprocess.PIPE)", ", capture_output=True, text=True)"):
         with pytest.raises(Thrown, match=rf"returned non-zero.*{PRINTED}/bin/ls: .*/root.*: Permission denied"):
             inside.run(f"raise_all = True\nimport subprocess\n{LISTS}{options}")
 
 
-def test_a_process_that_ends_says_what_it_printed_and_nothing_steers_the_terminal(cell, capsys):
+def test_a_process_that_ends_says_what_it_printed_and_nothing_steers_the_terminal(start, capsys):
     from unseg_bench.sandbox.process import ProcessLost
 
     with pytest.raises(ProcessLost, match=r"exit code 3 It printed: first \| \\x1b\[31mlast$"):
-        cell().run("import os\nos.write(1, b'first\\n\\x1b[31mlast\\n')\nos._exit(3)")
+        start().run("import os\nos.write(1, b'first\\n\\x1b[31mlast\\n')\nos._exit(3)")
     assert capsys.readouterr().err == "first\n\\x1b[31mlast\n"
 
 
-def test_without_landlocks_scope_signals_reach_only_the_process_itself(cell):
+def test_without_landlocks_scope_signals_reach_only_the_process_itself(start):
     assert landlock.SCOPE_ABI > 1
-    inside = cell(wanted=(), abi=1)
+    inside = start(wanted=(), abi=1)
     child = "child = subprocess.Popen(['/bin/sleep', '60'])\n    "
     assert refused(inside, f"{child}child.kill()") == refused(inside, "os.kill(-1, signal.SIGCONT)") == "EACCES"

@@ -141,7 +141,7 @@ def collect_normal_values(work: Work, cohort: Cohort, map_of: MapOf, places_of: 
 def collect_best_dice(work: Work, cohort: Cohort, map_of: MapOf, mask_of: Callable[[str], Mask]) -> None:
     """Write the threshold with the best Dice over all brain voxels of a labelled cohort together, and that Dice.
 
-    `mask_of`: the door to a case's reference. Raises RunError when the cohort has no tumour, or a map a value that is
+    `mask_of`: how to read a case's reference. Raises RunError when the cohort has no tumour, or a map a value that is
     not finite.
     """
     scores: list[NDArray[np.float32]] = []

@@ -37,7 +37,7 @@ MODULES = (
     "clean",
     "info",
 )
-"""Modules of this room that bring commands, in the order of the help."""
+"""Modules of this package that bring commands, in the order of the help."""
 IMAGE = re.compile(r"unexpected extra argument.*\.nii\b")
 QUOTES = "; the shell puts file names in the place of a pattern that has no quotes: '*/flair.nii.gz'"
 

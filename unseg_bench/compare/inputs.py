@@ -24,7 +24,7 @@ class RunScores:
     """The scores of one run: one method with its options, one seed, one part of one data set.
 
     `label` names a method with its options in the table; runs that share it are seeds of one method. `label_free` is
-    what was measured about labels (sealed, ledger, or which were read). `is_floor`: a rule that learns nothing, below
+    what was measured about labels (see `run.ledger.label_free`). `is_floor`: a rule that learns nothing, below
     which no method should fall; `is_ceiling`: made with the case's own mask, so no method. `evidence`: False where the
     data (the phantom) say nothing about the real methods. `options`: the method's, flat ('amda.alpha'). `weights`:
     names of the pretrained weights that it used. `folder`: the run on disk, for its images and its record. `doubts`:

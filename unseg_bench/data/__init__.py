@@ -1,1 +1,1 @@
-"""Cases, volumes, splits, cohorts, the one NIfTI reader and writer, and the only door to reference masks."""
+"""Cases, volumes, splits, cohorts, the one NIfTI reader and writer, and the only access to reference masks."""

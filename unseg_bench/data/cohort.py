@@ -55,7 +55,7 @@ class Cohort:
         if strangers := sorted(set(case_ids) - set(self.case_ids)):
             raise KeyError(f"{strangers[0]} is not in the cohort '{self.name}'")
         chosen = [case_id for case_id in self.case_ids if case_id in set(case_ids)]
-        # Not from the images' digests: whoever knows the cohort's digest alone, as a rehearsal does, knows the part's.
+        # Not from the images' digests: whoever knows the cohort's digest alone, as a dry run does, knows the part's.
         part = type(self)(self.name, [(case_id, self.digest) for case_id in chosen], self._load)
         if len(part) == len(self):
             part.digest = self.digest

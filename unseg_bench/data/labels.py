@@ -1,4 +1,4 @@
-"""The only door to reference masks: what was declared is granted and written down, the rest is refused."""
+"""The only access to reference masks: what was declared is granted and written down, the rest is refused."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SLICE_LABEL_PARTS: dict[Supervision, tuple[str, ...]] = {
 """Of which parts a method may read slice labels: they follow from masks, so where masks are granted they are too."""
 
 
-class LabelDoor:
+class LabelAccess:
     """Gives a method the references that its declared supervision grants; each read goes to `on_read` first.
 
     `on_read` is called with {'case', 'kind': 'mask' or 'slice-labels', 'purpose', 'when': UTC, ISO 8601}.

@@ -13,7 +13,7 @@ import numpy as np
 
 from unseg_bench.blocks.weights import WeightsFile, find_entry, known_weights, locate
 from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.labels import LabelDoor
+from unseg_bench.data.labels import LabelAccess
 from unseg_bench.data.volume import Image, Mask
 from unseg_bench.errors import DataError, RunError, WeightsError
 from unseg_bench.plugins.history import History
@@ -71,7 +71,7 @@ class RunHost(Host):
         names: CaseNames,
         cache: StageCache,
         ledger: Ledger,
-        labels: LabelDoor,
+        labels: LabelAccess,
         masks: MaskSources,
         permits: Permits,
         outputs: CaseOutputs | NoOutputs,

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.labels import LabelDoor
+from unseg_bench.data.labels import LabelAccess
 from unseg_bench.data.locks import hold
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.store import PreparedCase, PreparedStore, build_cohort
@@ -113,7 +113,7 @@ def make_host(
         names=names,
         cache=cache,
         ledger=ledger,
-        labels=LabelDoor(plan.dataset, plan.split, plan.method.supervision, store, ledger.add_read),
+        labels=LabelAccess(plan.dataset, plan.split, plan.method.supervision, store, ledger.add_read),
         masks=MaskSources(plan, store, ledger),
         permits=permits,
         outputs=outputs,

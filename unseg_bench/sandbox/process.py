@@ -51,7 +51,7 @@ class SandboxProcess:
 
     def __init__(
         self,
-        room: Workspace,
+        workspace: Workspace,
         rules: Sequence[Rule] | None,
         probes: Sequence[dict[str, str]],
         serve: str,
@@ -70,7 +70,7 @@ class SandboxProcess:
         self._refused: list[str] = []
         printed, prints = os.pipe2(os.O_CLOEXEC)
         try:
-            self._process = _start(theirs, told, prints, room)
+            self._process = _start(theirs, told, prints, workspace)
         finally:
             theirs.close()
             os.close(told)
@@ -198,7 +198,7 @@ class SandboxProcess:
         return f"{what}: the method's process was ended by {signal.Signals(-code).name}{hint}{words}"
 
 
-def _start(theirs: socket.socket, told: int, prints: int, room: Workspace) -> "subprocess.Popen[bytes]":
+def _start(theirs: socket.socket, told: int, prints: int, workspace: Workspace) -> "subprocess.Popen[bytes]":
     """Start Python with nothing but the line: no other descriptor, no terminal, an environment of its own.
 
     `told` goes to the process that watches it and is closed in it; `prints` takes what it prints.
@@ -210,8 +210,8 @@ def _start(theirs: socket.socket, told: int, prints: int, room: Workspace) -> "s
         stdout=prints,
         stderr=subprocess.STDOUT,
         pass_fds=(line, told),
-        env=room.environment,
-        cwd=room.work,
+        env=workspace.environment,
+        cwd=workspace.work,
         start_new_session=True,
     )
 

@@ -96,7 +96,7 @@ def case_dice(values: Values, tumour: NDArray[np.bool_], elsewhere: int, thresho
 
 
 def kept_maps(run: RunFolder, dataset: Dataset, store: PreparedStore) -> MapOf:
-    """Return the function that opens a case's map beside its reference, the latter through the one door.
+    """Return the function that opens a case's map beside its reference, the latter by `data.labels`.
 
     It raises ScoreError for a map on another grid, DataError for what cannot be read.
     """

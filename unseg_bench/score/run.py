@@ -1,4 +1,4 @@
-"""The score room's door: a run folder with predictions in, `scores.csv` beside them out."""
+"""Scoring of a run: its folder with predictions in, `scores.csv` beside them out."""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -126,7 +126,7 @@ def _score(
 
 
 def _references(dataset: Dataset, uncounted: set[int]) -> ReferenceOf:
-    """Return the function that opens a case's reference through the one door, and notes labels that do not count."""
+    """Return the function that opens a case's reference by `data.labels`, and notes labels that do not count."""
     store = PreparedStore(cache_dir() / "prepared")
 
     def read(case_id: str) -> tuple[Mask, NDArray[np.float64]]:

@@ -42,7 +42,7 @@ def test_each_use_reads_what_it_says_and_nothing_else(warm, purpose: str) -> Non
 
 
 @pytest.mark.parametrize("purpose", USES)
-def test_a_door_that_grants_less_stops_each_use(warm, purpose: str) -> None:
+def test_access_that_grants_less_stops_each_use(warm, purpose: str) -> None:
     stage = warm[0]
     method, _ = stage.fit()
     method = type(method)(stage.options(**USES[purpose]))

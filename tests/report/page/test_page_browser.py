@@ -1,4 +1,4 @@
-"""The page in Chromium, at a desk and on a telephone: it works, alone, for eyes, hands and ears."""
+"""The page in Chromium, on a wide screen and on a telephone: it works, alone, for eyes, hands and ears."""
 
 import os
 import shutil
