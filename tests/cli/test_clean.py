@@ -9,15 +9,21 @@ from filelock import FileLock
 
 from tests.cli.conftest import Ubench
 from unseg_bench.data.paths import cache_dir
+from unseg_bench.errors import RunError
+from unseg_bench.plugins.history import History
+from unseg_bench.plugins.stage_cache import StageCache
+
+RESULT, VARIANT = f"stages/owner/train-{24 * '1'}", f"stages/owner/train-{24 * '1'}.0123abcd"
+UNFINISHED = f"partial/run-1/train-{24 * '2'}"
 
 
 @pytest.fixture
 def cache() -> Path:
-    for name in ("stages/a-1", "stages/b-2.partial", "prepared/abc", "prepared/.part-x", "phantom/k", "weights"):
+    for name in (RESULT, VARIANT, UNFINISHED, "prepared/abc", "prepared/.part-x", "phantom/k", "weights"):
         folder = cache_dir() / name
         folder.mkdir(parents=True)
         (folder / "file").write_bytes(b"x" * 1000)
-    (cache_dir() / "stages/a-1.lock").touch()
+    (cache_dir() / f"{RESULT}.lock").touch()
     return cache_dir()
 
 
@@ -31,19 +37,20 @@ def test_nothing_goes_without_a_yes(ubench: Ubench, cache: Path, monkeypatch: py
     before = left(cache)
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     shown = ubench("clean")
-    assert "Free 5.0 kB?" in shown.out
+    assert "Free 6.0 kB?" in shown.out
     assert left(cache) == before
 
 
 def test_all_kinds_go_and_weights_stay(ubench: Ubench, cache: Path) -> None:
-    assert "freed 5.0 kB" in ubench("clean", "--yes").out
+    assert "freed 6.0 kB" in ubench("clean", "--yes").out
     assert left(cache) == {"weights"}
     assert "nothing to free" in ubench("clean", "--yes").out
 
 
 def test_one_kind(ubench: Ubench, cache: Path) -> None:
     ubench("clean", "stages", "--yes")
-    assert left(cache) == {"stages/b-2.partial", "prepared/abc", "prepared/.part-x", "phantom/k", "weights"}
+    assert left(cache) == {UNFINISHED, "prepared/abc", "prepared/.part-x", "phantom/k", "weights"}
+    assert (cache / f"{RESULT}.lock").is_file()
 
 
 def test_only_what_is_old(ubench: Ubench, cache: Path) -> None:
@@ -53,20 +60,28 @@ def test_only_what_is_old(ubench: Ubench, cache: Path) -> None:
     assert "prepared/abc" not in left(cache)
 
 
-def test_a_stage_at_work_is_left(ubench: Ubench, cache: Path) -> None:
-    with FileLock(cache / "stages/b-2.lock"):
+def test_a_stage_at_work_is_left_finished_or_not(ubench: Ubench, cache: Path) -> None:
+    with FileLock(cache / f"stages/owner/{Path(UNFINISHED).name}.lock"):
         shown = ubench("clean", "partial", "--yes")
     assert "left 1 stage that a process is at work on" in shown.out
-    assert "stages/b-2.partial" in left(cache)
+    assert UNFINISHED in left(cache)
     assert "prepared/.part-x" not in left(cache)
+    with FileLock(cache / f"{RESULT}.lock"):
+        shown = ubench("clean", "partial", "stages", "--yes")
+    assert "left 2 stages that a process is at work on" in shown.out
+    assert left(cache) >= {RESULT, VARIANT}
+    assert UNFINISHED not in left(cache)
 
 
-def test_stages_of_sealed_runs_go_too_unless_one_is_at_work(ubench: Ubench, cache: Path) -> None:
-    for name in ("c-3", "partial/d-4.partial", "partial/e-5.partial"):
-        folder = cache / "sealed/stages/owner" / name
-        folder.mkdir(parents=True)
-        (folder / "file").write_bytes(b"x" * 1000)
-    with FileLock(cache / "sealed/stages/owner/d-4.lock"):
-        ubench("clean", "partial", "stages", "--yes")
-    sealed = {path for path in left(cache) if path.startswith("sealed")}
-    assert sealed == {"sealed/stages/owner/partial/d-4.partial"}
+def test_it_finds_the_results_and_unfinished_stages_of_the_stage_cache(ubench: Ubench) -> None:
+    cache, key = StageCache(cache_dir() / "stages" / "owner", cache_dir() / "partial" / "run-1"), {"stage": "train"}
+    with cache.attempt("train", key, device=lambda: "cpu", history=lambda: History(mode="ledger")) as attempt:
+        (attempt.place.folder / "file").write_bytes(b"x")
+    killed = cache.attempt("other", key, device=str, history=History)
+    attempt = killed.__enter__()
+    (attempt.place.scratch / "file").write_bytes(b"x")
+    assert not killed.__exit__(RunError, RunError("killed"), None)
+    assert len(left(cache_dir())) == 2
+    ubench("clean", "--yes")
+    assert left(cache_dir()) == set()
+    assert sorted(path.suffix for path in cache.folder.iterdir()) == [".lock", ".lock"]

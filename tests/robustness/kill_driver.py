@@ -53,7 +53,7 @@ def wait_or_kill(child: int, seconds: float | None) -> int:
 
 def finished(folder: Path) -> int:
     """How much is finished: prepared images, stages, predictions."""
-    patterns = ("cache/prepared/[!.]*", "cache/stages/*/stage.json", "runs/*/*/predictions/[!.]*")
+    patterns = ("cache/prepared/[!.]*", "cache/stages/*/*/stage.json", "runs/*/*/predictions/[!.]*")
     return sum(1 for pattern in patterns for _ in folder.glob(pattern))
 
 

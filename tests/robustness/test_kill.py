@@ -23,7 +23,8 @@ def heads(tmp_path: Path) -> Path:
     folder.mkdir()
     for number in range(5):
         case = tiny_case(f"head-{number}", number)
-        for what, array in (("flair", case.volume.image), ("seg", case.reference.astype(np.uint8))):
+        flair = np.where(case.volume.brain, case.volume.image + 10, 0).astype(np.float32)  # brighter than outside
+        for what, array in (("flair", flair), ("seg", case.reference.astype(np.uint8))):
             nib.Nifti1Image(array, np.diag([-4.0, -4, 4, 1])).to_filename(folder / f"head-{number}_{what}.nii.gz")
     return folder
 

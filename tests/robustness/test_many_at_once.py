@@ -72,5 +72,5 @@ def test_eight_at_once_do_what_four_do_one_by_one(tmp_path: Path) -> None:
     for file in together.glob("runs/toy/*/run.json"):
         record = json.loads(file.read_text())
         assert (record["state"], len(record["cases"]), record["failed_cases"]) == ("predicted", 3, {})
-    assert not list(together.glob("cache/stages/*.partial"))
+    assert not list(together.glob("cache/partial/*/*"))
     assert not list(together.glob("cache/prepared/.part-*"))

@@ -7,7 +7,7 @@ import typer
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.text import bytes_text, count_text, new_table, say, stdout
 
-KIND_NAMES = "partial, stages, tools, prepared, phantom"
+KIND_NAMES = "partial, stages, prepared, phantom"
 
 
 @app.command(

@@ -1,13 +1,17 @@
 """What lies in the cache, by kind: how much it is, and how it goes away."""
 
+import re
 import shutil
 import time
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 SECONDS_A_DAY = 86_400
+_VARIANT = re.compile(r"(?<=-[0-9a-f]{24})\.[0-9a-f]{8}$")
+"""Of a result's folder: its history's digits, after the name that the stage's lock has too (see `plugins.history`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +27,9 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "partial",
         "what killed processes left unfinished",
-        ("stages/*.partial", "sealed/stages/*/partial/*.partial", "prepared/.part-*"),
+        ("partial/*/*", "stages/*/*.new", "prepared/.part-*"),
     ),
-    Kind("stages", "results of stages: runs compute them again", ("stages/*", "sealed/stages/*/*")),
-    Kind("tools", "fonts and compiled code that libraries keep for sealed methods", ("sealed/tools/*",)),
+    Kind("stages", "results of stages: runs compute them again", ("stages/*/*",)),
     Kind("prepared", "prepared images: made again in seconds a case", ("prepared/[!.]*",)),
     Kind("phantom", "phantom images: made again in about a second each", ("phantom/*",)),
 )
@@ -71,8 +74,8 @@ def total(entries: Sequence[Entry]) -> int:
 
 
 def _is(path: Path, kind: Kind) -> bool:
-    """A stage's lock and unfinished folder lie beside its result; neither is a result."""
-    return kind.name != "stages" or (path.suffix not in {".lock", ".partial"} and path.name != "partial")
+    """A stage's lock, and a result that is being moved to its place, lie beside the results; neither is one."""
+    return kind.name != "stages" or path.suffix not in {".lock", ".new"}
 
 
 def _entry(path: Path) -> Entry:
@@ -84,22 +87,26 @@ def _entry(path: Path) -> Entry:
 
 @contextmanager
 def _unless_busy(path: Path) -> Generator[bool]:
-    """Hold a stage's lock while it is deleted; False when a process holds it."""
+    """Hold the locks of a stage while a folder of it is deleted; False when a process holds one."""
     from filelock import Timeout
 
     from unseg_bench.data.locks import file_lock
 
-    if "stages" not in {parent.name for parent in path.parents[:3]}:
+    with ExitStack() as held:
+        try:
+            for lock in _locks(path):
+                held.enter_context(file_lock(lock).acquire(timeout=0))
+        except Timeout:
+            yield False
+            return
         yield True
-        return
-    beside = path.parent.parent if path.parent.name == "partial" else path.parent
-    lock = file_lock(beside / f"{path.name.removesuffix('.partial')}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
+
+
+def _locks(path: Path) -> list[Path]:
+    """Return the lock files of a stage's result, or of an unfinished one, which may be any plugin's of that name."""
+    stage = _VARIANT.sub("", path.name.removesuffix(".new"))
+    if path.parent.parent.name == "stages":
+        return [path.with_name(f"{stage}.lock")]
+    if path.parent.parent.name == "partial":
+        return sorted(path.parents[2].glob(f"stages/*/{escape(stage)}.lock"))
+    return []
