@@ -67,7 +67,7 @@ Sealed = Annotated[
     str | None,
     typer.Option(
         metavar="auto|required|off",
-        help="Keep label-free methods from the references by the kernel. Default: auto, where it can.",
+        help="Keep methods from the references by the kernel. Default: auto, where it can.",
         rich_help_panel=MACHINE,
     ),
 ]

@@ -40,7 +40,7 @@ class RunSettings(BaseModel):
     keep_maps: bool = False
     """Whether the maps that masks are cut from are written into the run's folder."""
     sealed: Literal["auto", "required", "off"] = "auto"
-    """Whether methods that declare no supervision work in a sealed process: where the kernel can, always, never."""
+    """Whether methods work in a sealed process: where the kernel can, always, never."""
 
 
 class Resolved(BaseModel):
