@@ -18,8 +18,8 @@ class Volume:
     """One case as methods see it, (X, Y, Z) with x to the left, y to the back, z to the top (BraTS' own order).
 
     `image`: float32, z-scored inside the brain, 0 outside, cropped to the brain; read-only. `brain`: bool, same
-    shape. `spacing_mm`: voxel size per axis. `digest`: identifies the image's content, for caches. `case_id`: to a method
-    in a run a neutral name, made of the image.
+    shape. `spacing_mm`: voxel size per axis. `digest`: identifies the image's content, for caches. `case_id`: in a run
+    a neutral name, made of the image.
     """
 
     case_id: str
