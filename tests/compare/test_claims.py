@@ -8,20 +8,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from unseg_bench.compare.claims import claims, say_p
+from unseg_bench.compare.claims import claims
 from unseg_bench.compare.compare import compare
 from unseg_bench.compare.settings import CompareSettings
-from unseg_bench.compare.statistics.record import StatisticsSettings
+from unseg_bench.compare.statistics.record import Interval, StatisticsSettings
+from unseg_bench.compare.verdicts import CLAIM_LEVELS
+from unseg_bench.compare.wording import say_p
 
-NAMED = CompareSettings(statistics=StatisticsSettings(reference="clisc", resamples=999, bootstraps=200))
-CHOSEN = CompareSettings(statistics=StatisticsSettings(resamples=999, bootstraps=200))
+NAMED = CompareSettings(statistics=StatisticsSettings(reference="clisc", resamples=1_999, bootstraps=200))
+CHOSEN = CompareSettings(statistics=StatisticsSettings(resamples=1_999, bootstraps=200))
 
 
-@pytest.fixture(scope="module")
-def compared(make_run):
+def drawn(make_run, n):
     """clisc beats amcons clearly, all but equals sam, is a little ahead of salip on a noise; floor is far below."""
     rng = np.random.default_rng(0)
-    base = rng.beta(9, 3, 30)
+    base = rng.beta(9, 3, n)
 
     def run(label, dsc, **more):
         dsc = np.clip(dsc, 0.0, 1.0)
@@ -29,12 +30,24 @@ def compared(make_run):
 
     return [
         run("clisc", base),
-        run("amcons", base - 0.06 + rng.normal(0, 0.02, 30)),
-        run("sam", base + rng.normal(0, 0.004, 30)),
-        run("salip", base - 0.01 + rng.normal(0, 0.08, 30)),
+        run("amcons", base - 0.06 + rng.normal(0, 0.02, n)),
+        run("sam", base + rng.normal(0, 0.004, n)),
+        run("salip", base - 0.01 + rng.normal(0, 0.08, n)),
         run("threshold", base - 0.3, is_floor=True),
         run("lost", base - 0.5),
     ]
+
+
+@pytest.fixture(scope="module")
+def compared(make_run):
+    """The methods on as many cases as the paper has."""
+    return drawn(make_run, 75)
+
+
+@pytest.fixture(scope="module")
+def few(make_run):
+    """The methods on too few cases to speak of means."""
+    return drawn(make_run, 30)
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +64,8 @@ def about(found, family, *words):
 def test_a_shown_lead_is_said_with_interval_p_and_bootstraps(compared, said):
     claim = about(said, "overall-dsc", "amcons")
     pattern = (
-        r"clisc beats amcons by (\d\.\d) DSC points \[(\d\.\d), (\d\.\d)\] \(BCa 95 %\), "
-        r"Holm p = \.005 \(sign-flip\), first in (\d+) % of bootstraps"
+        r"clisc beats amcons by (\d\.\d) DSC points \[(\d\.\d), (\d\.\d)\] \(BCa 95 %\) in the mean over 75 cases, "
+        r"Holm p = \.00[23] \(sign-flip\), first in (\d+) % of bootstraps"
     )
     numbers = re.fullmatch(pattern, claim.text)
     assert numbers is not None, claim.text
@@ -60,39 +73,45 @@ def test_a_shown_lead_is_said_with_interval_p_and_bootstraps(compared, said):
     pair = statistics.family("overall-dsc").pairs[0]
     expected = [pair.mean_difference, pair.bca_interval.low, pair.bca_interval.high]
     assert [float(numbers[i]) for i in (1, 2, 3)] == pytest.approx([100 * x for x in expected], abs=0.051)
-    assert pair.sign_flip.p == 1 / 1000
-    assert pair.sign_flip.p_adjusted == pytest.approx(5 / 1000)
+    assert pair.sign_flip.p == 1 / 2000
+    assert pair.sign_flip.p_adjusted == pytest.approx(5 / 2000)
     assert int(numbers[4]) == round(100 * statistics.rankings[0].first["clisc"])
     assert (claim.supported, claim.exploratory) == (True, False)
 
 
 def test_hd95_is_said_in_mm_and_a_shorter_one_is_better(said):
     claim = about(said, "overall-hd95", "amcons")
-    assert re.match(r"clisc beats amcons on HD95 by 3\.\d mm \[3\.\d, 4\.\d\] \(BCa 95 %\), Holm p", claim.text)
+    assert re.match(
+        r"clisc beats amcons on HD95 by 3\.\d mm \[3\.\d, [34]\.\d\] \(BCa 95 %\) in the mean over 75", claim.text
+    )
     assert claim.supported
 
 
 def test_a_lead_within_the_noise_is_refused(said):
     claim = about(said, "overall-dsc", "salip")
-    assert re.match(r"clisc better than salip: not shown \(lead of 1\.\d DSC points \[-1.* Holm p = \.\d+ ", claim.text)
+    pattern = (
+        r"clisc better than salip: not shown \(by \d\.\d DSC points \[-.* over 75 cases, Holm p = \.\d+ \(sign-flip\)\)"
+    )
+    assert re.fullmatch(pattern, claim.text), claim.text
     assert not claim.supported
 
 
 def test_a_lead_that_is_refused_is_that_of_whoever_has_it(compared):
-    settings = CompareSettings(statistics=StatisticsSettings(reference="salip", resamples=999, bootstraps=200))
+    settings = CompareSettings(statistics=StatisticsSettings(reference="salip", resamples=1_999, bootstraps=200))
     turned = about(claims(compare(compared, settings)), "overall-dsc", "clisc")
-    assert re.match(r"clisc better than salip: not shown \(lead of 1\.\d DSC points \[-1", turned.text)
+    assert re.match(r"clisc better than salip: not shown \(by \d\.\d DSC points \[-", turned.text)
 
 
 def test_equivalence_needs_its_own_test(said):
-    assert (
-        about(said, "equivalence", "sam").text
-        == "clisc and sam are equivalent within 2 DSC points (TOST, Holm p < .001)"
+    assert about(said, "equivalence", "sam").text == (
+        "clisc and sam are equivalent within 2 DSC points in the mean (TOST, Holm p < .001, over 75 cases); single "
+        "cases may differ by more, and failures in fewer than 1 of 25 cases may not have been seen"
     )
     refused = about(said, "equivalence", "salip")
     assert not refused.supported
     assert re.fullmatch(
-        r"clisc and salip equivalent within 2 DSC points: not shown \(TOST, Holm p = \.94\)", refused.text
+        r"clisc and salip equivalent within 2 DSC points: not shown \(TOST, Holm p [=>] \.\d+, over 75 cases\)",
+        refused.text,
     )
     assert not [claim for claim in said if claim.family == "equivalence" and "amcons" in claim.text]
 
@@ -101,14 +120,14 @@ def test_a_rival_that_wins_is_said_to_win(compared):
     settings = replace(NAMED, statistics=replace(NAMED.statistics, reference="amcons"))
     found = claims(compare(compared, settings))
     claim = about(found, "overall-dsc", "clisc")
-    assert re.match(r"clisc beats amcons by 6\.\d DSC points \[5\.\d, 6\.\d\]", claim.text)
+    assert re.match(r"clisc beats amcons by [56]\.\d DSC points \[5\.\d, 6\.\d\]", claim.text)
     assert re.match(r"clisc beats amcons on HD95 by 3\.\d mm", about(found, "overall-hd95", "clisc").text)
 
 
 def test_the_correction_is_named(compared):
     settings = replace(NAMED, statistics=replace(NAMED.statistics, correction="fdr_by"))
     assert (
-        "Benjamini-Yekutieli p = .004 (sign-flip)"
+        "Benjamini-Yekutieli p = .002 (sign-flip)"
         in about(claims(compare(compared, settings)), "overall-dsc", "amcons").text
     )
 
@@ -137,9 +156,12 @@ def test_a_claim_about_size_needs_the_interaction(make_run):
     pattern = (
         r"clisc gains on steep as tumours shrink: [45]\.\d DSC points with each halving of the volume \[4\.\d, 5\.\d\] "
     )
-    assert re.match(pattern + r"\(t 95 %\), Holm p < \.001 \(interaction\) \(exploratory\)$", steep.text), steep.text
     assert re.match(
-        r"clisc better than flat on \w+ tumours in particular: not shown, the interaction has Holm p = \.", flat.text
+        pattern + r"\(t 95 %\) over 60 cases, Holm p < \.001 \(interaction\) \(exploratory\)$", steep.text
+    ), steep.text
+    assert re.match(
+        r"clisc better than flat on \w+ tumours in particular: not shown over 60 cases, the interaction has Holm p = ",
+        flat.text,
     )
     assert (steep.supported, flat.supported, flat.exploratory) == (True, False, True)
     tiny = [about(found, "groups", "in group Tiny", label) for label in ("steep", "flat")]
@@ -157,30 +179,55 @@ def test_the_cases_needed_are_named_where_more_are_needed(compared, said):
     assert f"about {interaction.cases_needed:,} cases would be needed" in text
 
 
-def test_groups_too_small_for_any_claim_are_said_so(said):
-    claim = about(said, "groups")
+def test_groups_too_small_for_any_claim_are_said_so(few):
+    claim = about(claims(compare(few, NAMED)), "groups")
     assert claim.text == (
         "clisc better or worse than another method in a group: not shown for 25 of 25 pairs of group and method; none "
-        "could be: with n = 6 the smallest p is .031 before correction (exploratory)"
+        "could be: with n = 6 the smallest p is .031 before correction over 25 tests (exploratory)"
     )
     assert not claim.supported
+
+
+def test_a_carried_group_stands_beside_no_word_that_none_could_be(said):
+    shown, (rest,) = (
+        [claim for claim in said if claim.family == "groups" and claim.supported is carried]
+        for carried in (True, False)
+    )
+    assert shown
+    assert all("corrected over 25 tests" in claim.text for claim in shown)
+    assert all(re.search(r"in 1\d of 15 cases, by |in the mean over 15 cases, ", claim.text) for claim in shown)
+    assert f"not shown for {25 - len(shown)} of 25 pairs" in rest.text
+    assert "none could be" not in rest.text
+
+
+def test_tests_are_the_pairs_that_have_a_p(few):
+    twin = replace(few[0], label="twin", method="twin")
+    found = claims(compare([*few, twin], NAMED))
+    text = about(found, "groups").text
+    assert "not shown for 25 of 25 pairs of group and method with a p; 5 have none; none could be" in text
+    assert "over 25 tests" in text
 
 
 def test_no_p_is_said_in_words(make_run):
     scores = [0.5, 0.6, 0.7, 0.4]
     found = claims(compare([make_run("clisc", scores), make_run("twin", scores)], NAMED))
-    assert about(found, "overall-dsc").text == "clisc better than twin: not shown (equal in every case)"
-    assert about(found, "overall-hd95").text == "clisc better than twin on HD95: not shown (equal in every case)"
+    assert about(found, "overall-dsc").text == "clisc better than twin: not shown (equal in every case, over 4 cases)"
+    assert (
+        about(found, "overall-hd95").text
+        == "clisc better than twin on HD95: not shown (equal in every case, over 4 cases)"
+    )
     assert about(found, "equivalence").text == (
-        "clisc and twin equivalent within 2 DSC points: not shown (equal in every case)"
+        "clisc and twin equivalent within 2 DSC points: not shown (equal in every case, over 4 cases; it rests on "
+        "means, and under 60 cases may hide rare failures)"
     )
     assert about(found, "size").text == (
-        "clisc better than twin on small or on large tumours in particular: not shown (equal in every case) "
+        "clisc better than twin on small or on large tumours in particular: not shown (equal in every case, over "
+        "4 cases) "
         "(exploratory)"
     )
     assert {claim.text for claim in found if claim.family == "friedman"} == {
-        "ranks differ on DSC: not shown (fewer than three methods)",
-        "ranks differ on HD95: not shown (fewer than three methods)",
+        "ranks differ on DSC: not shown (fewer than three methods, n = 4)",
+        "ranks differ on HD95: not shown (fewer than three methods, n = 4)",
     }
     assert not any(claim.supported for claim in found)
 
@@ -194,24 +241,139 @@ def test_a_rival_without_a_common_case_is_not_passed_over(compared):
     assert about(found, "overall-dsc", "than sam").text == "clisc better than sam: not shown (no case in common)"
 
 
-def test_a_missing_interval_has_its_reason(compared):
-    assert (
-        "by 30.0 DSC points [no interval: the same in every case]"
-        in about(claims(compare(compared, NAMED)), "overall-dsc", "threshold").text
+def test_a_missing_interval_has_its_reason(make_run):
+    base = np.random.default_rng(0).beta(9, 3, 75)
+    runs = [make_run("clisc", base.tolist()), make_run("other", (base - 0.3).tolist())]
+    text = about(claims(compare(runs, NAMED)), "overall-dsc").text
+    assert "clisc beats other by 30.0 DSC points [no interval: the same in every case]" in text
+
+
+def test_ranks(said):
+    assert about(said, "friedman", "on DSC").text == (
+        "the methods' ranks differ on DSC (Friedman p < .001, 6 methods, n = 75); which of them differ, only the pairs "
+        "can say"
     )
-
-
-def test_ranks(said, compared):
-    friedman = compare(compared, NAMED).statistics.friedman[0]
-    text = about(said, "friedman", "on DSC").text
-    assert text.startswith("the methods' ranks differ on DSC (Friedman p < .001, 6 methods, n = 30); not told apart: ")
-    assert "; ".join(", ".join(clique) for clique in friedman.cliques) in text
-    assert text.endswith(f"(Nemenyi, {friedman.critical_difference:.2f} ranks)")
 
 
 def test_the_floor_and_who_is_below(said):
     (claim,) = [claim for claim in said if claim.family == "floor"]
-    assert re.fullmatch(r"lost is below the floor threshold: mean DSC \d+\.\d %, not \d+\.\d %", claim.text)
+    pattern = (
+        r"lost is below the floor threshold: mean DSC \d+\.\d %, not \d+\.\d %; threshold better .* Holm p = \.00\d .*"
+    )
+    assert re.fullmatch(pattern, claim.text), claim.text
+    assert claim.supported
+
+
+def test_a_method_that_no_test_sets_below_the_floor_is_not_said_to_be(make_run):
+    """Neither within the noise, nor without statistics; and the two means never print alike."""
+    rng = np.random.default_rng(1)
+    floor = rng.beta(9, 3, 75)
+    ours = floor + rng.normal(0, 0.05, 75)
+    ours += floor.mean() - ours.mean() - 0.0003
+    runs = [make_run("best", (floor + 0.1).tolist()), make_run("mine", ours.tolist())]
+    runs.append(make_run("threshold", floor.tolist(), is_floor=True))
+    tested = about(
+        claims(compare(runs, replace(NAMED, statistics=replace(NAMED.statistics, reference="best")))), "floor"
+    )
+    means = re.match(r"mine is below the floor threshold: not shown \(mean DSC (\S+) %, not (\S+) %; ", tested.text)
+    assert means is not None, tested.text
+    assert float(means[1]) < float(means[2])
+    untested = about(claims(compare(runs)), "floor")
+    assert untested.text.endswith("over 75 cases; no test)")
+    assert (tested.supported, untested.supported) == (False, False)
+
+
+def test_a_floor_that_is_the_reference_is_tested_once(compared):
+    comparison = compare(compared, replace(NAMED, statistics=replace(NAMED.statistics, reference="threshold")))
+    assert [family.key for family in comparison.statistics.families] == ["overall-dsc", "overall-hd95", "groups"]
+    assert about(claims(comparison), "floor").supported
+
+
+def test_few_cases_are_spoken_of_by_the_median(few):
+    claim = about(claims(compare(few, NAMED)), "overall-dsc", "amcons")
+    pattern = (
+        r"clisc is better than amcons in 30 of 30 cases, by \d\.\d DSC points \[\d\.\d, \d\.\d\] \(95 %\) in the "
+        r"median, Holm p < \.001 \(sign test\); of the median, since under 60 cases may hide rare failures"
+    )
+    assert re.fullmatch(pattern, claim.text), claim.text
+    assert (claim.about, claim.better, claim.worse) == ("median", "clisc", "amcons")
+    equal = about(claims(compare(few, NAMED)), "equivalence", "sam")
+    assert not equal.supported
+    assert "it rests on means, and under 60 cases may hide rare failures" in equal.text
+
+
+def test_few_cases_are_enough_for_a_mean_that_no_rare_failure_undoes(make_run):
+    base = np.random.default_rng(0).beta(9, 3, 30)
+    runs = [
+        make_run("clisc", base.tolist()),
+        make_run("worse", np.clip(base - np.linspace(0.2, 0.4, 30), 0, 1).tolist()),
+    ]
+    assert about(claims(compare(runs, NAMED)), "overall-dsc").text.startswith("clisc beats worse by ")
+
+
+def test_cases_far_from_the_rest_are_spoken_of_by_the_median(make_run):
+    """Better by 2 points nearly always and 40 points worse in three cases of 75: the means are nearly equal."""
+    rng = np.random.default_rng(0)
+    base = rng.beta(9, 3, 75)
+    ahead = 0.02 + rng.normal(0, 0.005, 75)
+    ahead[[3, 30, 60]] = -0.4
+    found = claims(compare([make_run("clisc", (base + ahead).tolist()), make_run("other", base.tolist())], NAMED))
+    claim = about(found, "overall-dsc")
+    assert claim.text.startswith("clisc is better than other in 72 of 75 cases, by 1.9 DSC points ")
+    assert claim.text.endswith("of the median, since 3 cases lie far from the rest")
+
+
+def test_equivalence_is_not_offered_with_cases_far_from_the_rest(make_run):
+    rng = np.random.default_rng(0)
+    base = rng.beta(9, 3, 75)
+    other = base + rng.normal(0, 0.005, 75)
+    other[10] -= 0.4
+    found = claims(compare([make_run("clisc", base.tolist()), make_run("other", other.tolist())], NAMED))
+    claim = about(found, "equivalence")
+    assert not claim.supported
+    assert "it rests on means, and 1 case lies far from the rest" in claim.text
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [("common", "the 70 of 75 cases that all have"), ("worst", "75 cases, missing ones (5) taken as the worst")],
+)
+def test_sentences_say_over_which_cases_they_are(make_run, missing, words):
+    rng = np.random.default_rng(0)
+    base = rng.beta(9, 3, 75)
+    whole = make_run("clisc", base.tolist())
+    part = make_run("other", (base - 0.2 + rng.normal(0, 0.01, 75)).tolist())
+    part = replace(part, scores=part.scores[5:])
+    found = claims(compare([whole, part], replace(NAMED, missing=missing)))
+    for family in ("overall-dsc", "overall-hd95"):
+        assert words in about(found, family).text, family
+
+
+def test_an_interval_that_holds_nothing_stops_a_sentence(compared):
+    comparison = compare(compared, NAMED)
+    family = comparison.statistics.family("overall-dsc")
+    wide = Interval(-0.01, 0.2)
+    pairs = tuple(replace(pair, bca_interval=wide) if pair.b == "amcons" else pair for pair in family.pairs)
+    families = (replace(family, pairs=pairs), *comparison.statistics.families[1:])
+    found = claims(replace(comparison, statistics=replace(comparison.statistics, families=families)))
+    claim = about(found, "overall-dsc", "amcons")
+    assert not claim.supported
+    assert "but the BCa interval holds 0" in claim.text
+
+
+def test_a_sentence_about_means_needs_the_median_on_its_side(compared):
+    comparison = compare(compared, NAMED)
+    family = comparison.statistics.family("overall-dsc")
+    pairs = tuple(replace(pair, rank_biserial=-0.2) if pair.b == "amcons" else pair for pair in family.pairs)
+    families = (replace(family, pairs=pairs), *comparison.statistics.families[1:])
+    found = claims(replace(comparison, statistics=replace(comparison.statistics, families=families)))
+    claim = about(found, "overall-dsc", "amcons")
+    assert not claim.supported
+    assert "but mean and median point opposite ways" in claim.text
+
+
+def test_the_levels_of_all_families_are_five_percent_together():
+    assert sum(CLAIM_LEVELS.values()) == pytest.approx(0.05)
 
 
 def test_seeds(make_run):
@@ -219,8 +381,8 @@ def test_seeds(make_run):
     runs += [make_run("other", [0.4, 0.5] * 3), make_run("floor", [0.1, 0.2] * 3, is_floor=True)]
     found = {claim.text for claim in claims(compare(runs, NAMED)) if claim.family == "seeds"}
     assert found == {
-        "3 seeds of clisc differ by 10.0 DSC points (sd)",
-        "what another seed would give: not shown for other (one seed)",
+        "3 seeds of clisc differ by 10.0 DSC points (sd of their means over 6 cases)",
+        "what another seed would give over 6 cases: not shown for other (one seed)",
     }
 
 

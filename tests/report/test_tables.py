@@ -148,7 +148,8 @@ def test_differences_of_a_family(make):
     table = table_named(make(), "overall-dsc-differences")
     assert [column.heading[0] for column in table.columns[:3]] == ["method", "n", "mean d"]
     assert texts(table.rows[0]) == [
-        *("threshold", "10", "+10.00", "8.00 to 13.00", "9.00 to 12.00", "0.33", "-0.50", "+10.00", "7/1/2"),
+        *("threshold", "10", "+10.00", "8.00 to 13.00", "9.00 to 12.00"),
+        *("+10.00", "8.00 to 12.00", "0.33", "-0.50", "+10.00", "7/1/2", "1"),
     ]
     assert table.rows[1][0].marks == ("†",)
     assert table.rows[2][4].text == "–"
@@ -159,16 +160,19 @@ def test_differences_of_a_family(make):
 def test_tests_of_a_family(make):
     table = table_named(make(), "overall-dsc-tests")
     assert [" ".join(column.heading) for column in table.columns] == [
-        *("method", "sign-flip p (Holm)", "t-test p (Holm)", "Wilcoxon p (Holm)", "TOST ±2.0 p (Holm)"),
+        *("method", "sign-flip p (Holm)", "t-test p (Holm)", "Wilcoxon p (Holm)"),
+        *("sign test p (Holm)", "TOST ±2.0 p (Holm)", "worst case p"),
     ]
-    assert texts(table.rows[0]) == ["threshold", "<.001 (.023)", "<.001 (.023)", ".500 (1.00)", ".030 (.060)"]
+    assert texts(table.rows[0]) == [
+        *("threshold", "<.001 (.023)", "<.001 (.023)", ".500 (1.00)", ".340 (.680)", ".030 (.060)", ".200"),
+    ]
     assert table.rows[2][1].text == "–"
     assert "no p (equal in every case): =cmd" in table.notes
     assert any(
         note.startswith("Wilcoxon signed-rank test (Pratt): the differences are symmetric") for note in table.notes
     )
     assert not any("exploratory" in note for note in table.notes)
-    assert len(table_named(make(), "overall-hd95-tests").columns) == 4
+    assert len(table_named(make(), "overall-hd95-tests").columns) == 6
 
 
 def test_groups_are_named_and_exploratory(make):
@@ -243,3 +247,26 @@ def test_seeds(make):
 
 def test_without_statistics(make):
     assert statistics_tables(make(statistics=None)) == ()
+
+
+def test_two_different_means_never_print_alike(make):
+    """Rows a hair apart get as many decimals as that takes, in every table of means; equal rows get two."""
+    comparison = make()
+    first, second, *others = comparison.rows
+    mean = first.cells["dsc"].mean
+    near = replace(second, cells=second.cells | {"dsc": replace(second.cells["dsc"], mean=mean + 1.2e-6)})
+    shown = [texts(row)[2] for row in main_table(replace(comparison, rows=(first, near, *others))).rows]
+    assert len(set(shown)) == len(shown)
+    assert shown[0].startswith("85.6000")
+    same = replace(second, cells=second.cells | {"dsc": replace(second.cells["dsc"], mean=mean + 1e-15)})
+    assert texts(main_table(replace(comparison, rows=(first, same, *others))).rows[0])[2].startswith("85.60±")
+
+
+def test_a_difference_never_prints_as_nothing(make):
+    comparison = make()
+    family, *others = comparison.statistics.families
+    small = replace(family.pairs[0], mean_difference=3e-6)
+    families = (replace(family, pairs=(small, *family.pairs[1:])), *others)
+    changed = replace(comparison, statistics=replace(comparison.statistics, families=families))
+    row = table_named(changed, "overall-dsc-differences").rows[0]
+    assert texts(row)[2] == "+0.0003"

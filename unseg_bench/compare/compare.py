@@ -35,6 +35,7 @@ def compare(runs: Sequence[RunScores], settings: CompareSettings = DEFAULTS, not
     table = score_table(scored, cases, facts, grouping, competing_labels(standing), settings)
     tested = by_patient(table, runs)
     rows, floor = method_rows(runs, scored, table, standing)
+    floors = [row.label for row in rows if row.is_floor]
     return Comparison(
         dataset=first.dataset,
         split=first.split,
@@ -53,7 +54,7 @@ def compare(runs: Sequence[RunScores], settings: CompareSettings = DEFAULTS, not
         tests=tuple(column_test(tested, column, settings.alpha) for column in table.columns),
         policies=policy_rows(scored, cases, facts, settings.missing),
         entries=case_entries(scored, table, planned),
-        statistics=_statistics(tested, settings.statistics),
+        statistics=_statistics(tested, settings.statistics, floor, floors),
         published=_published(first, rows, len(cases), settings),
         notes=(*notes, *comparison_notes(runs, table, settings), *patients_note(table, tested)),
         group_notes=grouping.notes,
@@ -74,10 +75,12 @@ def _published(run: RunScores, rows: Sequence[MethodRow], cases: int, settings: 
     return published_table(settings.published, run, rows, cases, reference)
 
 
-def _statistics(table: ScoreTable, settings: StatisticsSettings | None) -> Statistics | None:
+def _statistics(
+    table: ScoreTable, settings: StatisticsSettings | None, floor: str | None, floors: Sequence[str]
+) -> Statistics | None:
     """Statistics load scipy, so only when they are asked for."""
     if settings is None:
         return None
     from unseg_bench.compare.statistics.compute import compute_statistics
 
-    return compute_statistics(table, settings)
+    return compute_statistics(table, settings, floor, floors)

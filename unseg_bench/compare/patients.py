@@ -30,6 +30,11 @@ def by_patient(table: ScoreTable, runs: Sequence[RunScores]) -> ScoreTable:
             metric: {label: _averaged(values, units) for label, values in own.items()}
             for metric, own in table.values.items()
         },
+        worst={
+            metric: {unit: worst for unit, worst in averaged.items() if worst is not None}
+            for metric, own in table.worst.items()
+            for averaged in [_averaged({case: own.get(case) for case in table.cases}, units)]
+        },
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 from unseg_bench.compare.comparison import Column, Metric
 
@@ -13,7 +14,8 @@ class ScoreTable:
     A value is None where the policy on empty masks leaves the case out, or there is no prediction and that does not
     count as the worst. labels: those with a value at all; competing: those that may be best of a column, and the
     reference where none is named. tumour_ml: of the cases whose reference is known. seed_means: mean over the cases of
-    one seed, by metric, label and seed; a seed without a value is not there.
+    one seed, by metric, label and seed; a seed without a value is not there. worst: what a case is worth at worst, by
+    metric and case (DSC 0, its grid's diagonal in mm where a run has a score of it).
     """
 
     labels: tuple[str, ...]
@@ -24,6 +26,7 @@ class ScoreTable:
     members: Mapping[str, tuple[str, ...]]
     values: Mapping[Metric, Mapping[str, Mapping[str, float | None]]]
     seed_means: Mapping[Metric, Mapping[str, Mapping[int, float]]]
+    worst: Mapping[Metric, Mapping[str, float]]
 
     def column(self, key: str, label: str) -> dict[str, float | None]:
         """One method's values in one column, by case. Raises: KeyError for a column or label that is not there."""
@@ -38,3 +41,8 @@ class ScoreTable:
             (x, y) for case in self.members[key] if (x := ones[case]) is not None and (y := others[case]) is not None
         ]
         return [x for x, _ in both], [y for _, y in both]
+
+    def worst_of(self, key: str) -> float:
+        """Mean over a column's cases of what a case is worth at worst. Raises: KeyError for another key."""
+        worst = self.worst[{column.key: column for column in self.columns}[key].metric]
+        return fmean(worst[case] for case in self.members[key] if case in worst)

@@ -79,6 +79,7 @@ def score_table(
             for metric in METRICS
         },
         seed_means={metric: {label: _seed_means(own) for label, own in seeds[metric].items()} for metric in METRICS},
+        worst={"dsc": dict.fromkeys(cases, 0.0), "hd95_mm": _diagonals_mm(cases, facts)},
     )
 
 
@@ -99,8 +100,7 @@ def seed_values(
     A case that the seed has no prediction for takes the worst value for `missing` 'worst', else None; a label without
     any score has no values. The diagonal of a case that nothing is known of is the largest of the others.
     """
-    largest_mm = max(own.diagonal_mm for own in facts.values())
-    diagonals_mm = {case: facts[case].diagonal_mm if case in facts else largest_mm for case in cases}
+    diagonals_mm = _diagonals_mm(cases, facts)
     found: dict[str, dict[int, Values]] = {}
     for label, seeds in scored.items():
         counts = missing == "worst" and any(seeds.values())
@@ -114,6 +114,12 @@ def seed_values(
             for seed, scores in seeds.items()
         }
     return found
+
+
+def _diagonals_mm(cases: Sequence[str], facts: Mapping[str, CaseFacts]) -> dict[str, float]:
+    """Diagonal of every case's image; of a case that nothing is known of, the largest of the others."""
+    largest_mm = max(own.diagonal_mm for own in facts.values())
+    return {case: facts[case].diagonal_mm if case in facts else largest_mm for case in cases}
 
 
 def value_of(score: CaseScore | None, metric: Metric, empty: str, diagonal_mm: float) -> float | None:

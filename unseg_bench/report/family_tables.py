@@ -5,7 +5,17 @@ from collections.abc import Callable, Iterable
 from unseg_bench.compare.comparison import Column, Comparison
 from unseg_bench.compare.statistics.record import Equivalence, Family, Interval, Pair, Statistics, TestResult
 from unseg_bench.report.notes import column_name, name_cell, warnings
-from unseg_bench.report.numbers import amount, difference_unit, fixed, interval_text, p_values, signed
+from unseg_bench.report.numbers import (
+    amount,
+    count,
+    difference_unit,
+    digits_for,
+    fixed,
+    interval_text,
+    p_value,
+    p_values,
+    signed,
+)
 from unseg_bench.report.text_table import TextCell, TextSection, TextTable, plain_columns
 
 _CORRECTIONS = {"holm": "Holm", "fdr_by": "Benjamini-Yekutieli"}
@@ -40,25 +50,41 @@ def reasons(lacking: str, found: Iterable[tuple[str, str | None]]) -> tuple[str,
 def _differences(comparison: Comparison, family: Family, digits: int) -> TextTable:
     """Mean difference with its intervals, effect sizes, wins."""
     columns = {column.key: column for column in comparison.columns}
+    metrics = {columns[pair.column].metric for pair in family.pairs}
+    own_digits = {
+        metric: digits_for(
+            (0.0, *(pair.mean_difference for pair in family.pairs if columns[pair.column].metric == metric)),
+            metric,
+            digits,
+        )
+        for metric in metrics
+    }
     rows = tuple(
         (
             *_who(comparison, family, pair, columns[pair.column]),
-            *map(TextCell, _effects(pair, columns[pair.column].metric, digits)),
+            *map(TextCell, _effects(pair, metric := columns[pair.column].metric, own_digits[metric])),
         )
         for pair in family.pairs
     )
     unit = "/".join(dict.fromkeys(difference_unit(columns[pair.column].metric) for pair in family.pairs))
-    headings = ("n", f"mean d\n{unit}", "95 %\nt", "95 %\nBCa", "dz", "rank-\nbis.", "HL", "W/T/L")
+    means = ("n", f"mean d\n{unit}", "95 %\nt", "95 %\nBCa")
+    headings = (*means, f"median d\n{unit}", "95 %", "dz", "rank-\nbis.", "HL", "W/T/L", "far")
     return TextTable(
         key=f"{family.key}-differences",
         title=f"{_title(family)}: differences",
         columns=plain_columns(*_who_headings(family), *headings, words=_who_headings(family)),
         sections=(TextSection(rows),),
         notes=(
-            f"d: {_subject(family)} of the same case; dz: mean(d)/sd(d); rank-bis.: rank-biserial "
+            f"d: {_subject(family)} per case; dz: mean(d)/sd(d); rank-bis.: rank-biserial "
             "correlation of matched pairs; HL: Hodges-Lehmann, the median of the means of pairs of d; W/T/L: cases in "
-            f"which {'it' if _one_reference(family) else 'a'} is better, equal, worse",
-            *_missing(family, columns, "no interval", lambda pair: (pair.t_interval, pair.bca_interval)),
+            f"which {'it' if _one_reference(family) else 'a'} is better, equal, worse; far: cases beyond Tukey's outer "
+            "fences (3 interquartile ranges)",
+            *_missing(
+                family,
+                columns,
+                "no interval",
+                lambda pair: (pair.t_interval, pair.bca_interval, pair.median_interval),
+            ),
         ),
         warnings=warnings(comparison),
         lead=len(_who_headings(family)),
@@ -71,18 +97,18 @@ def _tests(comparison: Comparison, statistics: Statistics, family: Family) -> Te
     by = correction_name(family.correction)
     margin = amount(statistics.settings.margin, "dsc", 1)
     equivalence = any(pair.equivalence is not None for pair in family.pairs)
-    tests = ("sign-flip", "t-test", "Wilcoxon", *([f"TOST ±{margin}"] * equivalence))
+    tests = ("sign-flip", "t-test", "Wilcoxon", "sign test", *([f"TOST ±{margin}"] * equivalence))
     rows = tuple(
         (
             *_who(comparison, family, pair, columns[pair.column]),
             *(
                 TextCell(p_values(None, None) if test is None else p_values(test.p, test.p_adjusted))
-                for test in (pair.sign_flip, pair.t, pair.wilcoxon, pair.equivalence)[: len(tests)]
+                for test in (pair.sign_flip, pair.t, pair.wilcoxon, pair.sign, pair.equivalence)[: len(tests)]
             ),
+            TextCell(p_value(pair.worst_case_p)),
         )
         for pair in family.pairs
     )
-    tested = sum(pair.primary.p is not None for pair in family.pairs)
     exact = all(pair.sign_flip_exact for pair in family.pairs)
     drawn = f"{statistics.settings.resamples} draws of signs where n is above 15"
     return TextTable(
@@ -91,14 +117,17 @@ def _tests(comparison: Comparison, statistics: Statistics, family: Family) -> Te
         columns=plain_columns(
             *_who_headings(family),
             *(f"{test}\np ({by})" for test in tests),
+            "worst case\np",
             words=_who_headings(family),
         ),
         sections=(TextSection(rows),),
         notes=(
-            f"{by}: corrected over the {tested} comparisons of this family that have a p; "
-            f"claims rest on the corrected sign-flip test ({'all signs' if exact else drawn})",
+            f"{by}: corrected over {_over(family)}; claims rest on the corrected sign-flip test "
+            f"({'all signs' if exact else drawn}), or where they are about the median on the corrected sign test",
             *_exploratory(statistics, family),
             *statistics.hypotheses.values(),
+            "worst case: the mean lead is 0 or less, whatever the shape, and who leads may find nothing in cases too "
+            "rare to be seen (not corrected)",
             *(
                 [f"TOST ±{margin}: two one-sided t-tests: the mean difference lies beyond the margin (points)"]
                 * equivalence
@@ -110,10 +139,20 @@ def _tests(comparison: Comparison, statistics: Statistics, family: Family) -> Te
     )
 
 
+def _over(family: Family) -> str:
+    """How many tests the p values are corrected over, and which."""
+    tested = f"the {count(family.tested, 'comparison')} of this family that have a p"
+    if family.corrected_over == family.tested:
+        return tested
+    return f"{family.corrected_over} comparisons: {tested}, and those that they were chosen among"
+
+
 def _exploratory(statistics: Statistics, family: Family) -> list[str]:
     """Why a family's p values do not confirm."""
     if not family.exploratory:
         return []
+    if family.key == "floor":
+        return ["exploratory: the best floor, and the methods below it"]
     chosen = "" if statistics.reference_named else " (the row with the best mean DSC; --reference names one beforehand)"
     return [f"exploratory{chosen}: these p values suggest, they do not confirm"]
 
@@ -128,7 +167,7 @@ def _one_reference(family: Family) -> bool:
 
 def _subject(family: Family) -> str:
     """What is subtracted from what."""
-    return f"{family.pairs[0].a} less the method named" if _one_reference(family) else "a less b"
+    return f"{family.pairs[0].a} minus the method named" if _one_reference(family) else "a minus b"
 
 
 def _who_headings(family: Family) -> tuple[str, ...]:
@@ -151,10 +190,13 @@ def _effects(pair: Pair, metric: str, digits: int) -> tuple[str, ...]:
         signed(pair.mean_difference, metric, digits),
         interval_text(pair.t_interval, metric, digits),
         interval_text(pair.bca_interval, metric, digits),
+        signed(pair.median_difference, metric, digits),
+        interval_text(pair.median_interval, metric, digits),
         fixed(pair.dz, 2),
         fixed(pair.rank_biserial, 2),
         signed(pair.hodges_lehmann, metric, digits),
         f"{pair.wins}/{pair.ties}/{pair.losses}",
+        str(pair.outliers),
     )
 
 

@@ -1,7 +1,8 @@
 """Numbers as a paper prints them; every export takes them from here. None, an undefined number, is a dash."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from unseg_bench.compare.digits import digits_apart
 from unseg_bench.compare.statistics.record import Interval
 
 DASH = "–"
@@ -33,6 +34,12 @@ def fixed(value: float | None, digits: int) -> str:
 def amount(value: float | None, metric: str, digits: int = 2) -> str:
     """Return a score or a difference of scores as printed: DSC (0-1) in points, HD95 in mm."""
     return fixed(value if value is None or metric != "dsc" else 100.0 * value, digits)
+
+
+def digits_for(values: Iterable[float | None], metric: str, least: int = 2) -> int:
+    """Return how many decimals, `least` or more, tell the scores that are not equal apart as printed."""
+    scale = 100.0 if metric == "dsc" else 1.0
+    return digits_apart((None if value is None else scale * value for value in values), least)
 
 
 def signed(value: float | None, metric: str, digits: int = 2) -> str:

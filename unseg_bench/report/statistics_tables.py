@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from string import ascii_uppercase
 
 from unseg_bench.compare.comparison import METRICS, Column, Comparison, Metric
+from unseg_bench.compare.digits import digits_apart
 from unseg_bench.compare.statistics.record import Friedman, Interval, MeanInterval, Ranking, Statistics
 from unseg_bench.report.family_tables import correction_name, family_tables, reasons
 from unseg_bench.report.notes import name_cell, warnings
@@ -11,6 +12,7 @@ from unseg_bench.report.numbers import (
     DASH,
     NAMES,
     amount,
+    digits_for,
     fixed,
     interval_text,
     metric_heading,
@@ -96,13 +98,14 @@ def friedman_table(comparison: Comparison, statistics: Statistics) -> TextTable:
     tests = statistics.friedman
     first = tests[0].mean_ranks
     letters = [_letters(test) for test in tests]
+    digits = [digits_apart(test.mean_ranks.values(), 2) for test in tests]
     rows = tuple(
         (
             name_cell(comparison, label),
             *(
                 TextCell(text)
-                for test, letter in zip(tests, letters, strict=True)
-                for text in (fixed(test.mean_ranks.get(label), 2), letter.get(label, ""))
+                for test, letter, own in zip(tests, letters, digits, strict=True)
+                for text in (fixed(test.mean_ranks.get(label), own), letter.get(label, ""))
             ),
         )
         for label in sorted(comparison.measured, key=lambda label: first.get(label, float("inf")))
@@ -124,11 +127,12 @@ def friedman_table(comparison: Comparison, statistics: Statistics) -> TextTable:
 
 def ranking_table(comparison: Comparison, ranking: Ranking) -> TextTable:
     """Ranks on one metric both ways, and how stable the first way is."""
+    digits = digits_apart(ranking.rank_then_mean.values(), 2)
     rows = tuple(
         (
             name_cell(comparison, label),
             TextCell(rank(ranking.mean_then_rank[label])),
-            TextCell(fixed(ranking.rank_then_mean[label], 2)),
+            TextCell(fixed(ranking.rank_then_mean[label], digits)),
             TextCell(share(ranking.first[label])),
             TextCell("–".join(dict.fromkeys((rank(ranking.rank_low[label]), rank(ranking.rank_high[label]))))),
         )
@@ -169,12 +173,13 @@ def interactions_table(comparison: Comparison, statistics: Statistics, digits: i
     headings = ("n", "points per\ndoubling", "95 %", f"p ({by})", "Spearman\n(p)", "cases for\n80 % power")
     return TextTable(
         key="interactions",
-        title=f"DSC of {found[0].a} less that of each method, against tumour size (method x log2 volume; exploratory)",
+        title=f"DSC of {found[0].a} minus that of each method, against tumour size (method x log2 volume; exploratory)",
         columns=plain_columns("method", *headings, words=("method",)),
         sections=(TextSection(rows),),
         notes=(
-            "points per doubling: how far the difference moves when the tumour's volume doubles; a claim about small "
-            "or large tumours rests on its corrected p, not on two p values of groups",
+            "points per doubling: how far the difference moves when the tumour's volume doubles (interval and p allow "
+            "differences that scatter more in small tumours, HC3); a claim about small or large tumours rests on its "
+            "corrected p and on Spearman's, not on two p values of groups",
             "cases for 80 % power: of a test at .05, if slope and noise are as seen here, so no more than a guess",
             *reasons("", ((one.b, one.reason) for one in found)),
         ),
@@ -191,12 +196,14 @@ def seeds_table(comparison: Comparison, statistics: Statistics) -> TextTable:
             name_cell(comparison, label),
             TextCell(metric_heading(metric)),
             TextCell(", ".join(map(str, spreads[label, metric].means))),
-            TextCell(", ".join(amount(mean, metric) for mean in spreads[label, metric].means.values())),
+            TextCell(", ".join(amount(mean, metric, digits) for mean in means)),
             TextCell(amount(spreads[label, metric].sd, metric)),
         )
         for label in labels
         for metric in METRICS
         if (label, metric) in spreads
+        for means in [spreads[label, metric].means.values()]
+        for digits in [digits_for(means, metric)]
     )
     return TextTable(
         key="seeds",

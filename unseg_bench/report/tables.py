@@ -9,6 +9,7 @@ from unseg_bench.report.notes import comparison_title, name_cell, score_notes, w
 from unseg_bench.report.numbers import (
     DASH,
     amount,
+    digits_for,
     mean_and_spread,
     metric_heading,
     rank,
@@ -44,11 +45,14 @@ def group_table(comparison: Comparison, metric: Metric, digits: int = 2) -> Text
 def policies_table(comparison: Comparison) -> TextTable:
     """Overall HD95 under every policy on empty masks, side by side; the policy in use is said in the notes."""
     policies = list(dict.fromkeys(policy for row in comparison.policies for policy in row.cells))
+    digits = {
+        policy: digits_for((row.cells[policy].mean for row in comparison.policies), "hd95_mm") for policy in policies
+    }
     rows = tuple(
         (
             _policy_name(comparison, row),
             TextCell(str(row.empty_predictions)),
-            *(_policy_cell(comparison, policy, row.cells[policy]) for policy in policies),
+            *(_policy_cell(comparison, row.cells[policy], digits[policy]) for policy in policies),
         )
         for row in comparison.policies
     )
@@ -127,8 +131,11 @@ def _scores(
 ) -> TextTable:
     """Rows of means; `main`: with the column on labels, and the metric in every heading."""
     heads = [TextColumn(("method",), number=False), *([TextColumn(("label-free",), number=False)] if main else [])]
+    own_digits = [
+        digits_for((row.cells[column.key].mean for row in comparison.rows), column.metric, digits) for column in columns
+    ]
     sections = [
-        TextSection(tuple(_row(comparison, row, columns, digits, main=main) for row in rows), name)
+        TextSection(tuple(_row(comparison, row, columns, own_digits, main=main) for row in rows), name)
         for name in SECTIONS
         if (rows := [row for row in comparison.rows if row.section == name])
     ]
@@ -144,12 +151,15 @@ def _scores(
 
 
 def _row(
-    comparison: Comparison, row: MethodRow, columns: Sequence[Column], digits: int, *, main: bool
+    comparison: Comparison, row: MethodRow, columns: Sequence[Column], digits: Sequence[int], *, main: bool
 ) -> tuple[TextCell, ...]:
     return (
         name_cell(comparison, row.label),
         *([TextCell(row.label_free)] if main else []),
-        *(_score_cell(comparison, column, row.label, row.cells[column.key], digits) for column in columns),
+        *(
+            _score_cell(comparison, column, row.label, row.cells[column.key], own)
+            for column, own in zip(columns, digits, strict=True)
+        ),
     )
 
 
@@ -211,9 +221,9 @@ def _policy_name(comparison: Comparison, row: PolicyRow) -> TextCell:
     return TextCell(name.text, marks=(*name.marks, *([POLICY_MARK] if row.rank_changes else [])))
 
 
-def _policy_cell(comparison: Comparison, policy: str, cell: PolicyCell) -> TextCell:
+def _policy_cell(comparison: Comparison, cell: PolicyCell, digits: int) -> TextCell:
     """'33.17 (3)', with n where the policy leaves cases out."""
-    mean = amount(cell.mean, "hd95_mm") if cell.mean is not None else DASH
+    mean = amount(cell.mean, "hd95_mm", digits) if cell.mean is not None else DASH
     text = mean if cell.rank is None else f"{mean} ({rank(cell.rank)})"
     return TextCell(text, marks=(f"n={cell.n}",) if cell.n != len(comparison.cases) else ())
 

@@ -37,8 +37,17 @@ def make_table():
             for metric, table in (("dsc", dsc), ("hd95_mm", hd95))
         }
         seed_means = seed_means or {metric: {label: {0: 0.5} for label in labels} for metric in values}
+        worst = {"dsc": dict.fromkeys(cases, 0.0), "hd95_mm": dict.fromkeys(cases, 100.0)}
         return ScoreTable(
-            labels, labels, cases, dict(zip(cases, volumes, strict=True)), tuple(columns), members, values, seed_means
+            labels,
+            labels,
+            cases,
+            dict(zip(cases, volumes, strict=True)),
+            tuple(columns),
+            members,
+            values,
+            seed_means,
+            worst,
         )
 
     return make

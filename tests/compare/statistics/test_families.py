@@ -11,6 +11,7 @@ from statsmodels.stats.multitest import multipletests
 
 from unseg_bench.compare.statistics.families import adjusted, families
 from unseg_bench.compare.statistics.record import StatisticsSettings
+from unseg_bench.compare.statistics.worst_case import worst_case_p
 
 QUICK = StatisticsSettings(resamples=199, bootstraps=50)
 HALVES = {"Low": range(10), "High": range(10, 20)}
@@ -89,7 +90,11 @@ def test_a_pair_holds_the_scipy_numbers(make_table, draw_dsc):
     assert pair.wilcoxon.p == pytest.approx(stats.wilcoxon(a, b, zero_method="pratt").pvalue)
     assert pair.t_interval.low == pytest.approx(stats.ttest_rel(a, b).confidence_interval().low)
     assert pair.bca_interval.low < pair.mean_difference < pair.bca_interval.high
-    assert pair.primary is pair.sign_flip
+    d = a - b
+    wins = int((d > 0).sum())
+    assert (pair.sign.statistic, pair.sign.p) == (wins, pytest.approx(stats.binomtest(max(wins, 40 - wins), 40).pvalue))
+    assert pair.median_difference == np.median(d)
+    assert pair.worst_case_p == pytest.approx(worst_case_p(d, -b.mean()))
     assert not pair.sign_flip_exact
     assert pair.equivalence is not None
 

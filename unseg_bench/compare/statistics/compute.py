@@ -1,5 +1,6 @@
 """A table of scores in, all of its statistics out."""
 
+from collections.abc import Sequence
 from statistics import fmean
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from unseg_bench.compare.comparison import Column
 from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.statistics.draws import generator
-from unseg_bench.compare.statistics.families import families
+from unseg_bench.compare.statistics.families import chosen_among, families, floor_family
 from unseg_bench.compare.statistics.friedman import friedman
 from unseg_bench.compare.statistics.interaction import interactions
 from unseg_bench.compare.statistics.intervals import FEW, bca_interval, in_few, t_interval
@@ -18,11 +19,14 @@ from unseg_bench.errors import SettingsError
 from unseg_bench.plugins.names import did_you_mean
 
 
-def compute_statistics(table: ScoreTable, settings: StatisticsSettings) -> Statistics:
+def compute_statistics(
+    table: ScoreTable, settings: StatisticsSettings, floor: str | None = None, floors: Sequence[str] = ()
+) -> Statistics:
     """Compute tests, intervals, ranks and sizes of a comparison; the same table and settings give the same numbers.
 
     The reference is `settings.reference`, or of the labels that compete the one with the best mean DSC over all cases
-    (the first of equals).
+    (the first of equals). floor: the best of `floors`, the labels of rules that learn nothing; methods below it are
+    tested against it.
     Raises: SettingsError where no method has that label.
     """
     reference = _reference(table, settings.reference)
@@ -32,7 +36,10 @@ def compute_statistics(table: ScoreTable, settings: StatisticsSettings) -> Stati
         settings=settings,
         reference=reference,
         reference_named=named,
-        families=families(table, reference, named, settings),
+        families=(
+            *families(table, reference, named, settings),
+            *([] if floor is None or floor == reference else [floor_family(table, floor, floors, settings)]),
+        ),
         mean_intervals=tuple(
             _mean_interval(table, column, label, settings) for column in table.columns for label in table.labels
         ),
@@ -42,9 +49,10 @@ def compute_statistics(table: ScoreTable, settings: StatisticsSettings) -> Stati
             one
             for column in overall
             if column.metric == "dsc"
-            for one in interactions(table, column, reference, settings)
+            for one in interactions(table, column, reference, chosen_among(table, named), settings)
         ),
         seeds=seed_spreads(table),
+        units={key: len(members) for key, members in table.members.items()},
     )
 
 

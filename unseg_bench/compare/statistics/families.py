@@ -1,7 +1,9 @@
 """Pairs of methods in a column, and the named families that they are corrected in."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +12,20 @@ from unseg_bench.compare.comparison import Column
 from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.statistics.draws import generator, oriented
 from unseg_bench.compare.statistics.effects import dz, hodges_lehmann, rank_biserial, wins_ties_losses
-from unseg_bench.compare.statistics.intervals import FEW, bca_interval, in_few, mirrored, t_interval
+from unseg_bench.compare.statistics.intervals import (
+    FEW,
+    bca_interval,
+    in_few,
+    median_interval,
+    mirrored,
+    t_interval,
+)
 from unseg_bench.compare.statistics.record import Equivalence, Family, Pair, StatisticsSettings, TestResult
-from unseg_bench.compare.statistics.significance import equivalence, sign_flip, t_test, wilcoxon
+from unseg_bench.compare.statistics.samples import outliers
+from unseg_bench.compare.statistics.significance import equivalence, sign_flip, sign_test, t_test, wilcoxon
+from unseg_bench.compare.statistics.worst_case import worst_case_p
 
-TESTS = ("t", "sign_flip", "wilcoxon", "equivalence")
+TESTS = ("t", "sign_flip", "wilcoxon", "sign", "equivalence")
 """Fields of a pair that hold a p value; each is corrected on its own."""
 
 
@@ -22,8 +33,11 @@ def families(table: ScoreTable, reference: str, named: bool, settings: Statistic
     """The three families that are fixed beforehand: overall DSC, overall HD95, DSC of the groups.
 
     The reference stands against each other method, in the order of labels. Groups are exploratory always, the overall
-    families where the data chose the reference (`named` False).
+    families where the data chose the reference (`named` False): it could have been any of k methods, so that k / 2
+    pairs count for each one that is tested.
     """
+    among = chosen_among(table, named)
+    rivals = [label for label in table.labels if label != reference]
     against = f"{reference} against each other method"
     overall = [column for column in table.columns if column.group is None]
     wanted = (
@@ -37,20 +51,49 @@ def families(table: ScoreTable, reference: str, named: bool, settings: Statistic
         ),
     )
     return tuple(
-        Family(key, title, settings.correction, exploratory, _pairs(table, columns, reference, settings))
+        Family(
+            key,
+            title,
+            settings.correction,
+            exploratory,
+            _pairs(table, columns, reference, rivals, among, settings),
+            among,
+        )
         for key, title, columns, exploratory in wanted
     )
 
 
-def adjusted(p_values: Sequence[float | None], correction: str) -> list[float | None]:
+def floor_family(table: ScoreTable, floor: str, floors: Sequence[str], settings: StatisticsSettings) -> Family:
+    """The best floor against each method whose mean DSC is below its own; exploratory, since the data chose them.
+
+    Corrected over every floor with every method that is none.
+    """
+    column = next(column for column in table.columns if column.key == "dsc")
+    others = [label for label in table.labels if label not in floors]
+    below = [label for label in others if _mean(table, label) < _mean(table, floor)]
+    among = len(others) * len(floors) / max(1, len(below))
+    pairs = _pairs(table, [column], floor, below, among, settings)
+    title = f"DSC over all cases: the floor {floor} against each method below it"
+    return Family("floor", title, settings.correction, True, pairs, among)
+
+
+def chosen_among(table: ScoreTable, named: bool) -> float:
+    """How many pairs count for each one tested: 1, or k / 2 where the data chose the reference among k methods."""
+    return 1.0 if named else len(table.labels) / 2
+
+
+def adjusted(p_values: Sequence[float | None], correction: str, among: float = 1.0) -> list[float | None]:
     """P values corrected together by 'holm' or 'fdr_by'; those without a number do not count.
+
+    Each that is given stands for `among` tests, of which the others count as p = 1 (rounded up in all).
 
     As `statsmodels.stats.multitest.multipletests(p, method=correction)`, which collects the process's garbage on every
     call and so would take longer than all the tests.
     """
     from scipy.stats import false_discovery_control
 
-    given = np.array([p for p in p_values if p is not None])
+    own = [p for p in p_values if p is not None]
+    given = np.array([*own, *[1.0] * (math.ceil(len(own) * among) - len(own))])
     if correction == "holm":
         corrected = iter(_holm(given).tolist())
     else:
@@ -68,15 +111,19 @@ def _holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _pairs(
-    table: ScoreTable, columns: Sequence[Column], reference: str, settings: StatisticsSettings
+    table: ScoreTable,
+    columns: Sequence[Column],
+    reference: str,
+    rivals: Sequence[str],
+    among: float,
+    settings: StatisticsSettings,
 ) -> tuple[Pair, ...]:
-    """The reference against each other method in each column, every test corrected over all of them."""
-    rivals = [label for label in table.labels if label != reference]
+    """The reference against each rival in each column, every test corrected over all of them."""
     found = [_pair(table, column, reference, rival, settings) for column in columns for rival in rivals]
     pairs = [pair for pair in found if pair is not None]
     for test in TESTS:
         results: list[TestResult | Equivalence | None] = [getattr(pair, test) for pair in pairs]
-        corrected = adjusted([result.p if result else None for result in results], settings.correction)
+        corrected = adjusted([result.p if result else None for result in results], settings.correction, among)
         pairs = [
             replace(pair, **{test: replace(result, p_adjusted=p)}) if result else pair
             for pair, result, p in zip(pairs, results, corrected, strict=True)
@@ -109,6 +156,11 @@ def _pair(table: ScoreTable, column: Column, a: str, b: str, settings: Statistic
         sign_flip=flipped if flipped.p is None else replace(flipped, statistic=mean),
         sign_flip_exact=exact,
         wilcoxon=wilcoxon(d),
+        sign=sign_test(d),
+        median_difference=float(np.median(d)),
+        median_interval=median_interval(d),
+        outliers=outliers(d, settings.margin if column.metric == "dsc" else 0.0),
+        worst_case_p=_worst_case(ones, others, table.worst_of(column.key), column.higher_is_better),
         dz=dz(d),
         rank_biserial=rank_biserial(d),
         hodges_lehmann=hodges_lehmann(d),
@@ -117,3 +169,18 @@ def _pair(table: ScoreTable, column: Column, a: str, b: str, settings: Statistic
         losses=losses,
         equivalence=equivalence(ones, others, settings.margin) if column.metric == "dsc" else None,
     )
+
+
+def _worst_case(a: NDArray[np.float64], b: NDArray[np.float64], worst: float, higher_is_better: bool) -> float | None:
+    """`worst_case_p` of whichever method leads: it fails on a case that the other does as on average."""
+    leads = a - b if higher_is_better else b - a
+    mean = float(leads.mean())
+    if mean == 0.0:
+        return None
+    other = float((b if mean > 0 else a).mean())
+    return worst_case_p(leads if mean > 0 else -leads, -abs(other - worst))
+
+
+def _mean(table: ScoreTable, label: str) -> float:
+    """Mean DSC over all cases, as the table's."""
+    return fmean(value for value in table.column("dsc", label).values() if value is not None)

@@ -19,11 +19,11 @@ _MOST_CASES = 100_000
 
 
 def interactions(
-    table: ScoreTable, column: Column, reference: str, settings: StatisticsSettings
+    table: ScoreTable, column: Column, reference: str, among: float, settings: StatisticsSettings
 ) -> tuple[Interaction, ...]:
-    """Method x size for the reference against each other method, p corrected over them."""
+    """Method x size for the reference against each other method, p corrected over them (`among`: as `adjusted`)."""
     found = [interaction(table, column, reference, rival) for rival in table.labels if rival != reference]
-    corrected = adjusted([one.p for one in found], settings.correction)
+    corrected = adjusted([one.p for one in found], settings.correction, among)
     return tuple(replace(one, p_adjusted=p) for one, p in zip(found, corrected, strict=True))
 
 
@@ -32,20 +32,20 @@ def interaction(table: ScoreTable, column: Column, a: str, b: str) -> Interactio
 
     The slope is the method x log2(volume) term of the mixed model of both methods' scores (random intercept a case,
     each case seen with both methods): there the generalised least squares estimate does not depend on the variance
-    between cases and equals ordinary least squares of d, standard error included where that variance is not estimated
-    as 0. So it is computed as that (`scipy.stats.linregress`): it cannot fail to converge, and has t with n - 2 degrees
-    of freedom in place of the mixed model's normal approximation. Cases without a tumour have no logarithm and are left
-    out, as are those that either method has no value for.
+    between cases and equals ordinary least squares of d, so that it cannot fail to converge. Its standard error allows
+    differences that scatter more in small tumours (HC3, as `statsmodels` `OLS(...).fit(cov_type='HC3', use_t=True)`:
+    MacKinnon and White, Journal of Econometrics 29 (1985) 305), and t has n - 2 degrees of freedom. Cases without a
+    tumour have no logarithm and are left out, as are those that either method has no value for.
     """
-    from scipy.stats import linregress, t
+    from scipy.special import stdtr, stdtrit
 
     d, volumes, healthy = _differences(table, column, a, b)
     left_out = f"{healthy} case{'s' * (healthy != 1)} without a tumour left out" if healthy else None
     if reason := _why_not(d, volumes):
         nothing = Interval(None, None, reason)
         return Interaction(a, b, len(d), TestResult(None, None, None, reason), None, nothing, None, None, reason)
-    slope, _, _, p, error = np.asarray(linregress(np.log2(volumes), d), dtype=float).tolist()
-    reach = float(t.ppf(0.5 + LEVEL / 2, len(d) - 2)) * error
+    slope, error = _slope(np.log2(volumes), d)
+    reach = float(stdtrit(len(d) - 2, 0.5 + LEVEL / 2)) * error
     return Interaction(
         a=a,
         b=b,
@@ -53,7 +53,7 @@ def interaction(table: ScoreTable, column: Column, a: str, b: str) -> Interactio
         spearman=_spearman(d, volumes),
         slope=slope,
         slope_interval=Interval(slope - reach, slope + reach),
-        p=p,
+        p=2.0 * float(stdtr(len(d) - 2, -abs(slope) / error)) if error > 0 else 0.0,
         cases_needed=cases_needed(slope / error, len(d)) if error > 0 else None,
         reason=left_out,
     )
@@ -93,11 +93,24 @@ def _differences(
     return d, volumes, len(rows) - len(kept)
 
 
+def _slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+    """Slope of y on x by least squares, and its HC3 standard error."""
+    own = x - x.mean()
+    squares = float(own @ own)
+    slope = float(own @ y) / squares
+    residuals = y - y.mean() - slope * own
+    leverage = 1.0 / len(x) + own**2 / squares
+    return slope, float(np.sqrt(np.square(own * residuals / (1.0 - leverage)).sum())) / squares
+
+
 def _why_not(d: NDArray[np.float64], volumes: NDArray[np.float64]) -> str | None:
     if len(d) < 3:
         return "fewer than three cases with a tumour"
-    if np.ptp(volumes) == 0.0:
+    ordered = np.sort(volumes)
+    if ordered[0] == ordered[-1]:
         return "every tumour has the same volume"
+    if ordered[0] == ordered[-2] or ordered[1] == ordered[-1]:
+        return "all tumours but one have the same volume"
     own = snapped(d)
     if not own.any():
         return "equal in every case"

@@ -1,6 +1,4 @@
-"""95 % intervals of a mean: Student's t, and BCa with patients resampled."""
-
-import warnings
+"""95 % intervals of a mean: Student's t, and BCa with patients resampled; and of a median."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,39 +21,53 @@ def in_few(column: Column) -> bool:
 
 def t_interval(values: NDArray[np.float64]) -> Interval:
     """Interval of the mean of `values` (n): `scipy.stats.ttest_1samp(values, 0).confidence_interval()`."""
-    from scipy.stats import ttest_1samp
+    from scipy.special import stdtrit
 
     if reason := _why_not(values, 2):
         return Interval(None, None, reason)
-    low, high = ttest_1samp(values, 0.0).confidence_interval(LEVEL)
-    return Interval(float(low), float(high))
+    n, mean = len(values), float(values.mean())
+    reach = float(stdtrit(n - 1, 0.5 + LEVEL / 2) * values.std(ddof=1) / np.sqrt(n))
+    return Interval(mean - reach, mean + reach)
+
+
+def median_interval(values: NDArray[np.float64]) -> Interval:
+    """Interval of the median of `values` (n), two of them: `scipy.stats.quantile_test(values).confidence_interval()`.
+
+    Exact whatever the shape, so at 95 % or more; it leaves out 0 only where the sign test has p <= .05.
+    """
+    from scipy.special import bdtr
+
+    n = len(values)
+    outside = int(np.searchsorted(bdtr(np.arange(n), n, 0.5), (1 - LEVEL) / 2, side="right"))
+    if outside == 0:
+        return Interval(None, None, "fewer than six cases")
+    ordered = np.sort(values)
+    return Interval(float(ordered[outside - 1]), float(ordered[n - outside]))
 
 
 def bca_interval(values: NDArray[np.float64], resamples: int, draws: np.random.Generator) -> Interval:
-    """Bias-corrected and accelerated bootstrap interval of the mean of `values` (n).
+    """Bias-corrected and accelerated bootstrap interval of the mean of `values` (n). Efron, JASA 82 (1987) 171.
 
-    Of paired differences it is `scipy.stats.bootstrap((a, b), ..., paired=True, method='BCa')`: both methods' scores of
-    a resampled patient come together. Efron, JASA 82 (1987) 171.
+    Of paired differences it is `scipy.stats.bootstrap((a, b), ..., paired=True, method='BCa')`, draw for draw: both
+    methods' scores of a resampled patient come together. Scipy's call is general, and half of its time goes there.
     """
-    from scipy.stats import DegenerateDataWarning, bootstrap
+    from scipy.special import ndtr, ndtri
 
     if reason := _why_not(values, 3):
         return Interval(None, None, reason)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DegenerateDataWarning)
-        found = bootstrap(
-            (values,),
-            np.mean,
-            n_resamples=resamples,
-            batch=max(1, AT_ONCE // len(values)),
-            vectorized=True,
-            confidence_level=LEVEL,
-            method="BCa",
-            rng=draws,
-        ).confidence_interval
-    if not (np.isfinite(found.low) and np.isfinite(found.high)):
+    n, mean = len(values), values.mean()
+    rows = max(1, AT_ONCE // n)
+    parts = (min(rows, resamples - start) for start in range(0, resamples, rows))
+    means = np.concatenate([values[draws.integers(0, n, (part, n))].mean(axis=1) for part in parts])
+    below = np.count_nonzero(means < mean) + np.count_nonzero(means <= mean)
+    bias = float(ndtri(below / (2 * resamples)))
+    own = values - mean
+    acceleration = float((own**3).sum() / (6.0 * (own**2).sum() ** 1.5))
+    shifted = bias + np.array([1.0, -1.0]) * float(ndtri((1 - LEVEL) / 2))
+    if not np.isfinite(bias):
         return Interval(None, None, "too little spread between the resamples")
-    return Interval(float(found.low), float(found.high))
+    low, high = np.quantile(means, ndtr(bias + shifted / (1.0 - acceleration * shifted))).tolist()
+    return Interval(low, high)
 
 
 def mirrored(interval: Interval, sign: int) -> Interval:

@@ -1,5 +1,6 @@
 """What the statistics of a comparison hold: plain records, no arithmetic. d is always a - b of the same case."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,12 +12,11 @@ HYPOTHESES: dict[str, str] = {
     "sign_flip": "sign-flip test: the differences are symmetric about a mean of 0 (exact in that case)",
     "wilcoxon": "Wilcoxon signed-rank test (Pratt): the differences are symmetric about 0; "
     "it can reject when the means are equal",
+    "sign": "sign test: neither method is better in more than half of all cases (exact; a tie is for neither)",
 }
 """The null hypothesis of each test in words; asymmetric differences break the last one first."""
 CORRECTIONS = ("holm", "fdr_by")
 """Corrections within a family, by statsmodels' names: Holm; Benjamini and Yekutieli's false discovery rate."""
-PRIMARY_TEST = "sign_flip"
-"""The test whose adjusted p a claim rests on; fixed here, not chosen by its outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,8 @@ class Pair:
 
     dz: mean(d) / sd(d, ddof 1). rank_biserial: matched pairs, (W+ - W-) / (W+ + W-). hodges_lehmann: median of the
     Walsh averages. wins: cases in which a is better (whichever way the metric goes). equivalence: of DSC only.
+    sign: over all cases, ties included. outliers: d beyond Tukey's outer fences. worst_case_p: of 'the mean lead is 0
+    or less' whatever the shape of d, and although the leading method may find nothing in cases too rare to be seen.
     """
 
     column: str
@@ -104,6 +106,11 @@ class Pair:
     sign_flip: TestResult
     sign_flip_exact: bool
     wilcoxon: TestResult
+    sign: TestResult
+    median_difference: float
+    median_interval: Interval
+    outliers: int
+    worst_case_p: float | None
     dz: float | None
     rank_biserial: float | None
     hodges_lehmann: float
@@ -112,17 +119,13 @@ class Pair:
     losses: int
     equivalence: Equivalence | None
 
-    @property
-    def primary(self) -> TestResult:
-        """The test that claims rest on."""
-        return self.sign_flip
-
 
 @dataclass(frozen=True, slots=True)
 class Family:
     """Tests that are corrected together. exploratory: its p values suggest, they do not confirm.
 
-    A method that has no case in common with the reference is in no pair.
+    A method that has no case in common with the reference is in no pair. chosen_among: for each pair that is
+    tested so many count, 1 unless the data chose which are (k / 2 where they chose the reference among k methods).
     """
 
     key: str
@@ -130,6 +133,17 @@ class Family:
     correction: str
     exploratory: bool
     pairs: tuple[Pair, ...]
+    chosen_among: float = 1.0
+
+    @property
+    def tested(self) -> int:
+        """How many pairs have a p."""
+        return sum(pair.sign_flip.p is not None for pair in self.pairs)
+
+    @property
+    def corrected_over(self) -> int:
+        """How many tests its p values are corrected over: those made, and those that they were chosen among."""
+        return math.ceil(self.tested * self.chosen_among)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +201,10 @@ class Interaction:
     """Whether DSC of a over b depends on tumour size: d against log2 of the reference's volume.
 
     spearman: rank correlation of d with volume. slope: DSC of d per doubling of the volume, the method x log2 volume
-    term of the mixed model of both methods' DSC with cases as groups, with its 95 % interval. cases_needed: cases for
-    80 % power (two-sided .05) if the slope is what was seen; None where it cannot be told. p_adjusted: corrected over
-    the interactions of the reference with all others. reason: why there are no numbers, or which cases are left out.
+    term of the mixed model of both methods' DSC with cases as groups, with its 95 % interval (HC3). cases_needed: cases
+    for 80 % power (two-sided .05) if the slope is what was seen; None where it cannot be told. p_adjusted: corrected
+    over the interactions of the reference with all others. reason: why there are no numbers, or which cases are left
+    out.
     """
 
     a: str
@@ -216,7 +231,10 @@ class SeedSpread:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """All of it, computed once. reference_named: whether the user fixed the reference, or the data chose it."""
+    """All of it, computed once. reference_named: whether the user fixed the reference, or the data chose it.
+
+    units: by column, what was tested there: its cases, or the patients whose sessions these are.
+    """
 
     settings: StatisticsSettings
     reference: str
@@ -227,8 +245,9 @@ class Statistics:
     rankings: tuple[Ranking, ...]
     interactions: tuple[Interaction, ...]
     seeds: tuple[SeedSpread, ...]
+    units: Mapping[str, int] = field(default_factory=dict[str, int])
     hypotheses: Mapping[str, str] = field(default_factory=lambda: dict(HYPOTHESES))
 
     def family(self, key: str) -> Family:
-        """A family by its key: 'overall-dsc', 'overall-hd95', 'groups'. Raises: KeyError for another key."""
+        """A family by its key: 'overall-dsc', 'overall-hd95', 'groups', maybe 'floor'. Raises: KeyError for another."""
         return {family.key: family for family in self.families}[key]
