@@ -256,3 +256,77 @@ def _alive(argument: str) -> list[int]:
             if argument.encode() in (process / "cmdline").read_bytes().split(b"\0"):
                 found.append(int(process.name))
     return found
+
+
+REOPENS = """
+import os
+import numpy as np
+from unseg_bench import Method, MethodOptions, stage
+
+class Options(MethodOptions):
+    late: bool = False
+
+@stage("left", seeded=False)
+def left(work, *, opened):
+    (work.folder / "left.bin").write_bytes(b"clean")
+    opened.append(os.open(work.folder / "left.bin", os.O_RDONLY))
+    opened.append(os.open(work.folder, os.O_RDONLY))
+
+class Mine(Method):
+    name = "mine"
+    Options = Options
+    def fit(self, training, validation, context):
+        opened = []
+        self.left = context.run(left, extras={"opened": opened})
+        for how in (lambda: os.open(f"/proc/self/fd/{opened[0]}", os.O_RDWR),
+                    lambda: os.open("left.bin", os.O_RDWR, dir_fd=opened[1]),
+                    lambda: os.open("stage.json", os.O_RDWR, dir_fd=opened[1])) if opened else ():
+            try:
+                os.write(how(), b"secret")
+            except OSError as error:
+                context.note("refused", {"why": str(error)})
+    def segment(self, volume, context):
+        context.note("left", {"text": self.left.path("left.bin").read_text()})
+        return volume.brain
+"""
+
+
+def test_a_result_is_out_of_its_makers_reach_when_it_is_kept(run, method_file):
+    """By a descriptor of a file or folder that was opened before, also for reading only."""
+    file = method_file(REOPENS)
+    for late in (False, True):
+        done = run(file, sealed="required", set={"late": late})
+        assert {line["text"] for line in done.events() if line["event"] == "left"} == {"clean"}
+    (record,) = (cache_dir() / "stages").glob("*/left-*/stage.json")
+    assert json.loads(record.read_text())["history"]["label_reads"] == []
+
+
+def test_what_is_run_is_what_was_looked_at(run, method_file):
+    """The file is another one when its process imports it."""
+    from unseg_bench.run import inspection
+
+    file = method_file(PLAIN)
+    text = file.read_text()
+    original = inspection.describe_file
+
+    def swap(*arguments):
+        cards = original(*arguments)
+        file.write_text(text.replace("volume.brain & (volume.image > 1)", "~volume.empty_mask()"))
+        return cards
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("unseg_bench.run.plan.describe_file", swap)
+        done = run(file, sealed="required")
+    voxels = [line["voxels"] for line in done.events() if line["event"] == "case"]
+    assert max(voxels) < 16 * 16 * 12 / 4
+    again = run(file, sealed="required")
+    assert again.path != done.path
+
+
+def test_a_copy_of_a_reference_is_no_weights(run, method_file, masked_cohort, tmp_path):
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes((masked_cohort / "case-2" / "seg.nii.gz").read_bytes())
+    with pytest.raises(LabelAccessError, match="has the bytes of a reference mask"):
+        run(method_file(WEIGHTS.format(more="")), set={"weights": str(copy)}, sealed="required")
+    with pytest.raises(WeightsError, match="set by the user"):
+        run(method_file(WEIGHTS.format(more="")), set={"weights": "/proc/self/environ"}, sealed="required")

@@ -31,17 +31,17 @@ def code_digest(module_name: str) -> str:
     return digest_of({"code": sources, "torch": version("torch")})
 
 
-def file_code_digest(path: Path) -> str:
-    """Return the same of a single file, which is read now, and never imported; raises PluginError for a broken one."""
+def file_code_digest(path: Path, source: str) -> str:
+    """Return the same of a single file with this text, which is never imported; raises PluginError for a broken one."""
     try:
-        found = _closure("", path)
-        sources = sorted([_parse(path), *(_normal_form(one) for name, one in found.items() if name)])
+        found = _closure("", path, source)
+        sources = sorted([_plain_form(source), *(_normal_form(one) for name, one in found.items() if name)])
     except (OSError, SyntaxError, ValueError) as error:
         raise PluginError(f"{path} could not be imported: {type(error).__name__}: {error}") from None
     return digest_of({"code": sources, "torch": version("torch")})
 
 
-def _closure(start: str, file: Path | None = None) -> dict[str, Path]:
+def _closure(start: str, file: Path | None = None, source: str | None = None) -> dict[str, Path]:
     own = start.partition(".")[0]
     found: dict[str, Path] = {}
     queue = [start]
@@ -53,7 +53,7 @@ def _closure(start: str, file: Path | None = None) -> dict[str, Path]:
         found[name] = path
         queue.extend(
             imported
-            for imported in _imports(path, name)
+            for imported in _imports(path, name, source if path == file else None)
             if imported.startswith(SHARED_CODE) or (imported.partition(".")[0] == own and own != "unseg_bench")
         )
     return found
@@ -72,10 +72,10 @@ def _source_of(name: str) -> Path | None:
     return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
 
 
-def _imports(path: Path, name: str) -> set[str]:
+def _imports(path: Path, name: str, source: str | None = None) -> set[str]:
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8") if source is None else source)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -90,11 +90,11 @@ def _imports(path: Path, name: str) -> set[str]:
 
 @cache
 def _normal_form(path: Path) -> str:
-    return _parse(path)
+    return _plain_form(path.read_text(encoding="utf-8"))
 
 
-def _parse(path: Path) -> str:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def _plain_form(source: str) -> str:
+    tree = ast.parse(source)
     for node in ast.walk(tree):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or not node.body:
             continue

@@ -5,9 +5,10 @@ import importlib.util
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import pluggy
@@ -62,14 +63,14 @@ class Plugins:
             except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
                 self.broken.append(Broken(point.name, source, f"{type(error).__name__}: {error}"))
 
-    def load_file(self, path: Path) -> type[Method]:
+    def load_file(self, path: Path, source: str | None = None) -> type[Method]:
         """Load one file with exactly one method, registered by hook or just defined there; raises PluginError.
 
-        A file that was loaded before is not loaded again.
+        `source` is its text, where that was read before. A file that was loaded before is not loaded again.
         """
         if path.resolve() in self._files:
             return self._files[path.resolve()]
-        module = _import_file(path)
+        module = _import_file(path, source)
         before = set(self.methods)
         if hasattr(module, "ubench_methods"):
             self._register(module, module.__name__, str(path))
@@ -179,11 +180,24 @@ def _methods_defined_in(module: ModuleType) -> list[type[Method]]:
     ]
 
 
-def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
+class _Loader(SourceFileLoader):
+    """Imports a text as if the file held it."""
+
+    def __init__(self, name: str, path: str, source: str) -> None:
+        super().__init__(name, path)
+        self._source = source
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Return the text's code; nothing is read."""
+        return compile(self._source, self.path, "exec", dont_inherit=True)
+
+
+def _import_file(path: Path, source: str | None) -> ModuleType:
+    if source is None and not path.is_file():
         raise PluginError(f"{path}: no such file; give a method's name or the path of a Python file with one")
     name, where = module_name_of(path), path.resolve()
-    spec = importlib.util.spec_from_file_location(name, where)
+    loader = None if source is None else _Loader(name, str(where), source)
+    spec = importlib.util.spec_from_file_location(name, where, loader=loader)
     if spec is None or spec.loader is None:
         raise PluginError(f"{path}: not a Python file")
     module = importlib.util.module_from_spec(spec)

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
@@ -118,15 +119,19 @@ class StageCache:
             attempt.kept = Kept(Artifact(stage, final, digest), seconds, made, seen)
 
     def _keep(self, result: Path, final: Path, record: Mapping[str, Any]) -> None:
-        """Give a result its final name; before that it leaves the reach of the process that made it."""
+        """Copy a result to its final place: whoever still holds one of its files or folders holds the one that goes."""
         aside = final.with_name(final.name + ".new")
         shutil.rmtree(aside, ignore_errors=True)
-        result = result.replace(aside)
-        _settle(result)
-        write_json(result / RECORD, record)
-        sync_tree(result)
-        shutil.rmtree(final, ignore_errors=True)
-        result.replace(final)
+        try:
+            with room_on_disk(self.folder):
+                _settle(result, aside)
+                write_json(aside / RECORD, record)
+                sync_tree(aside)
+            shutil.rmtree(final, ignore_errors=True)
+            aside.replace(final)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
         sync_folder(final.parent)
 
 
@@ -139,40 +144,46 @@ def _read(stage: str, digest: str, record: Path) -> Kept | None:
     return None
 
 
-def _settle(folder: Path) -> None:
-    """See to it that nobody changes a result any more; raises RunError.
+def _settle(result: Path, target: Path) -> None:
+    """Move a result into files that its maker has never seen, one by one; raises RunError.
 
-    Links to elsewhere, pipes and the like are refused, since whoever reads the result would follow them, and so is a
-    file that its maker still holds open for writing: it could be filled later with what was seen later.
+    Links to elsewhere, pipes and the like are refused, since whoever reads the result would follow them. A file that is
+    still open for writing is refused too: what is written into it later would be missing.
     """
-    for parent, folders, names in os.walk(folder):
-        for name in (*folders, *names):
-            path = Path(parent, name)
-            plain = path.is_dir() or (path.is_file() and path.stat().st_nlink == 1)
-            if path.is_symlink() or not plain:
-                raise RunError(f"{path} is a link or a special file; a stage's result holds plain files only")
+    for parent, folders, names, here in os.fwalk(result):
+        place = target / Path(parent).relative_to(result)
+        place.mkdir()
+        for name in folders:
+            if not stat.S_ISDIR(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):
+                raise _not_plain(Path(parent, name))
         for name in names:
-            _refuse_open(Path(parent, name))
+            if not stat.S_ISREG(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):
+                raise _not_plain(Path(parent, name))
+            file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=here)
+            with os.fdopen(file, "rb") as source, (place / name).open("wb") as copy:
+                status = os.fstat(file)
+                if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+                    raise _not_plain(Path(parent, name))
+                _refuse_open(file, name)
+                shutil.copyfileobj(source, copy, 1 << 20)
+            os.unlink(name, dir_fd=here)
 
 
-def _refuse_open(path: Path) -> None:
-    """Raise RunError where a file is open for writing; where the file system cannot tell, a copy takes its place."""
+def _not_plain(path: Path) -> RunError:
+    return RunError(f"{path} is a link or a special file; a stage's result holds plain files only")
+
+
+def _refuse_open(file: int, name: str) -> None:
+    """Raise RunError where a file is open for writing, as far as the file system can tell."""
     lease = getattr(fcntl, "F_SETLEASE", None)
-    if lease is not None:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.fcntl(file, lease, fcntl.F_RDLCK)
-        except OSError as error:
-            if error.errno == errno.EAGAIN:
-                raise RunError(
-                    f"{path.name} is still open for writing although its stage has ended; close it (a memory map: "
-                    "delete it) before the stage's function returns"
-                ) from None
-        else:
-            fcntl.fcntl(file, lease, fcntl.F_UNLCK)
-            return
-        finally:
-            os.close(file)
-    copy = path.with_name(path.name + ".copy")
-    shutil.copyfile(path, copy)
-    copy.replace(path)
+    if lease is None:
+        return
+    try:
+        fcntl.fcntl(file, lease, fcntl.F_RDLCK)
+        fcntl.fcntl(file, lease, fcntl.F_UNLCK)
+    except OSError as error:
+        if error.errno == errno.EAGAIN:
+            raise RunError(
+                f"{name} is still open for writing although its stage has ended; close it (a memory map: delete it) "
+                "before the stage's function returns"
+            ) from None

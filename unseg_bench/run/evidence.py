@@ -3,9 +3,10 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from unseg_bench.data.digests import file_digests
+from unseg_bench.errors import DataError
 from unseg_bench.plugins.digests import digest_of
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.ledger import label_free
@@ -17,8 +18,8 @@ def collect_evidence(run: RunFolder) -> dict[str, Any]:
     """Return all that a sceptic wants to see of a run, as JSON; digests are SHA-256."""
     record = run.record
     seal: dict[str, Any] = record.get("seal", {})
-    full = _read_json(run.path / EVIDENCE) if seal.get("mode") == "sealed" else {}
-    opened = run.path / LIST
+    full = _read_json(run) if seal.get("mode") == "sealed" else {}
+    opened = run.text_of(LIST) or ""
     return {
         "run": str(run.path),
         "method": record.get("method"),
@@ -27,9 +28,10 @@ def collect_evidence(run: RunFolder) -> dict[str, Any]:
         "seal": seal,
         "allowed": full.get("allowed", []),
         "refused": full.get("refused", []),
-        "opened": opened.read_text(encoding="utf-8").splitlines() if opened.is_file() and not full else [],
+        "opened": opened.splitlines() if not full else [],
         "label_reads": record.get("label_reads", []),
         "mask_sources": record.get("mask_sources", {}),
+        "inherited": record.get("inherited", {}),
         "digests": {
             "data set": digest_of(record.get("dataset_identity")),
             **{f"images, {part}": digest for part, digest in record.get("images", {}).items()},
@@ -40,8 +42,12 @@ def collect_evidence(run: RunFolder) -> dict[str, Any]:
     }
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+def _read_json(run: RunFolder) -> dict[str, Any]:
+    try:
+        value: object = json.loads(run.text_of(EVIDENCE) or "{}")
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{run.path / EVIDENCE}: not readable as JSON ({type(error).__name__})") from None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _digest_of_predictions(folder: Path) -> str:

@@ -67,6 +67,15 @@ class RunFolder:
                     raise DataError(f"{path}: is a link or no ordinary file; a run's folder holds its files themselves")
         return path
 
+    def text_of(self, name: str, most_bytes: int = LARGEST_RECORD_BYTES) -> str | None:
+        """Return the text of one of the run's own files, None where there is none; raises DataError for a large one."""
+        path = self.own(name)
+        if not path.is_file():
+            return None
+        if (size := path.stat().st_size) > most_bytes:
+            raise DataError(f"{path}: has {size:,} bytes, more than any run writes; the run is damaged")
+        return path.read_text(encoding="utf-8", errors="replace")
+
     @property
     def state(self) -> str:
         """'absent', 'started', 'failed', 'predicted', 'partial' or 'complete'.

@@ -15,7 +15,7 @@ from unseg_bench.blocks.weights import WeightsFile, find_entry, known_weights, l
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.labels import LabelAccess
 from unseg_bench.data.volume import Image, Mask
-from unseg_bench.errors import DataError, RunError, WeightsError
+from unseg_bench.errors import DataError, LabelAccessError, RunError, WeightsError
 from unseg_bench.plugins.history import History
 from unseg_bench.plugins.host import HandedFile, Host, LabelKind, Unfinished
 from unseg_bench.plugins.stage import Artifact
@@ -219,6 +219,11 @@ class RunHost(Host):
             return locate(name, offline=offline), entry is not None and entry.sha256 is not None
         if self._permits.is_named_file(name):
             file = locate(name, offline=offline)
+            if file.sha256 in self._permits.reference_digests():
+                raise LabelAccessError(
+                    f"{name}: has the bytes of a reference mask of the data set '{self._plan.dataset.name}'; weights "
+                    "were expected. A method that reads references declares it"
+                )
             return file, any(file.sha256 == known.sha256 for known in known_weights().values())
         raise WeightsError(
             f"{name}: weights are those with a name (`ubench weights`) or files that an option of the "

@@ -18,6 +18,7 @@ from unseg_bench.run.session.seal import code_rules, explain_refusal, mode_of, s
 from unseg_bench.run.settings import RunSettings
 from unseg_bench.sandbox.channel import Message
 from unseg_bench.sandbox.process import Answer, NotSealed, SandboxProcess
+from unseg_bench.sandbox.wire import Thrown
 from unseg_bench.sandbox.workspace import Workspace
 
 SERVER = "unseg_bench.run.session.server:serve"
@@ -33,14 +34,14 @@ def describe_file(
     `taken`: names of installed methods -> where they come from. Raises PluginError or SettingsError; RunError where the
     process cannot be had.
     """
-    path = _file(written)
+    where = where_of_file(_file(written))
     cards: dict[str, MethodCard] = {}
-    with _process(where_of_file(path), written, next(iter(variants.values())).sealed, dataset) as call:
+    with _process(where, written, next(iter(variants.values())).sealed, dataset) as call:
         for label, settings in variants.items():
             request = {"settings": settings.model_dump(mode="json"), "written": written}
             with said_of(label):
                 said = call("describe", {**request, "default_preset": dataset.default_preset})
-            cards[label] = card_from(said["description"], settings, dataset.default_preset, path, taken, written)
+            cards[label] = card_from(said["description"], settings, dataset.default_preset, where, taken, written)
     return cards
 
 
@@ -85,6 +86,8 @@ def _process(where: Where, written: str, asked: str, dataset: type[Dataset] | No
         raise RunError(
             f"{written}: its process cannot be sealed: {error}. Nothing of it was run; --sealed off runs it without"
         ) from None
+    except Thrown as error:
+        raise PluginError(f"{written}: could not be looked at: {error.kind}: {error}") from error
     except UbenchError as error:
         resolved = str(Path(where.file).resolve()) if where.file else written
         message = str(error).replace(resolved, written)

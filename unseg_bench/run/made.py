@@ -39,12 +39,11 @@ def note_made(run: RunFolder, image: str, prepared: PreparedCase) -> None:
 def made_in(run: RunFolder) -> dict[str, Made]:
     """Return what is known of each prediction, by case; a line that a crash cut short tells nothing."""
     made: dict[str, Made] = {}
-    with suppress(FileNotFoundError):
-        for line in (run.path / FILE).read_text(encoding="utf-8", errors="replace").splitlines():
-            with suppress(ValueError, TypeError, KeyError, AttributeError):
-                values = json.loads(line)
-                case_id = str(values.pop("case"))
-                made[case_id] = Made(**{name: str(value) for name, value in values.items()})
+    for line in (run.text_of(FILE) or "").splitlines():
+        with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            values = json.loads(line)
+            case_id = str(values.pop("case"))
+            made[case_id] = Made(**{name: str(value) for name, value in values.items()})
     return made
 
 

@@ -32,11 +32,15 @@ _MOST_TEXT = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where a method's class is, so that a process can import it: a file, or a module and the class's name in it."""
+    """Where a method's class is, so that a process can import it: a file, or a module and the class's name in it.
+
+    `source`: the file's text as it was when it was first looked at; that is imported, whatever the file has now.
+    """
 
     file: str | None
     module: str
     name: str
+    source: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -113,7 +117,7 @@ def describe_class(method: type[Method], request: Mapping[str, Any]) -> dict[str
 
 
 def card_from(
-    said: object, settings: RunSettings, default_preset: str, path: Path, taken: Mapping[str, str], written: str
+    said: object, settings: RunSettings, default_preset: str, where: Where, taken: Mapping[str, str], written: str
 ) -> MethodCard:
     """Return the card of a method's file from what its process said; raises PluginError for what cannot be taken.
 
@@ -128,12 +132,13 @@ def card_from(
         studies = {name: Study(title, rows) for name, (title, rows) in checked.studies.items()}
         _refuse_unprintable(json.loads(text))
         Supervision(checked.supervision)
-        card = _card(checked, settings, default_preset, written, file_code_digest(path), where_of_file(path), studies)
+        code = file_code_digest(Path(str(where.file)), str(where.source))
+        card = _card(checked, settings, default_preset, written, code, where, studies)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        place = ".".join(map(str, first["loc"]))
         shown = repr(first["input"])[:80]
-        raise PluginError(f"{written}: its {where} is not usable: {first['msg']}, not {shown}") from None
+        raise PluginError(f"{written}: its {place} is not usable: {first['msg']}, not {shown}") from None
     except (ValueError, TypeError, RecursionError) as error:
         raise PluginError(f"{written}: what it says of itself is not usable: {error}") from None
     _refuse_look_alike(card.name, taken, written)
@@ -156,14 +161,20 @@ def where_of_class(method: type[Method]) -> Where:
 
 
 def where_of_file(path: Path) -> Where:
-    """Return the same for a file that was not imported yet."""
-    return Where(str(path.resolve()), module_name_of(path), "")
+    """Return the same for a file that was not imported yet; raises PluginError where it cannot be read as text."""
+    if not path.is_file():
+        raise PluginError(f"{path}: no such file; give a method's name or the path of a Python file with one")
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PluginError(f"{path} could not be read: {error}") from None
+    return Where(str(path.resolve()), module_name_of(path), "", source)
 
 
 def load_method(where: Where) -> type[Method]:
     """Import a method's class, in its own process; raises PluginError."""
     if where.file:
-        return Plugins().load_file(Path(where.file))
+        return Plugins().load_file(Path(where.file), where.source)
     try:
         found: Any = importlib.import_module(where.module)
         for name in where.name.split("."):

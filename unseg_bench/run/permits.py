@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
+from unseg_bench.data.digests import digests_of_readable
 from unseg_bench.data.labels import MASK_PARTS, SLICE_LABEL_PARTS
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.splits import PARTS
@@ -12,6 +13,8 @@ from unseg_bench.plugins.history import MODES, History, Read, identity
 from unseg_bench.run.data_files import data_folders, image_files, reference_files
 from unseg_bench.run.plan import RunPlan
 
+_OF_THE_SYSTEM = ("/proc", "/sys", "/dev")
+"""Files there are no weights: they tell of processes, the harness among them."""
 _GRANTED = {"mask": MASK_PARTS, "slice-labels": SLICE_LABEL_PARTS}
 
 
@@ -54,8 +57,13 @@ class Permits:
         part = self._part_of.get(str(read["case"]), "other")
         return part in _GRANTED.get(str(read["kind"]), {}).get(self._plan.method.supervision, ())
 
+    def reference_digests(self) -> set[str | None]:
+        """Return the SHA-256 of every reference of the data set's cases, as far as they are there."""
+        files = reference_files(self._plan.dataset, self._plan.split.case_ids)
+        return set(digests_of_readable(files).values()) - {None}
+
     def _is_protected(self, path: Path) -> bool:
-        if ".nii" in path.suffixes:
+        if ".nii" in path.suffixes or any(path.is_relative_to(place) for place in _OF_THE_SYSTEM):
             return True
         dataset, case_ids = self._plan.dataset, self._plan.used_case_ids
         files = [*image_files(dataset, case_ids), *reference_files(dataset, case_ids), *data_folders(dataset)]

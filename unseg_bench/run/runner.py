@@ -254,7 +254,6 @@ def _begin(plan: RunPlan) -> None:
             **first_facts(plan.dataset, plan.split, settings, plan.case_ids),
             "started": record.get("started", utc_now()),
             **plan.inputs.facts,
-            **plan.inputs.facts,
             "label_reads": record.get("label_reads", []),
             "error": None,
         }

@@ -102,7 +102,7 @@ class SandboxProcess:
                     raise revive_error(self._explained(message["raised"]))
                 else:
                     return message, payload
-        except (Closed, ValueError, TypeError, KeyError) as error:
+        except (Closed, ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as error:
             raise ProcessLost(self._how_it_ended(what, error)) from None
 
     @property

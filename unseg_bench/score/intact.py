@@ -34,7 +34,7 @@ class FileCheck:
 def note_scored(run: RunFolder, references: Mapping[str, Path]) -> None:
     """Write down the digest of scores.csv, which is there, and the file of each case's reference."""
     files = {case_id: str(path.resolve()) for case_id, path in references.items()}
-    write_json(run.path / FILE, {"scores_sha256": _sha256(run.scores), "references": files})
+    write_json(run.path / FILE, {"scores_sha256": _sha256(run), "references": files})
 
 
 def check_files(run: RunFolder, scores: Sequence[CaseScore], references: Mapping[str, Path] | None = None) -> FileCheck:
@@ -44,10 +44,10 @@ def check_files(run: RunFolder, scores: Sequence[CaseScore], references: Mapping
     """
     if not all(score.prediction_sha256 and score.reference_sha256 for score in scores):
         return FileCheck(unknown=(EARLIER,))
-    noted = _read(run.path / FILE)
+    noted = _read(run)
     wrong: list[str] = []
     unknown: list[str] = []
-    if noted.get("scores_sha256") != _sha256(run.scores):
+    if noted.get("scores_sha256") != _sha256(run):
         wrong.append("scores.csv is not the file that was written when the run was scored")
     where = references if references is not None else _paths(noted)
     for what, expected in (
@@ -81,17 +81,16 @@ def _named(cases: Sequence[str]) -> str:
     return f"{len(cases)} case{'s' * (len(cases) > 1)} ({', '.join(cases[:_NAMED])}{more})"
 
 
-def _sha256(path: Path) -> str:
-    """Return the digest of a table, which is small and was just read."""
-    with suppress(OSError):
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    return ""
+def _sha256(run: RunFolder) -> str:
+    """Return the digest of the run's scores.csv, '' where there is none."""
+    text = run.text_of(run.scores.name)
+    return "" if text is None else hashlib.sha256(run.scores.read_bytes()).hexdigest()
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Return what was noted; of a file that is missing or damaged, nothing."""
-    with suppress(OSError, ValueError):
-        value: object = json.loads(path.read_text(encoding="utf-8"))
+def _read(run: RunFolder) -> dict[str, Any]:
+    """Return what was noted; of a file that is missing or damaged, nothing; DataError for what is no file."""
+    with suppress(OSError, ValueError, RecursionError):
+        value: object = json.loads(run.text_of(FILE) or "{}")
         if isinstance(value, dict):
             return cast("dict[str, Any]", value)
     return {}

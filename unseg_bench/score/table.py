@@ -20,6 +20,7 @@ COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(CaseScore))
 NAME_COLUMN = "alternative"
 """Before them in a table of several answers."""
 MOST_ROWS = 100_000
+LARGEST_TABLE_BYTES = 64 << 20
 """That are read; each is a case, or one of a case's alternatives."""
 _LARGEST = 1e100
 """Of a number; sums of squares of such are far from overflow."""
@@ -77,6 +78,8 @@ def _read_rows(path: Path, columns: tuple[str, ...]) -> list[list[str]]:
     The digests may lack, in all rows.
     """
     try:
+        if path.is_file() and path.stat().st_size > LARGEST_TABLE_BYTES:
+            raise ScoreError(f"{path}: has more bytes than any run writes; score the run again")
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(islice(csv.reader(file), MOST_ROWS + 2))
     except FileNotFoundError:

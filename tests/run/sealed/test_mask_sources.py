@@ -391,7 +391,10 @@ def test_changed_masks_are_segmented_again(masks, sealed):
     image = nib.load(source.prediction(case))
     changed = np.zeros(image.shape, np.uint8)
     changed[6:8, 5:7, 4:6] = 1
+    digest = collect_digests(source)[case]
     nib.save(nib.Nifti1Image(changed, image.affine), source.prediction(case))
+    made = source.path / "made.jsonl"  # as if the source itself had made another one
+    made.write_text(made.read_text().replace(digest, collect_digests(source)[case]))
     after = voxels(masks.refine(source.path, sealed=sealed))
     assert after[f"{case}.nii.gz"].sum() == changed.sum()
     others = before.keys() - {f"{case}.nii.gz"}

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from unseg_bench.blocks.weights import WeightsFile, find_through
 from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Mask
 from unseg_bench.errors import UbenchError
 from unseg_bench.plugins.context import Context
@@ -21,10 +20,7 @@ from unseg_bench.run.watch import Opened, watch
 
 
 class LocalSession:
-    """Calls the method here; its context asks the host directly (see `run.session.Session`).
-
-    Of a method that declares no supervision, every file that it opens is written down.
-    """
+    """Calls the method here; its context asks the host directly. Every file that the method opens is written down."""
 
     def __init__(self, plan: RunPlan, host: RunHost, reason: str) -> None:
         """`reason` says why the method is not sealed."""
@@ -32,7 +28,7 @@ class LocalSession:
         self._plan, self._host, self._reason = plan, host, reason
         self._method: Method = plan.loaded(plan.options)
         self._context = Context(host)
-        self._opened = Opened() if plan.method.supervision is Supervision.NONE else None
+        self._opened = Opened()
 
     def fit(self, training: Cohort, validation: Cohort) -> None:
         """Call the method's `fit`."""
@@ -60,10 +56,7 @@ class LocalSession:
 
     def evidence(self) -> dict[str, Any]:
         """Say that nothing was enforced, why, and which files of the data set were opened all the same."""
-        seal: dict[str, Any] = {"mode": LEDGER, "reason": self._reason}
-        if self._opened is not None:
-            seal |= self._opened.report(self._plan)
-        return seal
+        return {"mode": LEDGER, "reason": self._reason, **self._opened.report(self._plan)}
 
     def _learn(self, what: Literal["fit", "expect"], *cohorts: Cohort) -> None:
         try:
