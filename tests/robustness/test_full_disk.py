@@ -92,16 +92,16 @@ def test_a_stage_goes_on_where_it_stood(small_disk: Path, fill: Fill) -> None:
     def large(work, options=None):
         seen.append((work.scratch / "half").is_file())
         (work.scratch / "half").touch()
-        np.save(work.folder / "value.npy", np.ones(2_000_000, np.uint8))
+        np.save(work.folder / "value.npy", np.ones(1_000_000, np.uint8))
 
     cache, call = StageCache(small_disk / "stages", small_disk / "partial"), Call(large, None, {}, 0)
     filler = small_disk / "filler"
-    filler.write_bytes(bytes(2_000_000))
+    filler.write_bytes(bytes(2_500_000))
     with pytest.raises(RunError, match="no space left on its disk"):
         made(cache, call)
     assert cache.look_up("large", call.key) is None
     filler.unlink()
-    assert int(made(cache, call).array("value").sum()) == 2_000_000
+    assert int(made(cache, call).array("value").sum()) == 1_000_000
     assert seen == [False, True]
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_core import to_jsonable_python
 
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import PluginError, SettingsError, UbenchError
@@ -300,7 +301,7 @@ def _refuse_unprintable(value: object) -> None:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever an option can hold
-    """Return mappings of any kind as dicts, which JSON can hold."""
+    """Return mappings of any kind as dicts and tuples as lists, which JSON can hold."""
     if not isinstance(value, Mapping):
-        return value
+        return to_jsonable_python(value)
     return {name: _plain(inner) for name, inner in cast("Mapping[str, Any]", value).items()}

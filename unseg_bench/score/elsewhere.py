@@ -23,6 +23,7 @@ from unseg_bench.errors import DataError, RunError, SettingsError, UbenchError
 from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.plugins.digests import digest_of
 from unseg_bench.plugins.manager import Plugins
+from unseg_bench.run.case_names import CaseNames
 from unseg_bench.run.empty import finds_nothing
 from unseg_bench.run.folder import RunFolder, find_runs
 from unseg_bench.run.identity import SEGMENTED, Inputs, refuse_changed_image, refuse_changed_images
@@ -168,7 +169,7 @@ def _make_run(plan: _Plan, reporter: Reporter, *, replace: bool) -> list[CaseSco
         write_scores(built.scores, scores)
         note_scored(built, {score.case: reference_file(plan.dataset, score.case) for score in scores})
         found = {
-            "images": {"test": cohort.digest},
+            "images": {"test": CaseNames().hide(cohort).digest},
             "all_empty": finds_nothing(built, tuple(plan.matching.files)),
             "doubts": score_doubts,
             "unscored": unscored_facts(
