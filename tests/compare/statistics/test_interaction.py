@@ -124,3 +124,8 @@ def test_a_perfect_line_has_numbers(make_table):
     found = interaction(table, table.columns[0], "a", "b")
     assert found.slope == pytest.approx(0.1)
     assert found.p < 1e-6
+
+
+@pytest.mark.parametrize("t_seen", [1e3, 1e9, 1e15, 1e300])
+def test_a_line_almost_without_noise_needs_few_cases(t_seen):
+    assert cases_needed(t_seen, 4) == 3

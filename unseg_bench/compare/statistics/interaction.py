@@ -1,7 +1,6 @@
 """Whether the difference between two methods depends on how large the tumour is."""
 
 from dataclasses import replace
-from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,9 +70,10 @@ def cases_needed(t_seen: float, n: int) -> int | None:
     floor = n * ((norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER)) / t_seen) ** 2
     if floor > _MOST_CASES:
         return None
-    for m in count(max(3, int(floor))):
+    for m in range(max(3, int(floor)), _MOST_CASES + 1):
         limit, centre = t.ppf(1 - ALPHA / 2, m - 2), abs(t_seen) * np.sqrt(m / n)
-        if nct.sf(limit, m - 2, centre) + nct.cdf(-limit, m - 2, centre) >= POWER:
+        # Not a number where the centre is so far away that the power is 1: a line without noise.
+        if not nct.sf(limit, m - 2, centre) + nct.cdf(-limit, m - 2, centre) < POWER:
             return m
     return None
 
