@@ -221,7 +221,7 @@ def test_best_dice_reads_the_validation_masks_and_pools_their_voxels(context) ->
     assert [row["name"] for row in run.tables["thresholds"] if row["labels"]] == ["best-dice"]
     mask = found.apply(CASE.volume, map_of(CASE.volume), run)
     assert 2 * (mask & CASE.reference).sum() / (mask.sum() + CASE.reference.sum()) > 0.7
-    written = json.loads(next(run._store.glob("best-*/best-dice.json")).read_text())
+    written = json.loads(next(run.host._cache.folder.glob("best-*/best-dice.json")).read_text())
     assert written["cases"] == 3
     assert written["dice"] > 0.7
 

@@ -77,7 +77,7 @@ def test_mask_is_what_lies_above_the_threshold(fitted):
 
 def test_threshold_comes_from_normals_that_were_not_learned_from(fitted):
     method, context = fitted
-    stages = {name.rpartition("-")[0]: context._store / name for name in context.finished}
+    stages = {name.rpartition("-")[0]: context.host._cache.folder / name for name in context.finished}
     assert set(stages) == {"normal-slices", "constrained-vae", "constrained-vae-normals"}
     facts = json.loads((stages["constrained-vae"] / "training.json").read_text())
     learned, held_out = (facts["slices"], np.load(stages["constrained-vae-normals"] / "values.npy"))
@@ -98,7 +98,7 @@ def test_map_of_a_slice_lies_at_that_slice(fitted):
 def test_slices_do_not_touch_each_other(fitted):
     method, context = fitted
     maps, volume = method._maps, TEST.volume
-    vae = next(context._store / name for name in context.finished if name.startswith("constrained-vae-")
+    vae = next(context.host._cache.folder / name for name in context.finished if name.startswith("constrained-vae-")
                and "normals" not in name)  # fmt: skip
     one_by_one = method._mapping.inference.model_copy(update={"batch": 1})
     artifact = SimpleNamespace(path=vae.__truediv__)

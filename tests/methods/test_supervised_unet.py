@@ -70,7 +70,7 @@ def test_validation_masks_choose_the_weights_where_asked(tmp_path):
     _, context = fit(tmp_path, cases, best, valid=valid)
     assert [line for line in context.labels.read if line.startswith("mask of c")]
     assert all("choose the U-Net's weights" in line for line in context.labels.read if "mask of c" in line)
-    (trained,) = tmp_path.glob("supervised-unet-*[0-9a-f]/training.json")
+    (trained,) = tmp_path.glob("stages/supervised-unet-*[0-9a-f]/training.json")
     facts = json.loads(trained.read_text())
     assert [step for step, _ in facts["scores"]] == [5, 10, 12]
     assert facts["kept_step"] == max(facts["scores"], key=lambda one: one[1])[0]

@@ -88,7 +88,8 @@ def test_the_longest_gap_between_cases_is_left_out(plan):
 def test_segmentation_takes_what_the_method_took_before(plan):
     before = plan(digest="before").folder
     log_cases(before, 0, 2, 4, 6)
-    before.update({"method": "m", "dataset": "d", "preset": "demo", "started": "2026"})
+    begun = {"state": "complete", "seed": 0, "evidence": True, "split": "s", "part": "test", "cases": ["c1"]}
+    before.update({"method": "m", "dataset": "d", "preset": "demo", "started": "2026-01-01T00:00:00", **begun})
     done = plan().folder.prediction("c1")
     done.parent.mkdir(parents=True)
     done.touch()

@@ -7,7 +7,7 @@ from unseg_bench_methods.clisc.options import FilterOptions
 
 from unseg_bench.data.volume import Volume
 from unseg_bench.errors import RunError
-from unseg_bench.plugins.trial import TrialContext, tiny_cohort
+from unseg_bench.plugins.trial import TrialHost, tiny_cohort
 
 
 def test_the_five_stages_in_order(warm, names) -> None:
@@ -114,13 +114,13 @@ def test_embeddings_that_are_not_kept_change_no_mask(warm, names) -> None:
 
 
 def test_seeds_share_what_clip_said(warm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TrialContext, "progress", stop_at("classifier"))
+    monkeypatch.setattr(TrialHost, "progress", stop_at("classifier"))
     with pytest.raises(StopIteration):
         warm[0].fit(seed=1)
 
 
 def stop_at(stage: str) -> Any:
-    def progress(self: TrialContext, done: int, total: int, note: str = "") -> None:
+    def progress(self: TrialHost, done: int, total: int, note: str = "") -> None:
         assert note not in {"clip-probabilities", "slice-labels"}
         if note == stage:
             raise StopIteration

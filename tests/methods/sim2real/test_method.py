@@ -173,7 +173,7 @@ def test_donors_and_pseudo_labels_come_from_the_training_part_alone(tmp_path):
     _, context = fitted(tmp_path, valid=valid)
     cohorts = [
         sorted(json.loads((folder / "brains.json").read_text()))
-        for folder in tmp_path.glob("sim2real-volumes-*")
+        for folder in tmp_path.glob("stages/sim2real-volumes-*")
         if (folder / "brains.json").exists()
     ]
     known = {case.volume.case_id for case in [*TRAIN, *HEALTHY]}
@@ -186,7 +186,7 @@ def test_unlabelled_validation_images_choose_the_weights_where_asked(tmp_path):
     options = options_of(training__keep="best-recomposition", training__validate_every=20, adaptation__rounds=0)
     _, context = fitted(tmp_path, options)
     assert context.labels.read == []
-    (facts,) = tmp_path.glob("sim2real-stage-1-*/training.json")
+    (facts,) = tmp_path.glob("stages/sim2real-stage-1-*/training.json")
     scores = json.loads(facts.read_text())["scores"]
     assert [step for step, _ in scores] == [20, 40, 60]
     assert all(score < 0 for _, score in scores)
@@ -199,7 +199,7 @@ def test_masks_choose_the_weights_where_asked_and_the_ledger_says_so(tmp_path):
     options = options_of(training__keep="best-validation-dice", training__validate_every=20, adaptation__rounds=0)
     _, context = fitted(tmp_path, options)
     assert set(context.labels.read) == {"mask of valid (choose stage I's weights by Dice)"}
-    (facts,) = tmp_path.glob("sim2real-stage-1-*/training.json")
+    (facts,) = tmp_path.glob("stages/sim2real-stage-1-*/training.json")
     assert all(0 <= score <= 1 for _, score in json.loads(facts.read_text())["scores"])
 
 

@@ -213,8 +213,20 @@ def test_predictions_made_elsewhere_have_no_ledger(made, tmp_path):
 def test_masks_of_other_runs_are_told_without_their_folders(made, tmp_path):
     masks = {"case-0": {"name": "predictions/case-0.nii.gz", "sha256": "f11e"}}
     sources = {
-        "/home/me/runs/a": {"run": "clisc-paper-seed0-0123abcd", "mode": "sealed", "masks": masks},
-        "/home/me/masks": {"run": None, "mode": "unknown", "masks": masks},
+        "/home/me/runs/a": {
+            "run": "clisc-paper-seed0-0123abcd",
+            "mode": "sealed",
+            "own_weights": False,
+            "opened_data_files": 0,
+            "masks": masks,
+        },
+        "/home/me/masks": {
+            "run": None,
+            "mode": "unknown",
+            "own_weights": False,
+            "opened_data_files": 0,
+            "masks": masks,
+        },
     }
     RunFolder(tmp_path).update({"mask_sources": sources})
     told = dict(provenance(replace(made.runs[0], folder=tmp_path)).sections)["Masks of other runs"]
