@@ -8,13 +8,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from subprocess import CalledProcessError
 from types import TracebackType
 from typing import Any, Self
-
-import numpy as np
-from numpy.typing import NDArray
 
 from unseg_bench.errors import RunError
 from unseg_bench.sandbox import landlock, namespaces, policy, probe
@@ -214,17 +210,3 @@ def _start(theirs: socket.socket, told: int, prints: int, workspace: Workspace) 
         cwd=workspace.work,
         start_new_session=True,
     )
-
-
-def descriptors(*paths: Path) -> list[int]:
-    """Open files for reading, to be handed over."""
-    return [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in paths]
-
-
-def open_array(array: NDArray[Any]) -> int:
-    """Return an open file without a name that holds an array in NumPy's format, to be handed over."""
-    file = os.memfd_create("array")
-    with os.fdopen(file, "wb", closefd=False) as stream:
-        np.save(stream, array, allow_pickle=False)
-    os.lseek(file, 0, os.SEEK_SET)
-    return file

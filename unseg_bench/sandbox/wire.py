@@ -1,14 +1,10 @@
-"""What both ends of the line agree on: how masks, maps and errors are written as bytes and JSON."""
+"""What both ends of the line agree on: how errors are written as JSON."""
 
 import traceback
-from collections.abc import Sequence
 from subprocess import CalledProcessError
 from typing import Any, cast
 
-import numpy as np
-
 from unseg_bench import errors
-from unseg_bench.data.volume import Image, Mask
 from unseg_bench.errors import UbenchError
 
 PRINTED = " It printed: "
@@ -21,24 +17,6 @@ class Thrown(Exception):  # noqa: N818 - it stands for an exception of any name
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
-
-
-def pack_mask(mask: Mask) -> bytes:
-    """Return a mask as bits, eight voxels a byte, the last axis running fastest."""
-    return np.packbits(mask).tobytes()
-
-
-def unpack_mask(bits: bytes, shape: Sequence[int]) -> Mask:
-    """Return the mask that was packed; raises ValueError where there are more or fewer bytes than the shape needs."""
-    size = int(np.prod(shape))
-    if len(bits) != -(-size // 8):
-        raise ValueError(f"{len(bits)} bytes are no mask of shape {tuple(shape)}")
-    return np.unpackbits(np.frombuffer(bits, np.uint8), count=size).reshape(shape).view(np.bool_)
-
-
-def unpack_map(payload: bytes, shape: Sequence[int]) -> Image:
-    """Return the float32 map whose bytes these are; raises ValueError where the shape is another one."""
-    return np.frombuffer(payload, np.float32).reshape(shape)
 
 
 def describe_error(error: BaseException) -> dict[str, str]:
