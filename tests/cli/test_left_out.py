@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Ubench
 
 FOLDER = ("--image", "*/flair.nii.gz", "--reference", "*/seg.nii.gz", "--split", "all-test")
@@ -36,3 +38,16 @@ def test_what_is_left_out_is_counted_and_stops_a_run_until_it_is_allowed(
         assert "1 reference without an image: case-3/seg.nii.gz" in said
     records = [json.loads(path.read_text()) for path in Path("runs").rglob("run.json")]
     assert [(len(record["cases"]), len(record["left_out"])) for record in records] == [(3, 2)] * 2
+
+
+@pytest.mark.parametrize(
+    "command", [("ablate", "studied"), ("sweep", "studied", "--over", "shift.by=0,1"), ("reproduce", "toys")]
+)
+def test_commands_of_many_runs_allow_it_too(
+    ubench: Ubench, cohort: Path, studied: None, error_line, command: tuple[str, ...]
+) -> None:
+    (cohort / "case-3/flair.nii.gz").unlink()
+    data = ("--data", cohort, *FOLDER[:-1], "2:0:2", "--sealed", "off", "--dry-run")
+    assert "--allow-missing goes on without" in error_line(ubench(*command, *data))
+    allowed = ubench(*command, *data, "--allow-missing", "--json")
+    assert allowed.code == 0, allowed.err

@@ -9,6 +9,7 @@ from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.compare_options import OUTPUT, Missing, MissingRule
 from unseg_bench.cli.complete import complete_method
 from unseg_bench.cli.data_options import (
+    AllowMissing,
     Channel,
     DataDir,
     DatasetName,
@@ -87,6 +88,7 @@ def ablate(
     healthy: HealthyGlob = None,
     channel: Channel = None,
     split: SplitText = None,
+    allow_missing: AllowMissing = None,
     dataset_option: MoreOptions = None,
     part: Part = None,
     limit: Limit = None,
@@ -132,6 +134,7 @@ def ablate(
             healthy=healthy,
             channel=channel,
             split=split,
+            allow_missing=allow_missing,
         ),
         preset=preset,
         assignments=assignments or [],

@@ -10,6 +10,7 @@ import typer
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.compare_options import OUTPUT, Missing, MissingRule, compare_settings, statistics_settings
 from unseg_bench.cli.data_options import (
+    AllowMissing,
     Channel,
     DataDir,
     DatasetName,
@@ -59,6 +60,7 @@ def reproduce(
     healthy: HealthyGlob = None,
     channel: Channel = None,
     split: SplitText = None,
+    allow_missing: AllowMissing = None,
     dataset_option: MoreOptions = None,
     limit: Limit = None,
     preset: Preset = None,
@@ -102,6 +104,7 @@ def reproduce(
             healthy=healthy,
             channel=channel,
             split=split,
+            allow_missing=allow_missing,
         ),
         assignments=[],
         preset=preset,
