@@ -49,6 +49,13 @@ def test_what_only_looks_like_a_number_stays_text(run):
     assert read_table(run, "t").records() == rows
 
 
+def test_text_that_a_spreadsheet_would_run_is_quoted_in_the_file_and_read_back_plain(run):
+    rows = [{"case": "=1+1", "@note": "-x", "n": -2.5}]
+    write_table(run, "t", rows)
+    assert (run.path / "tables" / "t.csv").read_text() == "case,'@note,n\n'=1+1,'-x,-2.5\n"
+    assert read_table(run, "t").records() == rows
+
+
 def test_without_rows_there_is_an_empty_table(run):
     write_table(run, "none", [])
     assert read_table(run, "none").rows == ()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unseg_bench.compare.inputs import some_names
+from unseg_bench.data.visible import visible
 from unseg_bench.errors import DataError, SettingsError
 from unseg_bench.plugins.names import did_you_mean
 
@@ -63,7 +64,11 @@ def _read(table: Path) -> tuple[list[str], list[list[str]]]:
         raise DataError(f"{table}: not readable as a table ({why}); give a CSV file in UTF-8") from error
     first = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first.count)
-    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)]
+    rows = [
+        [visible(cell.strip()) for cell in row]
+        for row in csv.reader(io.StringIO(text), delimiter=delimiter)
+        if any(row)
+    ]
     if not rows:
         raise DataError(f"{table} is empty; give a CSV file with a header and a row for each case")
     header, *body = rows

@@ -8,6 +8,8 @@ from typing import TypeAlias, cast
 
 import numpy as np
 
+from unseg_bench.data.csv_text import csv_cell
+
 Cell: TypeAlias = "str | float | bool | None"
 Rows: TypeAlias = "Sequence[Mapping[str, Cell]]"
 
@@ -27,14 +29,13 @@ def table_text(name: str, rows: Rows) -> str:
     columns = list(rows[0]) if rows else []
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow(map(csv_cell, columns))
     for number, row in enumerate(rows, start=1):
         if set(row) != set(columns):
             raise ValueError(f"table {name}: row {number} has the names {list(row)}, the first one has {columns}")
         writer.writerow([_cell_text(name, column, row[column]) for column in columns])
         if text.tell() > MOST_CHARACTERS:
             raise ValueError(f"table {name}: more than {MOST_CHARACTERS:,} characters in its first {number} rows")
-    text.getvalue().encode()
     return text.getvalue() if columns else ""
 
 
@@ -50,12 +51,10 @@ def plain_rows(rows: Rows) -> list[dict[str, Cell]]:
 
 def _cell_text(name: str, column: str, value: Cell) -> str:
     plain = cast("object", _plain(value))
-    if isinstance(plain, bool):
-        return str(plain).lower()
-    if isinstance(plain, int | float):
-        return repr(plain)
-    if plain is None or isinstance(plain, str):
-        return plain or ""
+    if isinstance(plain, str):
+        plain.encode()
+    if plain is None or isinstance(plain, str | bool | int | float):
+        return csv_cell(plain)
     raise ValueError(f"table {name}: the column {column!r} holds a {type(plain).__name__}; text, numbers, bool or None")
 
 

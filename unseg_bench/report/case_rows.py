@@ -1,13 +1,12 @@
 """A comparison in long form, a row a case and method: for pandas, R and spreadsheets."""
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from unseg_bench.compare.comparison import METRICS, CaseEntry, Comparison, MethodRow
 from unseg_bench.data.atomic import whole_file
+from unseg_bench.data.csv_text import csv_text
 from unseg_bench.report.notes import NO_EVIDENCE
 
 COLUMNS = (
@@ -23,7 +22,6 @@ seeds without a prediction.
 """
 CHALLENGER_COLUMNS = ("task", "case", "algorithm", "value", "note")
 """challengeR takes the first four by name; it lets one call to as.challenge have one direction, so one task a call."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SCHEMA = "unseg-bench/cases/2"
 
 
@@ -46,9 +44,9 @@ def case_rows(comparison: Comparison) -> Iterator[dict[str, str | float | int | 
         }
 
 
-def csv_text(comparison: Comparison) -> str:
+def long_text(comparison: Comparison) -> str:
     """Return the long form as CSV: numbers to the last bit, an empty cell where there is none, 'true' and 'false'."""
-    return _csv(COLUMNS, (row.values() for row in case_rows(comparison)), nothing="")
+    return csv_text([COLUMNS, *(row.values() for row in case_rows(comparison))])
 
 
 def challenger_text(comparison: Comparison) -> str:
@@ -63,7 +61,7 @@ def challenger_text(comparison: Comparison) -> str:
         for entry in comparison.entries
         if entry.case in cases
     )
-    return _csv(CHALLENGER_COLUMNS, rows, nothing="NA")
+    return csv_text([CHALLENGER_COLUMNS, *rows], nothing="NA")
 
 
 def write_parquet(comparison: Comparison, path: Path) -> None:
@@ -96,22 +94,3 @@ def _note(comparison: Comparison, row: MethodRow) -> str:
 
 def _value(entry: CaseEntry, metric: str) -> float | None:
     return entry.dsc if metric == "dsc" else entry.hd95_mm
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Iterable[object]], nothing: str) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_cell(value, nothing) for value in row] for row in rows)
-    return text.getvalue()
-
-
-def _cell(value: object, nothing: str) -> str:
-    """A cell's text; an apostrophe before a text that a spreadsheet would run as a formula."""
-    if value is None:
-        return nothing
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
-    return repr(value)

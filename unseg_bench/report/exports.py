@@ -55,9 +55,9 @@ def _json(comparison: Comparison, path: Path) -> None:
 
 
 def _csv(comparison: Comparison, path: Path) -> None:
-    from unseg_bench.report.case_rows import csv_text
+    from unseg_bench.report.case_rows import long_text
 
-    write_text(path, csv_text(comparison))
+    write_text(path, long_text(comparison))
 
 
 def _challenger(comparison: Comparison, path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from unseg_bench.compare.claims import claims
 from unseg_bench.compare.comparison import Comparison
+from unseg_bench.data.visible import visible
 from unseg_bench.report.notes import CLAIMS_TITLE, STAR, comparison_title
 from unseg_bench.report.statistics_tables import statistics_tables
 from unseg_bench.report.tables import group_table, main_table, score_tables
@@ -24,6 +25,7 @@ _ESCAPES = {
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
     "*": "{*}",
+    "`": "{`}",
     "±": r"$\pm$",
     "–": "--",
     "†": r"\dag{}",
@@ -31,6 +33,7 @@ _ESCAPES = {
     "[": "{[}",
     "]": "{]}",
 }
+_HYPHENS = re.compile("-(?=-)")
 _MINUS = re.compile(r"(?<![\w.)-])-(?=\.?\d)")
 
 
@@ -52,8 +55,9 @@ def latex(comparison: Comparison) -> str:
 
 
 def escape(text: str) -> str:
-    """Return text that LaTeX sets as it is; a hyphen before a number is a minus."""
-    return _MINUS.sub("$-$", "".join(_ESCAPES.get(sign, sign) for sign in " ".join(text.split())))
+    """Return text that LaTeX sets as it is; a hyphen before a number is a minus, and two hyphens are no dash."""
+    plain = "".join(_ESCAPES.get(sign, sign) for sign in _comment(text))
+    return _HYPHENS.sub("-{}", _MINUS.sub("$-$", plain))
 
 
 def _table(table: TextTable, where: str) -> str:
@@ -131,7 +135,7 @@ def _cell(cell: TextCell, width: int) -> str:
 
 
 def _comment(text: str) -> str:
-    return " ".join(text.split())
+    return visible(" ".join(text.split()))
 
 
 def _comments(lines: Iterable[str]) -> str:

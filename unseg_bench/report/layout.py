@@ -6,6 +6,7 @@ from dataclasses import replace
 from rich.console import Console
 from rich.text import Text
 
+from unseg_bench.data.visible import visible
 from unseg_bench.report.notes import BELOW_FLOOR, STAR
 from unseg_bench.report.text_table import TextCell, TextColumn, TextTable
 
@@ -88,7 +89,7 @@ def _piece_lines(table: TextTable, console: Console) -> list[Text]:
         if at or section.title:
             lines.append(Text("─" * min(sum(widths) + gap * (len(widths) - 1), console.width), style="dim"))
         if section.title:
-            lines += Text(section.title, style="italic").wrap(console, console.width)
+            lines += Text(visible(section.title), style="italic").wrap(console, console.width)
         for _ in section.rows:
             folded = [list(body[at].wrap(console, width)) for body, width in zip(bodies, widths, strict=True)]
             deep = max(map(len, folded))
@@ -110,7 +111,7 @@ def _line(texts: Sequence[Text], widths: Sequence[int], gap: int, style: str) ->
 
 
 def _head(column: TextColumn) -> list[Text]:
-    return [Text(line) for line in column.heading]
+    return [Text(visible(line)) for line in column.heading]
 
 
 def _body(table: TextTable, index: int) -> list[Text]:
@@ -131,7 +132,7 @@ def _point(cell: TextCell) -> int:
 
 def _text(cell: TextCell, shift: int) -> Text:
     text = Text(" " * shift)
-    text.append(cell.text, style=_STYLES[cell.emphasis])
+    text.append(visible(cell.text), style=_STYLES[cell.emphasis])
     text.append(_LETTERS[cell.emphasis] + STAR * cell.star)
     for mark in cell.marks:
         text.append(f" {mark}", style="red" if mark == BELOW_FLOOR else "")

@@ -4,12 +4,15 @@ import re
 
 from unseg_bench.compare.claims import claims
 from unseg_bench.compare.comparison import Comparison
+from unseg_bench.data.visible import visible
 from unseg_bench.report.notes import CLAIMS_TITLE, STAR, comparison_title, warnings
 from unseg_bench.report.statistics_tables import statistics_tables
 from unseg_bench.report.tables import score_tables
 from unseg_bench.report.text_table import TextCell, TextColumn, TextTable, rank_legend
 
 _SPECIAL = re.compile(r"[\\`*_{}\[\]#|~$]")
+_BEGINS_BLOCK = re.compile(r"^(\d{1,9}(?=[.)](?:\s|$))|(?=[-+](?:[\s-]|$)))")
+"""Where a text at the start of a line would begin a list, or be a rule."""
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
@@ -27,7 +30,8 @@ def markdown(comparison: Comparison) -> str:
 
 def escape(text: str) -> str:
     """Return text that Markdown shows as it is, in a table too."""
-    return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()).translate(_ENTITIES))
+    plain = _SPECIAL.sub(r"\\\g<0>", visible(" ".join(text.split())).translate(_ENTITIES))
+    return _BEGINS_BLOCK.sub(r"\1\\", plain)
 
 
 def _table(table: TextTable) -> list[str]:

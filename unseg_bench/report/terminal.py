@@ -8,6 +8,7 @@ from rich.text import Text
 
 from unseg_bench.compare.claims import claims as claims_of
 from unseg_bench.compare.comparison import Comparison, Metric
+from unseg_bench.data.visible import visible
 from unseg_bench.report.layout import BEST, SECOND, fits, lines_of
 from unseg_bench.report.notes import CLAIMS_TITLE, warnings
 from unseg_bench.report.statistics_tables import statistics_tables
@@ -77,5 +78,7 @@ def _notes(notes: Iterable[str], console: Console) -> list[Text]:
 def _folded(text: str, console: Console, style: str = "", bullet: str = "") -> Text:
     """A text in lines that end with a word; a name or 'n-1' is not broken at its hyphens where it fits a line."""
     hang = " " * len(bullet)
-    lines = wrap(text, console.width, initial_indent=bullet, subsequent_indent=hang, break_on_hyphens=False)
+    lines = wrap(
+        visible(text, keep="\n"), console.width, initial_indent=bullet, subsequent_indent=hang, break_on_hyphens=False
+    )
     return Text("\n".join(lines), style=style)

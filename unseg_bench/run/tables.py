@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unseg_bench.data.atomic import write_text
+from unseg_bench.data.csv_text import cell_text
 from unseg_bench.errors import DataError, RunError
 from unseg_bench.plugins.names import did_you_mean
 from unseg_bench.plugins.tables import MOST_CHARACTERS, Cell, Rows, is_table_name, table_text
@@ -75,7 +76,7 @@ def _read(run: RunFolder, path: Path) -> RunTable:
         if run.own("tables", path.name).stat().st_size > MOST_BYTES:
             raise DataError(f"{path}: more than {MOST_BYTES:,} bytes, which no run writes; {again}")
         with path.open(newline="", encoding="utf-8") as file:
-            lines = [tuple(line) for line in csv.reader(file, strict=True)]
+            lines = [tuple(map(cell_text, line)) for line in csv.reader(file, strict=True)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as a table ({error}); {again}") from error
     columns, rows = (lines[0], lines[1:]) if lines else ((), [])

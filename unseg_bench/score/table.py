@@ -1,7 +1,6 @@
 """`scores.csv`: one row a case. Standard library only, so that reading scores is quick."""
 
 import csv
-import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unseg_bench.data.atomic import write_text
+from unseg_bench.data.csv_text import cell_text, csv_text
 from unseg_bench.data.paths import check_case_id
 from unseg_bench.data.visible import visible
 from unseg_bench.errors import DataError, ScoreError
@@ -32,13 +32,13 @@ _SHA256 = re.compile(r"([0-9a-f]{64})?")
 
 def write_scores(path: Path, scores: Iterable[CaseScore]) -> None:
     """Write scores to a CSV file that appears whole or not at all; numbers read back are the same to the last bit."""
-    write_text(path, _csv_text([COLUMNS, *map(_cells, scores)]))
+    write_text(path, csv_text([COLUMNS, *map(_cells, scores)]))
 
 
 def write_named_scores(path: Path, scores: Mapping[str, Sequence[CaseScore]]) -> None:
     """Write scores of several answers to one CSV file, whole or not at all: each answer's name before its scores."""
     rows = [[name, *_cells(score)] for name, own in scores.items() for score in own]
-    write_text(path, _csv_text([(NAME_COLUMN, *COLUMNS), *rows]))
+    write_text(path, csv_text([(NAME_COLUMN, *COLUMNS), *rows]))
 
 
 def read_scores(path: Path) -> list[CaseScore]:
@@ -55,21 +55,15 @@ def read_named_scores(path: Path) -> dict[str, list[CaseScore]]:
     """Read what `write_named_scores` wrote, by name. Raises: ScoreError naming the file, the line and the cell."""
     scores: dict[str, list[CaseScore]] = {}
     for line, row in enumerate(_read_rows(path, (NAME_COLUMN, *COLUMNS)), start=2):
-        scores.setdefault(visible(row[0]) if row else "", []).append(_parse(row[1:], path, line))
+        scores.setdefault(visible(cell_text(row[0])) if row else "", []).append(_parse(row[1:], path, line))
     for own in scores.values():
         _refuse_twice([score.case for score in own], path)
     return scores
 
 
-def _cells(score: CaseScore) -> list[str]:
+def _cells(score: CaseScore) -> list[object]:
     numbers, digests = ([getattr(score, name) for name in names] for names in (_NUMBERS, DIGESTS))
-    return [score.case, *(repr(float(number)) for number in numbers), " ".join(score.flags), *digests]
-
-
-def _csv_text(rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    return [score.case, *map(float, numbers), " ".join(score.flags), *digests]
 
 
 def _read_rows(path: Path, columns: tuple[str, ...]) -> list[list[str]]:

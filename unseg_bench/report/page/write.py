@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from unseg_bench import __version__
 from unseg_bench.data.atomic import write_text
+from unseg_bench.data.visible import visible
 from unseg_bench.errors import DataError
 from unseg_bench.report.notes import NO_EVIDENCE
 from unseg_bench.report.page.case_table import MEAN_COLUMN, case_scores, case_table
@@ -149,12 +150,20 @@ def _each_once(runs: Sequence[RunScores]) -> list[RunScores]:
 
 
 def _environment() -> Environment:
-    """Return jinja2 with escaping on, whatever a file is called, and an error for a name that is not there."""
+    """Return jinja2 with escaping on, whatever a file is called, and an error for a name that is not there.
+
+    Control characters in text are written out; what is HTML already, of our own making, stays as it is.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def shown(value: object) -> object:
+        return visible(value, keep="\n") if isinstance(value, str) and not isinstance(value, Markup) else value
 
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
+        finalize=shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
