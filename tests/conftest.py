@@ -1,6 +1,8 @@
 """Fixtures for every package."""
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -23,3 +25,18 @@ def shared_dir() -> Path:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test a cache of its own, so that no test sees what another one cached."""
     monkeypatch.setenv("UBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def working_in() -> Callable[[Path], list[Path]]:
+    """List this machine's processes whose working folder is below one, by their folder in /proc; no zombies."""
+
+    def find(folder: Path) -> list[Path]:
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if (process / "cwd").readlink().is_relative_to(folder.resolve()):
+                    found.append(process)
+        return found
+
+    return find

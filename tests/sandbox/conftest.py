@@ -1,7 +1,6 @@
-"""A sealed process that runs whatever Python it is told, with namespaces of its own and without."""
+"""A process that runs whatever Python it is told: sealed, with namespaces of its own and without, or not sealed."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ def serve(channel, given):
 
 
 class Sealed:
-    """Runs code in a sealed process; its value is what the code calls `got`, or the exception as text."""
+    """Runs code in the process; its value is what the code calls `got`, or the exception as text."""
 
     def __init__(self, process: SandboxProcess, workspace: Workspace) -> None:
         self.process, self.workspace = process, workspace
@@ -40,26 +39,22 @@ class Sealed:
         return self.process.call("run", {"code": code})[0]["got"]
 
 
-@pytest.fixture(scope="session")
-def sealable() -> None:
-    if landlock.abi() == 0 or not seccomp.supported():
-        pytest.skip("this system has no Landlock, or no filter is known for it")
-
-
 @pytest.fixture
-def start(sealable: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sealed]]:
-    """Start a sealed process; `wanted`: its namespaces, `abi`: the newest version of Landlock to be used."""
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sealed]]:
+    """Start a process; `wanted`: its namespaces, None: not sealed; `abi`: the newest version of Landlock to be used."""
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "told_from_outside.py").write_text(SERVER)
     monkeypatch.syspath_prepend(tmp_path / "modules")
     started: list[Sealed] = []
     newest = landlock.abi()
 
-    def start(wanted: tuple[str, ...] = namespaces.ALL, abi: int = 99, **given: Any) -> Sealed:
-        monkeypatch.setattr(namespaces, "ALL", wanted)
+    def start(wanted: tuple[str, ...] | None = namespaces.ALL, abi: int = 99, **given: Any) -> Sealed:
+        if wanted is not None and (landlock.abi() == 0 or not seccomp.supported()):
+            pytest.skip("this system has no Landlock, or no filter is known for it")
+        monkeypatch.setattr(namespaces, "ALL", wanted or ())
         monkeypatch.setattr(landlock, "abi", lambda: min(abi, newest))
         workspace = Workspace(None)
-        rules = [*policy.interpreter_rules([], []), *workspace.rules]
+        rules = None if wanted is None else [*policy.interpreter_rules([], []), *workspace.rules]
         process = SandboxProcess(workspace, rules, [], "told_from_outside:serve", given, _no_answer, print)
         started.append(Sealed(process, workspace))
         return started[-1]
@@ -72,18 +67,3 @@ def start(sealable: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 def _no_answer(question: dict[str, Any]) -> Any:
     raise AssertionError(question)
-
-
-@pytest.fixture
-def working_in() -> Callable[[Path], list[Path]]:
-    """List this machine's processes whose working folder is below one, by their folder in /proc; no zombies."""
-
-    def find(folder: Path) -> list[Path]:
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if (process / "cwd").readlink().is_relative_to(folder.resolve()):
-                    found.append(process)
-        return found
-
-    return find

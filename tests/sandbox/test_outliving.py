@@ -1,4 +1,4 @@
-"""No process outlives a sealed one: not when it ends, not when it is ended, not when the runner is killed."""
+"""No process outlives a method's own: not when it ends, not when it is ended, not when the runner is killed."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from unseg_bench.sandbox import namespaces
+from unseg_bench.sandbox import namespaces, privileges
 from unseg_bench.sandbox.process import ProcessLost
 
 HIDES = """
@@ -32,7 +32,7 @@ while sum(name.isdecimal() for name in os.listdir('.')) < 3:
 got = 'hidden'
 """
 """A child, and grandchildren that left their parents, groups and sessions, and ignore signals."""
-WAYS = {"namespaces": namespaces.ALL, "no namespaces": ()}
+WAYS = {"namespaces": namespaces.ALL, "no namespaces": (), "no seal": None}
 
 
 @pytest.fixture(params=WAYS)
@@ -68,9 +68,10 @@ import sys, time
 from unseg_bench.sandbox import namespaces, policy
 from unseg_bench.sandbox.process import SandboxProcess
 from unseg_bench.sandbox.workspace import Workspace
-namespaces.ALL = tuple(sys.argv[1].split())
+wanted = eval(sys.argv[1])
+namespaces.ALL = wanted or ()
 workspace = Workspace(None)
-rules = [*policy.interpreter_rules([], []), *workspace.rules]
+rules = None if wanted is None else [*policy.interpreter_rules([], []), *workspace.rules]
 process = SandboxProcess(workspace, rules, [], "told_from_outside:serve", {}, print, print)
 print(process.call("run", {"code": sys.argv[2]})[0]["got"], workspace.folder, flush=True)
 time.sleep(600)
@@ -78,7 +79,7 @@ time.sleep(600)
 
 
 def test_nothing_is_left_when_the_runner_is_killed(start, wanted, working_in, tmp_path):
-    command = [sys.executable, "-c", RUNNER, " ".join(wanted), HIDES]
+    command = [sys.executable, "-c", RUNNER, repr(wanted), HIDES]
     where = {**os.environ, "PYTHONPATH": str(tmp_path / "modules")}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=where) as runner:
         told, _, folder = runner.stdout.readline().strip().partition(" ")
@@ -90,3 +91,29 @@ def test_nothing_is_left_when_the_runner_is_killed(start, wanted, working_in, tm
         while working_in(workspace):
             assert time.monotonic() < until
             time.sleep(0.01)
+
+
+IN_ITS_GROUP = """
+import subprocess
+for _ in range(2):
+    subprocess.Popen(['/bin/sh', '-c', 'sleep 600 & sleep 600'])
+got = 'begun'
+"""
+
+
+@pytest.mark.parametrize("hangs_up", [False, True], ids=["ended", "the runner hangs up"])
+def test_without_linux_its_group_ends_with_it(start, monkeypatch, working_in, hangs_up):
+    """What left the group stays there: no other system gives orphans to a process of ours."""
+    monkeypatch.setattr(privileges, "can_adopt", lambda: False)
+    inside = start(None)
+    assert inside.run(IN_ITS_GROUP) == "begun"
+    until = time.monotonic() + 20
+    while len(working_in(inside.workspace.folder)) < 7:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    if hangs_up:
+        inside.process._channel.close()
+        inside.process._process.wait(20)
+    else:
+        inside.process.end()
+    assert working_in(inside.workspace.folder) == []

@@ -21,19 +21,20 @@ BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[3]); from unseg_benc
 
 The import path is JSON.
 """
-_NOT_LOCKED: dict[str, Any] = {"probes": [], "namespaces": {}, "refusals_not_told": "nothing is refused"}
 
 
 def main() -> None:
     """Shut the lock, report, and serve the runner until it hangs up."""
     line, told = (int(text) for text in sys.argv[1:3])
     channel = Channel(socket.socket(fileno=line))
+    supervised = True
     try:
         hello, _, _ = channel.receive()
-        _die_with(int(hello["parent"]))
+        if supervised := bool(hello["supervised"]):
+            _die_with(int(hello["parent"]))
         _fill_import_caches()
         try:
-            report = _NOT_LOCKED if hello["rules"] is None else _shut(hello, line, told)
+            report = _not_locked(hello, line, told) if hello["rules"] is None else _shut(hello, line, told)
         except OSError as error:
             channel.send({"failed": str(error)})
             return
@@ -41,13 +42,21 @@ def main() -> None:
         module, _, function = str(hello["serve"]).partition(":")
         getattr(importlib.import_module(module), function)(channel, hello["given"])
     except Closed:
-        return
+        if not supervised:
+            os.killpg(0, signal.SIGKILL)
 
 
 def _die_with(parent: int) -> None:
     privileges.at_parents_death(signal.SIGTERM)
     if os.getppid() != parent:
         raise Closed
+
+
+def _not_locked(hello: dict[str, Any], line: int, told: int) -> dict[str, Any]:
+    """Go on in a process of its own, whose descendants end with it where the system can do that; return the report."""
+    if hello["supervised"]:
+        supervisor.watch(line, told)
+    return {"probes": [], "namespaces": {}, "refusals_not_told": "nothing is refused"}
 
 
 def _shut(hello: dict[str, Any], line: int, told: int) -> dict[str, Any]:

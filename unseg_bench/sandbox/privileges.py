@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import sys
 
 _SET_DEATH_SIGNAL, _SET_CHILD_SUBREAPER, _SET_NO_NEW_PRIVS = 1, 36, 38
 _CAPABILITY_VERSION = 0x20080522
@@ -14,6 +15,11 @@ class _Header(ctypes.Structure):
 
 class _Sets(ctypes.Structure):
     _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
+
+
+def can_adopt() -> bool:
+    """Whether this system tells a process of its parent's end, and gives it the orphans of its descendants."""
+    return sys.platform == "linux"
 
 
 def at_parents_death(number: signal.Signals) -> None:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from unseg_bench.errors import RunError
-from unseg_bench.sandbox import landlock, namespaces, policy, probe
+from unseg_bench.sandbox import landlock, namespaces, policy, privileges, probe
 from unseg_bench.sandbox.channel import Channel, Closed, Message
 from unseg_bench.sandbox.child import BOOT
 from unseg_bench.sandbox.landlock import Rule
@@ -62,9 +62,11 @@ class SandboxProcess:
         self._ask, self._tell = ask, tell
         ours, theirs = socket.socketpair()
         self._channel = Channel(ours)
-        self._told, told = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._told, told = os.pipe()
+        for end in (self._told, told):
+            os.set_blocking(end, False)
         self._refused: list[str] = []
-        printed, prints = os.pipe2(os.O_CLOEXEC)
+        printed, prints = os.pipe()
         try:
             self._process = _start(theirs, told, prints, workspace)
         finally:
@@ -113,9 +115,16 @@ class SandboxProcess:
         return list(dict.fromkeys(self._refused))
 
     def end(self) -> None:
-        """End the process and whatever it started; returns when none of them is left."""
+        """End the process and whatever it started; returns when none of them is left.
+
+        Where nothing watches over them (not Linux), what left the process's group stays.
+        """
         self._channel.close()
-        self._process.terminate()
+        if privileges.can_adopt():
+            self._process.terminate()
+        else:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         try:
             self._process.wait(_SECONDS_TO_END)
         except subprocess.TimeoutExpired:
@@ -147,6 +156,7 @@ class SandboxProcess:
             self._channel.send(
                 {
                     "parent": os.getpid(),
+                    "supervised": privileges.can_adopt(),
                     "landlock_abi": landlock.abi(),
                     "namespaces": list(namespaces.ALL),
                     "gpu": policy.opens_gpu(rules or ()),

@@ -1,10 +1,11 @@
-"""The processes around a sealed process: one outside it that ends all it started, one that is first in its namespace.
+"""The processes around a method's process: one that ends all it started, one that is first in its namespace.
 
     runner -> supervisor -> [first process of the namespace] -> the process that runs the method
 
 The supervisor is not sealed and runs none of the method's code. It hears of refused calls, and ends only when no
 process is left: a namespace of processes dies with its first one; without one, orphans become the supervisor's own
-children and are killed. When the runner is killed, the kernel tells the supervisor.
+children and are killed. When the runner is killed, the kernel tells the supervisor. A process that is not sealed has a
+supervisor too, which it could end: nothing keeps it from that.
 """
 
 import os
@@ -80,6 +81,21 @@ def split(wanted: Iterable[str], writable: Sequence[str], line: int, told: int) 
     return Inner(theirs, said)
 
 
+def watch(line: int, told: int) -> None:
+    """Fork; return in the process that is not to be sealed, whose descendants end when it ends.
+
+    `line`: a descriptor that it keeps; `told`: one that is not needed, for no call is refused. Raises OSError.
+    """
+    os.close(told)
+    privileges.adopt_orphans()
+    child = os.fork()
+    if child:
+        os.close(line)
+        _Supervisor(child).run()
+    privileges.at_parents_death(signal.SIGKILL)
+    os.setsid()
+
+
 def _be_first(inner: int, supervisor: socket.socket) -> NoReturn:
     """Reap whatever ends in the namespace until `inner` does; tell its end, and end with all that is left."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -95,10 +111,11 @@ def _be_first(inner: int, supervisor: socket.socket) -> NoReturn:
 class _Supervisor:
     """Waits for the process `child`, answers its refused calls, and ends as it did when nothing is left of it.
 
-    It has one thread: the kernel gives no second one to a process that left its namespace of processes.
+    Without a `line` to the process no calls are refused. It has one thread: the kernel gives no second one to a process
+    that left its namespace of processes.
     """
 
-    def __init__(self, child: int, line: socket.socket, told: int) -> None:
+    def __init__(self, child: int, line: socket.socket | None = None, told: int = -1) -> None:
         self._child, self._line, self._told = child, line, told
         self._poll = select.poll()
         self._refusals: Refusals | None = None
@@ -109,9 +126,10 @@ class _Supervisor:
         try:
             signal.signal(signal.SIGTERM, self._kill)
             privileges.drop()
-            self._watch(os.pidfd_open(self._child))
+            if self._line is not None:
+                self._watch(os.pidfd_open(self._child), self._line)
             _, end = os.waitpid(self._child, 0)
-            while self._hear():
+            while self._line is not None and self._hear(self._line):
                 pass
         except BaseException:  # noqa: BLE001 - this process must not go on as the one it was forked from
             end = _BROKEN
@@ -120,30 +138,30 @@ class _Supervisor:
         _kill_descendants()
         _end_like(end if self._end is None else self._end)
 
-    def _watch(self, child: int) -> None:
+    def _watch(self, child: int, line: socket.socket) -> None:
         """Hear the inner processes and answer their refused calls until the child ends."""
         self._poll.register(child, select.POLLIN)
-        self._poll.register(self._line, select.POLLIN)
+        self._poll.register(line, select.POLLIN)
         while True:
             for descriptor, events in self._poll.poll():
                 if descriptor == child:
                     return
-                if descriptor != self._line.fileno():
+                if descriptor != line.fileno():
                     assert self._refusals is not None  # noqa: S101 - its descriptor is
                     self._refusals.answer() if events & select.POLLIN else self._poll.unregister(descriptor)
-                elif not self._hear():
+                elif not self._hear(line):
                     self._poll.unregister(descriptor)
 
-    def _hear(self) -> bool:
+    def _hear(self, line: socket.socket) -> bool:
         """Take one message of the inner processes; return whether there was one, and not their hanging up."""
-        message, descriptors, _, _ = socket.recv_fds(self._line, _LONGEST, 1)
+        message, descriptors, _, _ = socket.recv_fds(line, _LONGEST, 1)
         if message == _LISTENER:
             self._refusals = Refusals(descriptors[0], self._told)
             self._poll.register(descriptors[0], select.POLLIN)
         elif message == _READY:
             if self._refusals is not None:
                 self._refusals.forget()
-            self._line.sendall(_GO)
+            line.sendall(_GO)
         elif message:
             (self._end,) = _STATUS.unpack(message)
         return bool(message)

@@ -95,6 +95,15 @@ def _link_or_copy(source: str | Path, target: str | Path) -> None:
 def _sweep(folder: Path) -> None:
     """Remove the workspaces of processes that are gone."""
     for workspace in folder.iterdir():
-        with suppress(ValueError, OSError):
-            if not Path("/proc", str(int(workspace.name.partition("-")[0]))).exists():
+        with suppress(ValueError, OverflowError, PermissionError):
+            if not _is_alive(int(workspace.name.partition("-")[0])):
                 shutil.rmtree(workspace, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    """Whether there is such a process, ours; raises PermissionError where it is somebody else's."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,8 +1,8 @@
 """A sealed run is a run like any other: same bits, same errors, same progress, same way on after a crash."""
 
 import json
+import os
 import signal
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.errors import DataError, LabelAccessError, PluginError, RunError, SettingsError
 from unseg_bench.run.ledger import label_free
-from unseg_bench.sandbox import landlock
+from unseg_bench.sandbox import landlock, privileges
 from unseg_bench.sandbox.process import ProcessLost
 
 LEARNS = """
@@ -118,40 +118,48 @@ def test_killed_in_a_stage_it_goes_on_from_the_checkpoint_to_the_same_bits(bench
     assert [told[1] for told in listener.heard if told[0] == "step" and told[-1].startswith("step")] == [3]
 
 
+def test_without_what_linux_alone_has_a_file_runs_to_the_same_bits(bench, monkeypatch):
+    bench.method(LEARNS)
+    masks = bench.masks(bench.run(sealed="off"))
+    for name in ("memfd_create", "pipe2", "pidfd_open", "sched_getaffinity"):
+        monkeypatch.delattr(os, name)
+    monkeypatch.setattr(privileges, "can_adopt", lambda: False)
+    assert bench.masks(bench.run(sealed="off", force=True)) == masks
+
+
 WAITS = LEARNS.replace(
     "        work.progress(",
     "        while step == 2 and not (work.scratch / 'on').exists():\n"
-    "            (work.scratch / 'waits').touch()\n"
+    "            if not (work.scratch / 'waits').exists():\n"
+    "                subprocess.Popen(['/bin/sleep', '600'])\n"
+    "                if os.fork() == 0:\n"
+    "                    os.setsid()\n"
+    "                    if os.fork() == 0:\n"
+    "                        time.sleep(600)\n"
+    "                    os._exit(0)\n"
+    "                (work.scratch / 'waits').touch()\n"
     "            time.sleep(0.01)\n"
     "        work.progress(",
 )
 
 
-def working_in(folder: Path) -> list[Path]:
-    """Processes of this machine whose working folder is below this one, by their folder in /proc."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if (process / "cwd").readlink().is_relative_to(folder.resolve()):
-                found.append(process)
-    return found
-
-
+@pytest.mark.parametrize("sealed", ["required", "off"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_when_the_runner_goes_its_sealed_process_goes_too(bench, wait_for, number):
-    bench.method(WAITS)
-    process = bench.start()
+def test_when_the_runner_goes_the_method_s_process_goes_too(bench, wait_for, working_in, number, sealed):
+    """And all that it started: a program, and a process that left its parent and its session."""
+    bench.method(f"import subprocess\n{WAITS}")
+    process = bench.start(sealed=sealed)
     waits = "partial/*/*/scratch/waits"
     wait_for(lambda: process.poll() is not None or list(cache_dir().glob(waits)))
     (scratch,) = (found.parent for found in cache_dir().glob(waits))
-    assert working_in(cache_dir() / "sandbox")
+    assert len(working_in(cache_dir() / "sandbox")) >= 4
     process.send_signal(number)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == -number, errors
     wait_for(lambda: not working_in(cache_dir() / "sandbox"))
     (scratch / "on").touch()
     listener = Listener()
-    bench.run(reporter=listener)
+    bench.run(reporter=listener, sealed=sealed)
     assert [told[1] for told in listener.heard if told[0] == "step" and told[-1].startswith("step")] == [2, 3]
 
 

@@ -7,6 +7,7 @@ import mmap
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, cast
 
 import numpy as np
@@ -193,11 +194,18 @@ def _array(kind: str, shape: list[int], payload: bytes, at: int) -> tuple[NDArra
 
 def _open_array(array: NDArray[Any]) -> int:
     """Return an open file without a name that holds an array in NumPy's format."""
-    file = os.memfd_create("array")
+    file = _unnamed_file()
     with os.fdopen(file, "wb", closefd=False) as stream:
         np.save(stream, array, allow_pickle=False)
     os.lseek(file, 0, os.SEEK_SET)
     return file
+
+
+def _unnamed_file() -> int:
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("array")
+    with TemporaryFile() as file:
+        return os.dup(file.fileno())
 
 
 def _read_array(file: int) -> NDArray[Any]:
