@@ -32,11 +32,11 @@ from unseg_bench_methods.synthetic.options import NETWORK, SPACING_MM, Adaptatio
 from unseg_bench_methods.synthetic.presets import ADAPTED
 
 from unseg_bench.blocks.classifier import build_classifier
-from unseg_bench.blocks.constrained_vae import ConstrainedVae
-from unseg_bench.blocks.constrained_vae_losses import attention_map
-from unseg_bench.blocks.constrained_vae_options import ConstrainedVaeOptions
-from unseg_bench.blocks.unet_options import NNUNET, UNetOptions
-from unseg_bench.blocks.unet_training import build_unet
+from unseg_bench.blocks.constrained_vae.losses import attention_map
+from unseg_bench.blocks.constrained_vae.network import ConstrainedVae
+from unseg_bench.blocks.constrained_vae.options import ConstrainedVaeOptions
+from unseg_bench.blocks.unet.options import NNUNET, UNetOptions
+from unseg_bench.blocks.unet.training import build_unet
 
 TRAIN, VALID, TEST = 257, 37, 75
 """Cases of the published split of BraTS2020."""

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unseg_bench.blocks.clip import ClipScorer
+from unseg_bench.blocks.clip.scorer import ClipScorer
 from unseg_bench.blocks.prompts import Prompt, box_prompt
-from unseg_bench.blocks.sam import SamSegmenter
+from unseg_bench.blocks.sam.segmenter import SamSegmenter
 from unseg_bench.blocks.slices import Scaling, brain_slices, eight_bit
 from unseg_bench.data.volume import Volume
 

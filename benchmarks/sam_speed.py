@@ -30,9 +30,9 @@ from segment_anything import SamAutomaticMaskGenerator, SamPredictor, sam_model_
 from unseg_bench.blocks.phantom.generator import generate_phantom
 from unseg_bench.blocks.precision import has_bfloat16
 from unseg_bench.blocks.prompts import Prompt, prompt_of
-from unseg_bench.blocks.sam import SamEmbedding, SamSegmenter
-from unseg_bench.blocks.sam_everything import everything
-from unseg_bench.blocks.sam_options import EverythingOptions
+from unseg_bench.blocks.sam.everything import everything
+from unseg_bench.blocks.sam.options import EverythingOptions
+from unseg_bench.blocks.sam.segmenter import SamEmbedding, SamSegmenter
 from unseg_bench.blocks.threads import use_threads
 
 Picture = NDArray[np.uint8]

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from unseg_bench.blocks.simulated_tumours import simulate
-from unseg_bench.blocks.simulated_tumours_options import SimulatorOptions
-from unseg_bench.blocks.simulated_tumours_shape import Shape, brain_box, draw_centre, draw_shape
-from unseg_bench.blocks.simulated_tumours_texture import draw_texture
+from unseg_bench.blocks.simulated_tumours.options import SimulatorOptions
+from unseg_bench.blocks.simulated_tumours.shape import Shape, brain_box, draw_centre, draw_shape
+from unseg_bench.blocks.simulated_tumours.simulate import simulate
+from unseg_bench.blocks.simulated_tumours.texture import draw_texture
 from unseg_bench.data.volume import Image, Mask
 
 SIZES = (48, 64, 96, 128)

@@ -47,11 +47,11 @@ from unseg_bench_methods.synthetic.options import NETWORK as SYNTHETIC
 from unseg_bench_methods.synthetic.variation import VariedHeads
 
 from unseg_bench.blocks.classifier import ClassifierName, build_classifier, network_input
-from unseg_bench.blocks.constrained_vae import ConstrainedVae
-from unseg_bench.blocks.constrained_vae_method import ConstrainedVaeMethod
-from unseg_bench.blocks.constrained_vae_options import ConstrainedVaeOptions, FitOptions
-from unseg_bench.blocks.constrained_vae_training import batches as vae_batches
-from unseg_bench.blocks.constrained_vae_training import loss_of as vae_loss_of
+from unseg_bench.blocks.constrained_vae.method import ConstrainedVaeMethod
+from unseg_bench.blocks.constrained_vae.network import ConstrainedVae
+from unseg_bench.blocks.constrained_vae.options import ConstrainedVaeOptions, FitOptions
+from unseg_bench.blocks.constrained_vae.training import batches as vae_batches
+from unseg_bench.blocks.constrained_vae.training import loss_of as vae_loss_of
 from unseg_bench.blocks.heap import held_heap
 from unseg_bench.blocks.patches import PatchSampler
 from unseg_bench.blocks.precision import Precision, autocast, has_bfloat16
@@ -62,9 +62,9 @@ from unseg_bench.blocks.training import (
     seeded_torch,
     step_generator,
 )
-from unseg_bench.blocks.unet3d import deeply_supervised, segmentation_loss
-from unseg_bench.blocks.unet_options import DEMO_UNET, NNUNET, UNetOptions
-from unseg_bench.blocks.unet_training import build_unet
+from unseg_bench.blocks.unet.networks import deeply_supervised, segmentation_loss
+from unseg_bench.blocks.unet.options import DEMO_UNET, NNUNET, UNetOptions
+from unseg_bench.blocks.unet.training import build_unet
 from unseg_bench.blocks.working_cases import LabelledCase, WorkingCases
 from unseg_bench.data.volume import Volume
 from unseg_bench.plugins.context import Artifact

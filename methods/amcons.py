@@ -5,8 +5,8 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from unseg_bench.blocks.constrained_vae_method import ConstrainedVaeMethod
-from unseg_bench.blocks.constrained_vae_options import ConstrainedVaeOptions
+from unseg_bench.blocks.constrained_vae.method import ConstrainedVaeMethod
+from unseg_bench.blocks.constrained_vae.options import ConstrainedVaeOptions
 from unseg_bench.plugins.hookspecs import hookimpl
 from unseg_bench.plugins.method import Method
 from unseg_bench.plugins.studies import Study

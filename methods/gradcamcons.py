@@ -7,21 +7,21 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from unseg_bench.blocks import constrained_vae_options
-from unseg_bench.blocks.constrained_vae_method import ConstrainedVaeMethod
-from unseg_bench.blocks.constrained_vae_options import Layout, MapKind
+from unseg_bench.blocks.constrained_vae import options
+from unseg_bench.blocks.constrained_vae.method import ConstrainedVaeMethod
+from unseg_bench.blocks.constrained_vae.options import Layout, MapKind
 from unseg_bench.plugins.hookspecs import hookimpl
 from unseg_bench.plugins.method import Method
 from unseg_bench.plugins.studies import Study
 
 
-class NetworkOptions(constrained_vae_options.NetworkOptions):
+class NetworkOptions(options.NetworkOptions):
     """The VAE, by default that of 2021."""
 
     layout: Layout = "2021"
 
 
-class LossOptions(constrained_vae_options.LossOptions):
+class LossOptions(options.LossOptions):
     """The 2021 code's losses: means, and the size of the map by the log-barrier."""
 
     scale: Literal["summed", "mean"] = "mean"
@@ -31,20 +31,20 @@ class LossOptions(constrained_vae_options.LossOptions):
     warm_up_steps: int | None = Field(default=400, ge=0)
 
 
-class TrainingOptions(constrained_vae_options.TrainingOptions):
+class TrainingOptions(options.TrainingOptions):
     """The 2021 code's training."""
 
     batch: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=1e-5, gt=0)
 
 
-class InferenceOptions(constrained_vae_options.InferenceOptions):
+class InferenceOptions(options.InferenceOptions):
     """From network to map; by default in units of the normal slices' range."""
 
     scale: Literal["raw", "normals", "slice", "slice-2022"] = "normals"
 
 
-class GradcamconsOptions(constrained_vae_options.ConstrainedVaeOptions):
+class GradcamconsOptions(options.ConstrainedVaeOptions):
     """All options; the defaults are those of the 2021 code, but for what reads labels."""
 
     map: MapKind = "grad-cam"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from unseg_bench.blocks.references import reference_masks
-from unseg_bench.blocks.unet_options import (
+from unseg_bench.blocks.unet.options import (
     CHECK_UNET,
     DEMO_INFERENCE,
     DEMO_UNET,
@@ -22,7 +22,7 @@ from unseg_bench.plugins.hookspecs import hookimpl
 from unseg_bench.plugins.method import Method, MethodOptions
 
 if TYPE_CHECKING:
-    from unseg_bench.blocks.unet3d import Network
+    from unseg_bench.blocks.unet.networks import Network
 
 _TRAIN, _CHOOSE = "train the U-Net", "choose the U-Net's weights"
 
@@ -44,7 +44,7 @@ def train(
 ) -> None:  # fmt: skip
     """Train the U-Net on the reference masks and write `unet.safetensors` and `training.json`."""
     from unseg_bench.blocks.training import save_network
-    from unseg_bench.blocks.unet_training import train_unet
+    from unseg_bench.blocks.unet.training import train_unet
     from unseg_bench.blocks.working_cases import CohortCases
 
     cases = CohortCases(cohort, masks.array, cohort.case_ids)
@@ -85,12 +85,12 @@ class SupervisedUnet(Method):
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Return the network's tumour."""
-        from unseg_bench.blocks.unet_training import segment_unet
+        from unseg_bench.blocks.unet.training import segment_unet
 
         return segment_unet(self._network, self.options.unet, self.options.inference, volume)
 
     def _load(self, trained: Artifact, device: str) -> "Network":
-        from unseg_bench.blocks.unet_training import load_unet
+        from unseg_bench.blocks.unet.training import load_unet
 
         return load_unet(trained.path("unet.safetensors"), self.options.unet, device)
 

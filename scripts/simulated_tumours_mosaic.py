@@ -16,9 +16,9 @@ from PIL import Image
 from scipy import ndimage
 
 from unseg_bench.blocks.phantom.generator import generate_phantom
-from unseg_bench.blocks.simulated_tumours import simulate
-from unseg_bench.blocks.simulated_tumours_options import SimulatorOptions
-from unseg_bench.blocks.simulated_tumours_shape import brain_box
+from unseg_bench.blocks.simulated_tumours.options import SimulatorOptions
+from unseg_bench.blocks.simulated_tumours.shape import brain_box
+from unseg_bench.blocks.simulated_tumours.simulate import simulate
 
 TILE = (150, 180)
 BRIGHTEST = 2.2

@@ -25,8 +25,8 @@ from unseg_bench_methods.synthetic.options import NETWORK
 from unseg_bench_methods.synthetic.pair import HALVES
 from unseg_bench_methods.synthetic.variation import VariedHeads
 
-from unseg_bench.blocks.unet3d import segmentation_loss
-from unseg_bench.blocks.unet_training import build_unet
+from unseg_bench.blocks.unet.networks import segmentation_loss
+from unseg_bench.blocks.unet.training import build_unet
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from unseg_bench.blocks.simulated_tumours_options import SimulatorOptions
+from unseg_bench.blocks.simulated_tumours.options import SimulatorOptions
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 GUIDE = (DOCS / "simulated-tumours.md").read_text()

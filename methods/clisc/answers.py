@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from unseg_bench.blocks.clip_labels import labelled_slices
+from unseg_bench.blocks.clip.labels import labelled_slices
 from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.prompts import FOREGROUND, Prompt
-from unseg_bench.blocks.unet3d import Network
-from unseg_bench.blocks.unet_options import UNetOptions
-from unseg_bench.blocks.unet_training import load_unet, segment_unet
+from unseg_bench.blocks.unet.networks import Network
+from unseg_bench.blocks.unet.options import UNetOptions
+from unseg_bench.blocks.unet.training import load_unet, segment_unet
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Mask, Volume
 from unseg_bench.plugins.context import Artifact, Context

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from unseg_bench.blocks.clip_labels import labelled_slices
+from unseg_bench.blocks.clip.labels import labelled_slices
 from unseg_bench.blocks.components import keep_components, opening
 from unseg_bench.blocks.layer_cam import layer_cam
 from unseg_bench.blocks.otsu import otsu

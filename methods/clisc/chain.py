@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from unseg_bench.blocks.sam_slices import keep_embeddings
+from unseg_bench.blocks.sam.slices import keep_embeddings
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.plugins.context import Artifact, Context
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unseg_bench.blocks.classifier import build_classifier, network_input
-from unseg_bench.blocks.clip_labels import labelled_slices
+from unseg_bench.blocks.clip.labels import labelled_slices
 from unseg_bench.blocks.training import (
     Batch,
     Validation,

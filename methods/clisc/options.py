@@ -4,11 +4,11 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
-from unseg_bench.blocks.clip_labels import ClipOptions, LabelOptions
+from unseg_bench.blocks.clip.labels import ClipOptions, LabelOptions
 from unseg_bench.blocks.prompts import PointRule, PromptKind
-from unseg_bench.blocks.sam_options import SamOptions
+from unseg_bench.blocks.sam.options import SamOptions
 from unseg_bench.blocks.slices import Scaling
-from unseg_bench.blocks.unet_options import UNetInference, UNetOptions
+from unseg_bench.blocks.unet.options import UNetInference, UNetOptions
 from unseg_bench.plugins.method import MethodOptions
 
 Answer: TypeAlias = Literal["unet", "raw-cam", "amda-cam", "sam"]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from unseg_bench.blocks.unet_options import CHECK_UNET, DEMO_INFERENCE, DEMO_UNET
+from unseg_bench.blocks.unet.options import CHECK_UNET, DEMO_INFERENCE, DEMO_UNET
 
 PAPER: dict[str, Any] = {}
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from unseg_bench.blocks.clip_labels import ClipModel
-from unseg_bench.blocks.sam_slices import LazySam
+from unseg_bench.blocks.clip.labels import ClipModel
+from unseg_bench.blocks.sam.slices import LazySam
 from unseg_bench.blocks.weights import WeightsFile, resolve
 from unseg_bench.plugins.context import Context
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseg_bench.blocks.prompts import Prompt, prompt_of
-from unseg_bench.blocks.sam_slices import LazySam, SliceEmbeddings, segment_volume, slice_pictures
+from unseg_bench.blocks.sam.slices import LazySam, SliceEmbeddings, segment_volume, slice_pictures
 from unseg_bench.blocks.slices import to_pictures
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Volume

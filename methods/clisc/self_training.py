@@ -8,8 +8,8 @@ import numpy as np
 
 from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.training import save_network
-from unseg_bench.blocks.unet_options import UNetOptions
-from unseg_bench.blocks.unet_training import load_unet, segment_unet, train_unet
+from unseg_bench.blocks.unet.options import UNetOptions
+from unseg_bench.blocks.unet.training import load_unet, segment_unet, train_unet
 from unseg_bench.blocks.working_cases import CohortCases
 from unseg_bench.data.atomic import write_json
 from unseg_bench.data.cohort import Cohort

@@ -10,7 +10,7 @@ from unseg_bench.blocks.prompts import Box, bounding_box, dilate_box
 from .options import CropOptions
 
 if TYPE_CHECKING:
-    from unseg_bench.blocks.sam_everything import Proposal
+    from unseg_bench.blocks.sam.everything import Proposal
 
 Crop: TypeAlias = NDArray[np.uint8]
 

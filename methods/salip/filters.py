@@ -7,7 +7,7 @@ from .options import FilterOptions
 from .pictures import SlicePicture
 
 if TYPE_CHECKING:
-    from unseg_bench.blocks.sam_everything import Proposal
+    from unseg_bench.blocks.sam.everything import Proposal
 
 
 def keep_plausible(proposals: "Sequence[Proposal]", one: SlicePicture, options: FilterOptions) -> "list[Proposal]":

@@ -21,7 +21,7 @@ from .options import SalipOptions
 from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE, STUDIES
 
 if TYPE_CHECKING:
-    from unseg_bench.blocks.sam_options import EverythingOptions
+    from unseg_bench.blocks.sam.options import EverythingOptions
 
     from .pipeline import Pipeline, SliceResult
 
@@ -47,7 +47,7 @@ class Salip(Method):
 
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
         """Learn nothing: find the weights of both models, and search for settings if that is asked for."""
-        from unseg_bench.blocks.clip import clip_weights
+        from unseg_bench.blocks.clip.scorer import clip_weights
         from unseg_bench.blocks.weights import resolve
 
         o = self.options

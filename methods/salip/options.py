@@ -4,8 +4,8 @@ from typing import Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from unseg_bench.blocks import sam_options
-from unseg_bench.blocks.sam_options import SamModel
+from unseg_bench.blocks.sam import options as sam_options
+from unseg_bench.blocks.sam.options import SamModel
 from unseg_bench.plugins.method import MethodOptions
 
 from . import captions
@@ -78,7 +78,7 @@ class CropOptions(MethodOptions):
 
 
 class ClipOptions(MethodOptions):
-    """CLIP, and the sentences on tumours and on all else; see `unseg_bench.blocks.clip` for the names."""
+    """CLIP, and the sentences on tumours and on all else; see `unseg_bench.blocks.clip.scorer` for the names."""
 
     model: str = "ViT-B-32"
     pretrained: str = "openai"

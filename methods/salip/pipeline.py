@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unseg_bench.blocks.clip import ClipScorer
+from unseg_bench.blocks.clip.scorer import ClipScorer
 from unseg_bench.blocks.prompts import box_prompt
-from unseg_bench.blocks.sam import SamEmbedding, SamSegmenter
-from unseg_bench.blocks.sam_everything import Proposal, everything
-from unseg_bench.blocks.sam_options import EverythingOptions
+from unseg_bench.blocks.sam.everything import Proposal, everything
+from unseg_bench.blocks.sam.options import EverythingOptions
+from unseg_bench.blocks.sam.segmenter import SamEmbedding, SamSegmenter
 
 from .crops import cut_crops
 from .filters import keep_plausible

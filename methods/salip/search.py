@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.resample import mask_to_shape
-from unseg_bench.blocks.sam_options import EverythingOptions
+from unseg_bench.blocks.sam.options import EverythingOptions
 from unseg_bench.blocks.slices import to_pictures
 from unseg_bench.blocks.working_volumes import volume_at_spacing
 from unseg_bench.data.atomic import write_json

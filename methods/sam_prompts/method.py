@@ -16,7 +16,7 @@ from .presets import CHECK, DEMO, PAPER, STUDIES
 
 if TYPE_CHECKING:
     from unseg_bench.blocks.prompts import Prompt
-    from unseg_bench.blocks.sam_slices import LazySam
+    from unseg_bench.blocks.sam.slices import LazySam
 
     from .case_prompts import Prompts
 
@@ -85,7 +85,7 @@ class SamPrompts(Method):
 
     def _ask(self, working: Volume, source: Mask, prompts: "Prompts", context: Context) -> Mask:
         """Return SAM's masks on the working grid; of a lone point's three masks, the one that SAM rates highest."""
-        from unseg_bench.blocks.sam_slices import segment_volume
+        from unseg_bench.blocks.sam.slices import segment_volume
 
         from .case_prompts import region_slices
         from .embeddings import embed_slices
@@ -100,7 +100,7 @@ class SamPrompts(Method):
 
     def _model(self, context: Context) -> tuple["LazySam", str]:
         """Return SAM and the SHA-256 of its weights, found at the first case that has prompts."""
-        from unseg_bench.blocks.sam_slices import LazySam
+        from unseg_bench.blocks.sam.slices import LazySam
         from unseg_bench.blocks.weights import resolve
 
         if self._sam is None:

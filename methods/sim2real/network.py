@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from unseg_bench.blocks.training import load_network, seeded_torch
-from unseg_bench.blocks.unet3d import HalfGridUNet3d
+from unseg_bench.blocks.unet.networks import HalfGridUNet3d
 
 from .options import NetworkOptions
 

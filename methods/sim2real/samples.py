@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from unseg_bench.blocks.simulated_tumours import simulate
+from unseg_bench.blocks.simulated_tumours.simulate import simulate
 from unseg_bench.data.volume import Image, Mask
 from unseg_bench.plugins.context import Artifact
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from unseg_bench.blocks.unet_options import Mirroring, UNetOptions
+from unseg_bench.blocks.unet.options import Mirroring, UNetOptions
 from unseg_bench.plugins.method import MethodOptions
 
 SPACING_MM = 2.5

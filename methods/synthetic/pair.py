@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unseg_bench.blocks.unet3d import predict_sliding
-from unseg_bench.blocks.unet_options import MIRROR_AXES, Mirroring
-from unseg_bench.blocks.unet_training import build_unet
+from unseg_bench.blocks.unet.networks import predict_sliding
+from unseg_bench.blocks.unet.options import MIRROR_AXES, Mirroring
+from unseg_bench.blocks.unet.training import build_unet
 from unseg_bench.blocks.weights import WeightsFile, check_keys, load_state_dict
 from unseg_bench.data.volume import Image, Volume
 from unseg_bench.errors import WeightsError

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unseg_bench.blocks.training import step_generator
-from unseg_bench.blocks.unet_options import Size
+from unseg_bench.blocks.unet.options import Size
 from unseg_bench.blocks.working_cases import Cases, LabelledCase
 from unseg_bench.data.volume import Mask
 

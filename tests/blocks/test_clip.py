@@ -10,8 +10,8 @@ from open_clip.transformer import QuickGELU
 from PIL import Image
 from safetensors.torch import save_file
 
-from unseg_bench.blocks import clip
-from unseg_bench.blocks.clip import ClipScorer, as_bytes, clip_weights
+from unseg_bench.blocks.clip import scorer
+from unseg_bench.blocks.clip.scorer import ClipScorer, as_bytes, clip_weights
 from unseg_bench.errors import SettingsError, WeightsError
 
 CAPTIONS = [["a normal brain", "a healthy brain"], ["a brain with a tumor"]]
@@ -81,8 +81,8 @@ def activations(scorer):
 
 
 def test_openais_weights_compute_with_quick_gelu_whatever_the_models_name(random_weights, monkeypatch):
-    known = clip.resolve(random_weights)
-    monkeypatch.setattr(clip, "resolve", lambda *_, **__: known)
+    known = scorer.resolve(random_weights)
+    monkeypatch.setattr(scorer, "resolve", lambda *_, **__: known)
     assert activations(ClipScorer("ViT-B-32", "openai", offline=True)) == {QuickGELU}
 
 
@@ -92,9 +92,9 @@ def test_a_files_activation_follows_the_name_or_the_users_word(random_weights):
 
 
 def test_a_users_copy_of_openais_file_is_known_by_its_digest(random_weights):
-    entry = next(entry for entry in clip.known_weights().values() if entry.name == "clip-vit-b-32-openai")
-    assert clip._needs_quick_gelu(clip.WeightsFile(random_weights, entry.sha256, "./copy"), {})
-    assert not clip._needs_quick_gelu(clip.WeightsFile(random_weights, "0" * 64, "./copy"), {})
+    entry = next(entry for entry in scorer.known_weights().values() if entry.name == "clip-vit-b-32-openai")
+    assert scorer._needs_quick_gelu(scorer.WeightsFile(random_weights, entry.sha256, "./copy"), {})
+    assert not scorer._needs_quick_gelu(scorer.WeightsFile(random_weights, "0" * 64, "./copy"), {})
 
 
 def test_offline_says_where_openais_file_belongs(no_network):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from unseg_bench.blocks.clip_labels import argmax_labels, confident_labels, labelled_slices
+from unseg_bench.blocks.clip.labels import argmax_labels, confident_labels, labelled_slices
 from unseg_bench.plugins.context import Artifact
 
 

@@ -5,10 +5,10 @@ import torch
 from torch import nn
 from torchvision.models import resnet18
 
-from unseg_bench.blocks.constrained_vae import ConstrainedVae, Encoder
-from unseg_bench.blocks.constrained_vae_losses import attention_map
-from unseg_bench.blocks.constrained_vae_options import LossOptions, NetworkOptions
-from unseg_bench.blocks.constrained_vae_training import loss_of
+from unseg_bench.blocks.constrained_vae.losses import attention_map
+from unseg_bench.blocks.constrained_vae.network import ConstrainedVae, Encoder
+from unseg_bench.blocks.constrained_vae.options import LossOptions, NetworkOptions
+from unseg_bench.blocks.constrained_vae.training import loss_of
 
 SMALL = NetworkOptions(width=4, latent=3)
 

@@ -8,15 +8,15 @@ import torch
 from scipy import special, stats
 from torch import nn
 
-from unseg_bench.blocks.constrained_vae import Coded, ConstrainedVae
-from unseg_bench.blocks.constrained_vae_losses import (
+from unseg_bench.blocks.constrained_vae.losses import (
     attention_map,
     constraint_loss,
     log_barrier,
     map_entropy,
     vae_loss,
 )
-from unseg_bench.blocks.constrained_vae_options import LossOptions, NetworkOptions
+from unseg_bench.blocks.constrained_vae.network import Coded, ConstrainedVae
+from unseg_bench.blocks.constrained_vae.options import LossOptions, NetworkOptions
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from unseg_bench.blocks.constrained_vae_options import ConstrainedVaeOptions, SliceOptions
-from unseg_bench.blocks.constrained_vae_slices import (
+from unseg_bench.blocks.constrained_vae.options import ConstrainedVaeOptions, SliceOptions
+from unseg_bench.blocks.constrained_vae.slices import (
     draw_pictures,
     eroded,
     frame_of,

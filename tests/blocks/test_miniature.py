@@ -9,10 +9,10 @@ import torch
 from open_clip.model import CLIP
 from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam
 
-from unseg_bench.blocks.clip import ClipScorer
+from unseg_bench.blocks.clip.scorer import ClipScorer
 from unseg_bench.blocks.miniature.architecture import FOLDER, build_sam, settings
 from unseg_bench.blocks.prompts import bounding_box, box_prompt
-from unseg_bench.blocks.sam import SamSegmenter
+from unseg_bench.blocks.sam.segmenter import SamSegmenter
 from unseg_bench.blocks.weights import load_state_dict, resolve, sha256_of
 from unseg_bench.errors import WeightsError
 

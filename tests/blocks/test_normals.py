@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from unseg_bench.blocks import clip
-from unseg_bench.blocks.clip_labels import ClipModel
+from unseg_bench.blocks.clip import scorer
+from unseg_bench.blocks.clip.labels import ClipModel
 from unseg_bench.blocks.normals import (
     TENTHS,
     Normals,
@@ -78,8 +78,8 @@ class Recorder(TrialContext):
 @pytest.fixture
 def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Make a context whose stages lie in one store."""
-    monkeypatch.setattr(clip, "ClipScorer", FakeClip)
-    monkeypatch.setattr(clip, "clip_weights", lambda *_, **__: WEIGHTS)
+    monkeypatch.setattr(scorer, "ClipScorer", FakeClip)
+    monkeypatch.setattr(scorer, "clip_weights", lambda *_, **__: WEIGHTS)
 
     def make(supervision: Supervision = Supervision.NONE, healthy: list[TinyCase] = HEALTHY, seed: int = 0) -> Recorder:
         labels = TrialLabels(supervision, {"train": CASES})

@@ -6,9 +6,9 @@ import torch
 from segment_anything import SamPredictor, sam_model_registry
 
 from unseg_bench.blocks import precision
-from unseg_bench.blocks import sam as sam_module
 from unseg_bench.blocks.prompts import Prompt, box_prompt
-from unseg_bench.blocks.sam import SamSegmenter
+from unseg_bench.blocks.sam import segmenter
+from unseg_bench.blocks.sam.segmenter import SamSegmenter
 from unseg_bench.errors import SettingsError, WeightsError
 
 POINTS = np.array([[30.0, 20.0], [12.0, 9.0], [50.0, 9.0], [12.0, 40.0], [50.0, 40.0]], dtype=np.float32)
@@ -129,7 +129,7 @@ def test_prompts_of_one_layout_share_decoder_batches(miniature, monkeypatch):
         return ask(features, points, boxes)
 
     monkeypatch.setattr(miniature.decoder, "ask", counting)
-    monkeypatch.setattr(sam_module, "PROMPTS_AT_ONCE", 4)
+    monkeypatch.setattr(segmenter, "PROMPTS_AT_ONCE", 4)
     miniature.segment_many(miniature.encode(picture()), [box_prompt((1, 2, 9 + k, 12)) for k in range(9)])
     assert sizes == [4, 4, 1]
 
@@ -146,7 +146,7 @@ def test_bfloat16_is_refused_on_a_cpu():
 
 
 def test_bfloat16_encodes_and_gives_nearly_the_same_mask(monkeypatch, miniature):
-    for module in (sam_module, precision):
+    for module in (segmenter, precision):
         monkeypatch.setattr(module, "has_bfloat16", lambda _device: True)
     half = SamSegmenter("miniature", offline=True, precision="bfloat16")
     embedding, exact = half.encode(picture()), miniature.encode(picture())

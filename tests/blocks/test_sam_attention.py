@@ -5,8 +5,8 @@ import torch
 from segment_anything.modeling import ImageEncoderViT
 from torch import nn
 
-from unseg_bench.blocks import sam_attention
-from unseg_bench.blocks.sam_attention import FastEncoder
+from unseg_bench.blocks.sam import attention
+from unseg_bench.blocks.sam.attention import FastEncoder
 
 
 @pytest.fixture(scope="module")
@@ -34,20 +34,20 @@ def expected_of(encoder, images):
 
 @pytest.mark.parametrize("scores", [1 << 20, 200_000, 70_001, 100])
 def test_in_blocks_of_any_size_it_gives_what_the_package_gives(encoder, images, monkeypatch, scores):
-    monkeypatch.setattr(sam_attention, "_SCORES_IN_CACHE", scores)
-    monkeypatch.setattr(sam_attention, "_ROWS_IN_CACHE", 96)
+    monkeypatch.setattr(attention, "_SCORES_IN_CACHE", scores)
+    monkeypatch.setattr(attention, "_ROWS_IN_CACHE", 96)
     found, expected = FastEncoder(encoder)(images), expected_of(encoder, images)
     assert expected.std() > 0.05
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_by_the_fused_kernel_it_gives_what_the_package_gives(encoder, images, monkeypatch):
-    monkeypatch.setattr(sam_attention, "_in_blocks", sam_attention._fused)
+    monkeypatch.setattr(attention, "_in_blocks", attention._fused)
     torch.testing.assert_close(FastEncoder(encoder)(images), expected_of(encoder, images), atol=1e-4, rtol=1e-4)
 
 
 def test_bfloat16_goes_through_the_fused_kernel_and_stays_close(encoder, images, monkeypatch):
-    monkeypatch.setattr(sam_attention, "_in_blocks", None)
+    monkeypatch.setattr(attention, "_in_blocks", None)
     expected = expected_of(encoder, images)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = FastEncoder(encoder)(images).float()
@@ -55,8 +55,8 @@ def test_bfloat16_goes_through_the_fused_kernel_and_stays_close(encoder, images,
 
 
 def test_what_padding_adds_to_the_attention_counts(encoder, images, monkeypatch):
-    true = sam_attention._padded
-    monkeypatch.setattr(sam_attention, "_padded", lambda qkv, bias, window: true(qkv, 0 * bias, window))
+    true = attention._padded
+    monkeypatch.setattr(attention, "_padded", lambda qkv, bias, window: true(qkv, 0 * bias, window))
     assert (FastEncoder(encoder)(images) - expected_of(encoder, images)).abs().max() > 1e-2
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from segment_anything.modeling import MaskDecoder, PromptEncoder, TwoWayTransformer
 
-from unseg_bench.blocks.sam import SamSegmenter
-from unseg_bench.blocks.sam_decoder import FastDecoder
+from unseg_bench.blocks.sam.decoder import FastDecoder
+from unseg_bench.blocks.sam.segmenter import SamSegmenter
 
 
 class Random:

@@ -7,10 +7,10 @@ from pydantic import ValidationError
 from scipy import ndimage
 from segment_anything import SamAutomaticMaskGenerator
 
-from unseg_bench.blocks import sam_everything
-from unseg_bench.blocks.sam import SamSegmenter
-from unseg_bench.blocks.sam_everything import everything
-from unseg_bench.blocks.sam_options import EverythingOptions
+from unseg_bench.blocks.sam import everything as everything_module
+from unseg_bench.blocks.sam.everything import everything
+from unseg_bench.blocks.sam.options import EverythingOptions
+from unseg_bench.blocks.sam.segmenter import SamSegmenter
 
 LOOSE = {"points_per_side": 8, "pred_iou_thresh": 0.3, "stability_score_thresh": 0.5}
 SETTINGS = {
@@ -121,15 +121,15 @@ def test_cleaning_by_hand():
     expected = mask.copy()
     expected[3, 3] = True
     expected[10, 10:13] = False
-    np.testing.assert_array_equal(sam_everything._clean(mask, 4), expected)
-    assert sam_everything._clean(mask, 1) is mask
+    np.testing.assert_array_equal(everything_module._clean(mask, 4), expected)
+    assert everything_module._clean(mask, 1) is mask
     small = np.zeros((12, 14), dtype=bool)
     small[2, 2:4], small[8, 5:8] = True, True
     only = np.zeros_like(small)
     only[8, 5:8] = True
-    np.testing.assert_array_equal(sam_everything._clean(small, 10), only)
+    np.testing.assert_array_equal(everything_module._clean(small, 10), only)
     empty = np.zeros((5, 5), dtype=bool)
-    assert sam_everything._clean(empty, 10) is empty
+    assert everything_module._clean(empty, 10) is empty
 
 
 def test_crops_without_points_are_refused():

@@ -7,10 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from unseg_bench.blocks import sam_slices
 from unseg_bench.blocks.prompts import box_prompt, prompt_of
-from unseg_bench.blocks.sam_options import SamOptions
-from unseg_bench.blocks.sam_slices import LazySam, SliceEmbeddings, encode_slices, keep_embeddings, segment_volume
+from unseg_bench.blocks.sam.options import SamOptions
+from unseg_bench.blocks.sam.slices import (
+    LazySam,
+    SliceEmbeddings,
+    encode_slices,
+    keep_embeddings,
+    segment_volume,
+    slice_pictures,
+)
 from unseg_bench.data.volume import Volume
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Artifact
@@ -116,7 +122,7 @@ def test_half_precision_gives_the_masks_of_single_precision() -> None:
         rounded = segment_volume(segmenter, volume, prompts, OPTIONS)
         exact = volume.empty_mask()
         for z, some in prompts.items():
-            picture = sam_slices.slice_pictures(volume, np.array([z]), OPTIONS)[0]
+            picture = slice_pictures(volume, np.array([z]), OPTIONS)[0]
             exact[:, :, z] = segmenter.segment_many(segmenter.encode(picture), some)[0][0].T & volume.brain[:, :, z]
         assert (rounded & exact).sum() / (rounded | exact).sum() >= 0.999
 

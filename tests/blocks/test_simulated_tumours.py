@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import ndimage
 
-from unseg_bench.blocks.simulated_tumours import (
+from unseg_bench.blocks.simulated_tumours.options import SimulatorOptions
+from unseg_bench.blocks.simulated_tumours.shape import brain_box, draw_centre, draw_mask, draw_shape, sphere
+from unseg_bench.blocks.simulated_tumours.simulate import (
     Simulated,
     from_positive,
     simulate,
     to_positive,
 )
-from unseg_bench.blocks.simulated_tumours_options import SimulatorOptions
-from unseg_bench.blocks.simulated_tumours_shape import brain_box, draw_centre, draw_mask, draw_shape, sphere
 from unseg_bench.data.volume import Image, Mask
 from unseg_bench.errors import DataError
 
@@ -97,7 +97,7 @@ def test_noise_does_not_repeat_when_shifted() -> None:
 
 
 def test_noise_is_continuous_and_within_its_bound() -> None:
-    from unseg_bench.blocks.simulated_tumours_kernels import simplex
+    from unseg_bench.blocks.simulated_tumours.kernels import simplex
 
     rng = np.random.default_rng(0)
     starts, turns = rng.uniform(-50, 50, (3000, 3)), rng.normal(size=(3000, 3)) * 1e-3
@@ -184,7 +184,7 @@ def test_plain_texture_is_the_donor_itself() -> None:
 
 
 def test_elastic_shifts_stay_within_their_bound_and_spare_the_border() -> None:
-    from unseg_bench.blocks.simulated_tumours_texture import _shifts_mm, draw_texture
+    from unseg_bench.blocks.simulated_tumours.texture import _shifts_mm, draw_texture
 
     _, brain = head(4.0)
     box = brain_box(brain)
@@ -199,7 +199,7 @@ def test_elastic_shifts_stay_within_their_bound_and_spare_the_border() -> None:
 def test_spline_agrees_with_scipy() -> None:
     from scipy.interpolate import BSpline
 
-    from unseg_bench.blocks.simulated_tumours_texture import _spline_weights
+    from unseg_bench.blocks.simulated_tumours.texture import _spline_weights
 
     fractions = np.linspace(0, 1, 41)
     knots = np.arange(-4, 8) / 4 + 0.25

@@ -6,8 +6,8 @@ from torch import nn
 
 from tests.blocks.test_training import FakeWork
 from unseg_bench.blocks import threads
-from unseg_bench.blocks.clip import ClipScorer
-from unseg_bench.blocks.sam import SamSegmenter
+from unseg_bench.blocks.clip.scorer import ClipScorer
+from unseg_bench.blocks.sam.segmenter import SamSegmenter
 from unseg_bench.blocks.threads import use_threads
 from unseg_bench.blocks.training import fit_network, load_network, save_network
 from unseg_bench.blocks.weights import WeightsFile, check_keys

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from unseg_bench.blocks.training import seeded_torch
-from unseg_bench.blocks.unet3d import (
+from unseg_bench.blocks.unet.networks import (
     _fold,
     _unfold,
     deeply_supervised,

@@ -9,8 +9,8 @@ import torch
 from pydantic import ValidationError
 
 from unseg_bench.blocks.training import save_network
-from unseg_bench.blocks.unet_options import UNetInference, UNetOptions
-from unseg_bench.blocks.unet_training import build_unet, load_unet, predict_unet, segment_unet, train_unet
+from unseg_bench.blocks.unet.options import UNetInference, UNetOptions
+from unseg_bench.blocks.unet.training import build_unet, load_unet, predict_unet, segment_unet, train_unet
 from unseg_bench.blocks.working_cases import LabelledCase
 from unseg_bench.data.volume import Volume
 from unseg_bench.errors import RunError

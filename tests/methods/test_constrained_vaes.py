@@ -10,10 +10,10 @@ import torch
 from unseg_bench_methods.amcons import Amcons
 from unseg_bench_methods.gradcamcons import Gradcamcons
 
-from unseg_bench.blocks.constrained_vae_maps import Maps, scale_rows, scale_slices
-from unseg_bench.blocks.constrained_vae_method import CHOOSE
-from unseg_bench.blocks.constrained_vae_options import FitOptions, LossOptions
-from unseg_bench.blocks.constrained_vae_training import batches, constraint_start, steps_an_epoch
+from unseg_bench.blocks.constrained_vae.maps import Maps, scale_rows, scale_slices
+from unseg_bench.blocks.constrained_vae.method import CHOOSE
+from unseg_bench.blocks.constrained_vae.options import FitOptions, LossOptions
+from unseg_bench.blocks.constrained_vae.training import batches, constraint_start, steps_an_epoch
 from unseg_bench.blocks.normals import PURPOSE
 from unseg_bench.blocks.slices import to_pictures
 from unseg_bench.data.supervision import Supervision

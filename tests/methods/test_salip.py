@@ -11,7 +11,8 @@ from unseg_bench_methods.salip import pipeline, search
 from unseg_bench_methods.salip.method import Salip
 from unseg_bench_methods.salip.options import SalipOptions, SearchOptions
 
-from unseg_bench.blocks import clip, overlap, weights
+from unseg_bench.blocks import overlap, weights
+from unseg_bench.blocks.clip import scorer
 from unseg_bench.blocks.prompts import bounding_box
 from unseg_bench.blocks.references import digest_of_masks
 from unseg_bench.blocks.resample import mask_to_shape
@@ -83,7 +84,7 @@ def _fakes(monkeypatch):
     monkeypatch.setattr(pipeline, "SamSegmenter", FakeSam)
     monkeypatch.setattr(pipeline, "ClipScorer", FakeClip)
     monkeypatch.setattr(pipeline, "everything", propose_pieces)
-    monkeypatch.setattr(clip, "clip_weights", lambda *_, **__: WEIGHTS)
+    monkeypatch.setattr(scorer, "clip_weights", lambda *_, **__: WEIGHTS)
     monkeypatch.setattr(weights, "resolve", lambda *_, **__: WEIGHTS)
 
 

@@ -11,7 +11,7 @@ from unseg_bench_methods.sam_prompts.options import SamPromptsOptions
 from unseg_bench_methods.sam_prompts.protocols import Protocol
 
 from unseg_bench.blocks.prompts import bounding_box
-from unseg_bench.blocks.sam import SamSegmenter
+from unseg_bench.blocks.sam.segmenter import SamSegmenter
 from unseg_bench.blocks.slices import eight_bit
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.plugins.conformance import check_method

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from unseg_bench_methods.supervised_unet import SupervisedUnet
 
-from unseg_bench.blocks.unet_options import UNetOptions
+from unseg_bench.blocks.unet.options import UNetOptions
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.conformance import check_method

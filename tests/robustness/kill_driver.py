@@ -14,9 +14,9 @@ from importlib import import_module
 from pathlib import Path
 
 WARM = (
-    "unseg_bench.blocks.clip",
-    "unseg_bench.blocks.sam",
-    "unseg_bench.blocks.unet_training",
+    "unseg_bench.blocks.clip.scorer",
+    "unseg_bench.blocks.sam.segmenter",
+    "unseg_bench.blocks.unet.training",
     "unseg_bench.score.run",
     "unseg_bench_methods.clisc.self_training",
     "scipy.ndimage",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from unseg_bench.blocks.clip_labels import NORMAL, ClipModel, ClipOptions, LabelOptions
+from unseg_bench.blocks.clip.labels import NORMAL, ClipModel, ClipOptions, LabelOptions
 from unseg_bench.blocks.references import digest_of_slices
 from unseg_bench.blocks.slices import brain_slices
 from unseg_bench.blocks.working_volumes import at_spacing

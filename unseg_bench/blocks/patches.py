@@ -17,7 +17,7 @@ from unseg_bench.blocks.augmentation import (
     vary_strongly,
 )
 from unseg_bench.blocks.training import step_generator
-from unseg_bench.blocks.unet_options import Augmentation, Orientation
+from unseg_bench.blocks.unet.options import Augmentation, Orientation
 from unseg_bench.blocks.working_cases import Cases, LabelledCase
 
 Scalar = TypeVar("Scalar", bound=np.generic)

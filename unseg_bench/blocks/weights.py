@@ -70,7 +70,7 @@ def find_entry(name: str) -> WeightsEntry | None:
     """Return what is known of weights by their name, those of open_clip's many tags included; None for a stranger."""
     entry = known_weights().get(name)
     if entry is None and name.startswith("clip-"):
-        from unseg_bench.blocks.clip import find_tag_entry
+        from unseg_bench.blocks.clip.scorer import find_tag_entry
 
         with suppress(WeightsError):
             return find_tag_entry(name)

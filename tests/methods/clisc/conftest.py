@@ -13,7 +13,7 @@ from unseg_bench_methods.clisc import pretrained
 from unseg_bench_methods.clisc.method import Clisc
 from unseg_bench_methods.clisc.options import CliscOptions
 
-from unseg_bench.blocks import clip
+from unseg_bench.blocks.clip import scorer
 from unseg_bench.blocks.prompts import Prompt
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.plugins.context import Artifact
@@ -148,8 +148,8 @@ class Stage:
 
 
 def _install(patch: pytest.MonkeyPatch, stage: Stage) -> None:
-    patch.setattr(clip, "ClipScorer", FakeClip)
-    patch.setattr(clip, "clip_weights", lambda model, tag, *, offline: WEIGHTS)
+    patch.setattr(scorer, "ClipScorer", FakeClip)
+    patch.setattr(scorer, "clip_weights", lambda model, tag, *, offline: WEIGHTS)
     patch.setattr(pretrained, "resolve", lambda name, *, offline: WEIGHTS)
     patch.setattr(pretrained, "LazySam", lambda *_, **__: SimpleNamespace(get=lambda: stage.segmenter))
 

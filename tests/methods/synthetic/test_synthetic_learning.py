@@ -12,7 +12,7 @@ from unseg_bench_methods.synthetic.heads import make_head
 from unseg_bench_methods.synthetic.learning import AveragingAdamW, loss_of_sure_voxels
 from unseg_bench_methods.synthetic.variation import UNSURE, VariedHeads, standardise, vary
 
-from unseg_bench.blocks.unet3d import segmentation_loss
+from unseg_bench.blocks.unet.networks import segmentation_loss
 from unseg_bench.blocks.weights import known_weights, load_state_dict, resolve, sha256_of
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"

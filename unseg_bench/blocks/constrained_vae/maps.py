@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unseg_bench.blocks.constrained_vae import ConstrainedVae
-from unseg_bench.blocks.constrained_vae_losses import attention_map, enlarged
-from unseg_bench.blocks.constrained_vae_options import InferenceOptions, MapKind, MapOptions
-from unseg_bench.blocks.constrained_vae_slices import draw_pictures, eroded, frame_of, match_all, shown_slices
+from unseg_bench.blocks.constrained_vae.losses import attention_map, enlarged
+from unseg_bench.blocks.constrained_vae.network import ConstrainedVae
+from unseg_bench.blocks.constrained_vae.options import InferenceOptions, MapKind, MapOptions
+from unseg_bench.blocks.constrained_vae.slices import draw_pictures, eroded, frame_of, match_all, shown_slices
 from unseg_bench.blocks.normals import normal_places
 from unseg_bench.blocks.slices import Pictures, to_pictures
 from unseg_bench.blocks.thresholds import collect_best_dice, collect_normal_values

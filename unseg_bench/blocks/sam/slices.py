@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseg_bench.blocks.prompts import Prompt
-from unseg_bench.blocks.sam_options import SamOptions
+from unseg_bench.blocks.sam.options import SamOptions
 from unseg_bench.blocks.slices import Pictures, eight_bit, equalise, to_pictures
 from unseg_bench.data.atomic import whole_file
 from unseg_bench.data.cohort import Cohort
@@ -22,7 +22,7 @@ from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Artifact, Work, stage
 
 if TYPE_CHECKING:
-    from unseg_bench.blocks.sam import Choice, SamEmbedding, SamSegmenter
+    from unseg_bench.blocks.sam.segmenter import Choice, SamEmbedding, SamSegmenter
 
 Features = NDArray[np.float16]
 """What the encoder makes of slices, (N, C, h, w): (N, 256, 64, 64) at full size, 2 MiB a slice."""
@@ -42,7 +42,7 @@ class LazySam:
     def get(self) -> "SamSegmenter":
         """The segmenter; raises what `SamSegmenter` raises."""
         if self._loaded is None:
-            from unseg_bench.blocks.sam import SamSegmenter
+            from unseg_bench.blocks.sam.segmenter import SamSegmenter
 
             o = self._options
             self._loaded = SamSegmenter(

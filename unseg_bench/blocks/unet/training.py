@@ -19,7 +19,7 @@ from unseg_bench.blocks.training import (
     schedule_of,
     seeded_torch,
 )
-from unseg_bench.blocks.unet3d import (
+from unseg_bench.blocks.unet.networks import (
     Network,
     deeply_supervised,
     dynunet3d,
@@ -28,7 +28,7 @@ from unseg_bench.blocks.unet3d import (
     segmentation_loss,
     unet3d,
 )
-from unseg_bench.blocks.unet_options import MIRROR_AXES, UNetInference, UNetOptions
+from unseg_bench.blocks.unet.options import MIRROR_AXES, UNetInference, UNetOptions
 from unseg_bench.blocks.working_cases import Cases, LabelledCase, WorkingCases, working_shape
 from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.errors import RunError

@@ -19,9 +19,9 @@ from torch import Tensor
 
 from unseg_bench.blocks.precision import Precision, autocast, has_bfloat16
 from unseg_bench.blocks.prompts import Prompt
-from unseg_bench.blocks.sam_attention import FastEncoder
-from unseg_bench.blocks.sam_decoder import FastDecoder
-from unseg_bench.blocks.sam_options import SamPrecision
+from unseg_bench.blocks.sam.attention import FastEncoder
+from unseg_bench.blocks.sam.decoder import FastDecoder
+from unseg_bench.blocks.sam.options import SamPrecision
 from unseg_bench.blocks.weights import load_into, resolve
 from unseg_bench.errors import SettingsError, WeightsError
 

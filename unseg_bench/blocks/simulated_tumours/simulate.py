@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unseg_bench.blocks.simulated_tumours_options import SimulatorOptions
-from unseg_bench.blocks.simulated_tumours_shape import brain_box, draw_centre, draw_mask, draw_shape
-from unseg_bench.blocks.simulated_tumours_texture import draw_texture, sample_texture
+from unseg_bench.blocks.simulated_tumours.options import SimulatorOptions
+from unseg_bench.blocks.simulated_tumours.shape import brain_box, draw_centre, draw_mask, draw_shape
+from unseg_bench.blocks.simulated_tumours.texture import draw_texture, sample_texture
 from unseg_bench.data.volume import Image, Mask
 from unseg_bench.errors import DataError
 

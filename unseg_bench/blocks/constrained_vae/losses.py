@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unseg_bench.blocks.constrained_vae import Coded
-from unseg_bench.blocks.constrained_vae_options import LossOptions, MapKind
+from unseg_bench.blocks.constrained_vae.network import Coded
+from unseg_bench.blocks.constrained_vae.options import LossOptions, MapKind
 
 
 def attention_map(kind: MapKind, mean: Tensor, shallow: Tensor, *, trains: bool = False) -> Tensor:

@@ -13,7 +13,7 @@ from unseg_bench.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unseg_bench.blocks.simulated_tumours_options import SimulatorOptions
+    from unseg_bench.blocks.simulated_tumours.options import SimulatorOptions
     from unseg_bench.data.volume import Mask
 
 _NOISE_EXTENT = 1000.0
@@ -117,7 +117,7 @@ def draw_mask(
 
     The voxel that holds the centre always belongs to it, so that a coarse grid loses no tumour.
     """
-    from unseg_bench.blocks.simulated_tumours_kernels import fill_star
+    from unseg_bench.blocks.simulated_tumours.kernels import fill_star
 
     middle = centre_mm - shape.body @ shape.heart
     reach = (1.0 + shape.roughness) * np.linalg.norm(shape.body, axis=1)
@@ -145,7 +145,7 @@ def _window(low: NDArray[np.int_], high: NDArray[np.int_]) -> tuple[slice, slice
 def _radial_factors(
     directions: NDArray[np.float64], offset: NDArray[np.float64], octaves: int, roughness: float
 ) -> NDArray[np.float64]:
-    from unseg_bench.blocks.simulated_tumours_kernels import fractal
+    from unseg_bench.blocks.simulated_tumours.kernels import fractal
 
     noise = np.empty(len(directions))
     fractal(directions + offset, octaves, noise)

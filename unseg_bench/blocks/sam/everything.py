@@ -20,8 +20,8 @@ from segment_anything.utils.amg import (
 from torch import Tensor
 
 from unseg_bench.blocks.prompts import FOREGROUND, Box
-from unseg_bench.blocks.sam import SamEmbedding, SamSegmenter
-from unseg_bench.blocks.sam_options import EverythingOptions
+from unseg_bench.blocks.sam.options import EverythingOptions
+from unseg_bench.blocks.sam.segmenter import SamEmbedding, SamSegmenter
 
 Crop: TypeAlias = tuple[int, int, int, int]
 """(x0, y0, x1, y1): the first column and row of a crop, and the first ones behind it."""

@@ -1,6 +1,6 @@
 """What AMCons and GradCAMCons do alike: learn a VAE from normal slices, cut its map; they differ in their options."""
 
-from unseg_bench.blocks.constrained_vae_options import ConstrainedVaeOptions, FitOptions, MapOptions
+from unseg_bench.blocks.constrained_vae.options import ConstrainedVaeOptions, FitOptions, MapOptions
 from unseg_bench.blocks.normals import find_normals, normals_supervision
 from unseg_bench.blocks.references import reference_masks
 from unseg_bench.blocks.thresholds import find_thresholds
@@ -35,8 +35,8 @@ class ConstrainedVaeMethod(Method):
         """
         import json
 
-        from unseg_bench.blocks.constrained_vae_maps import Maps, collect_normals
-        from unseg_bench.blocks.constrained_vae_training import train_vae
+        from unseg_bench.blocks.constrained_vae.maps import Maps, collect_normals
+        from unseg_bench.blocks.constrained_vae.training import train_vae
 
         o = self.options
         normals = find_normals(training, o.normals, context)
@@ -75,7 +75,7 @@ class ConstrainedVaeMethod(Method):
         return MapOptions(map=o.map, slices=o.slices, network=o.network, inference=o.inference)
 
     def _best_threshold(self, validation: Cohort, vae: Artifact, context: Context) -> Artifact:
-        from unseg_bench.blocks.constrained_vae_maps import collect_best
+        from unseg_bench.blocks.constrained_vae.maps import collect_best
 
         masks = reference_masks(validation, context, CHOOSE)
         return context.run(collect_best, self._mapping, cohort=validation, vae=vae, masks=masks)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unseg_bench.blocks.unet_options import LossName, Norm
+from unseg_bench.blocks.unet.options import LossName, Norm
 from unseg_bench.data.volume import Image
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unseg_bench.blocks.constrained_vae_options import SliceOptions
+from unseg_bench.blocks.constrained_vae.options import SliceOptions
 from unseg_bench.blocks.slices import Pictures, brain_slices, resize, to_pictures
 from unseg_bench.data.atomic import reserve
 from unseg_bench.data.cohort import Cohort

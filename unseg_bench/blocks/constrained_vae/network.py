@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
-from unseg_bench.blocks.constrained_vae_options import NetworkOptions
+from unseg_bench.blocks.constrained_vae.options import NetworkOptions
 
 
 class Coded(NamedTuple):

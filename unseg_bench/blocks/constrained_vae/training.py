@@ -8,11 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unseg_bench.blocks.constrained_vae import ConstrainedVae
-from unseg_bench.blocks.constrained_vae_losses import attention_map, constraint_loss, enlarged, vae_loss
-from unseg_bench.blocks.constrained_vae_maps import small_maps
-from unseg_bench.blocks.constrained_vae_options import FitOptions, LossOptions, MapKind
-from unseg_bench.blocks.constrained_vae_slices import LearnedSlices, eroded, gather_pictures
+from unseg_bench.blocks.constrained_vae.losses import attention_map, constraint_loss, enlarged, vae_loss
+from unseg_bench.blocks.constrained_vae.maps import small_maps
+from unseg_bench.blocks.constrained_vae.network import ConstrainedVae
+from unseg_bench.blocks.constrained_vae.options import FitOptions, LossOptions, MapKind
+from unseg_bench.blocks.constrained_vae.slices import LearnedSlices, eroded, gather_pictures
 from unseg_bench.blocks.slices import Pictures
 from unseg_bench.blocks.training import (
     Batch,

@@ -18,7 +18,7 @@ from unseg_bench.plugins.context import Artifact, Context, Work, stage
 from unseg_bench.plugins.method import MethodOptions
 
 if TYPE_CHECKING:
-    from unseg_bench.blocks.clip import ClipScorer
+    from unseg_bench.blocks.clip.scorer import ClipScorer
 
 PAPER_NORMAL = (
     "an image of brain tissue showing typical signal intensity without any regions of abnormal intensity or "
@@ -63,7 +63,7 @@ class ClipModel:
 
     def __init__(self, options: ClipOptions, context: Context) -> None:
         """Find (or download) the weights and write their digest into the run; raises WeightsError."""
-        from unseg_bench.blocks.clip import clip_weights
+        from unseg_bench.blocks.clip.scorer import clip_weights
 
         file = clip_weights(options.model, options.pretrained, offline=context.offline)
         context.record_weights(file.name, file.sha256)
@@ -81,7 +81,7 @@ class ClipModel:
 
     @cached_property
     def _scorer(self) -> "ClipScorer":
-        from unseg_bench.blocks.clip import ClipScorer
+        from unseg_bench.blocks.clip.scorer import ClipScorer
 
         o, context = self._options, self._context
         return ClipScorer(o.model, o.pretrained, device=context.device, offline=context.offline)

@@ -10,8 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unseg_bench.blocks.simulated_tumours_options import SimulatorOptions
-    from unseg_bench.blocks.simulated_tumours_shape import BrainBox
+    from unseg_bench.blocks.simulated_tumours.options import SimulatorOptions
+    from unseg_bench.blocks.simulated_tumours.shape import BrainBox
     from unseg_bench.data.volume import Image, Mask
 
 # TorchIO's elastic deformation as published: 7 control points an axis, of which the two at each border stay.
@@ -53,7 +53,7 @@ def sample_texture(
     """
     from scipy.ndimage import gaussian_filter
 
-    from unseg_bench.blocks.simulated_tumours_kernels import warp
+    from unseg_bench.blocks.simulated_tumours.kernels import warp
 
     sigma = texture.blur_mm / spacing_mm
     margin = np.ceil(_TRUNCATE * sigma).astype(int)

@@ -1,0 +1,1 @@
+"""CLIP: how well slices fit captions, and the slice labels that follow from it."""

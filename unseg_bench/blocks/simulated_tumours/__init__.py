@@ -1,0 +1,1 @@
+"""Tumours drawn into normal heads: shape, texture and blending."""

@@ -1,0 +1,1 @@
+"""3D U-Nets: their options, networks, training and inference."""
