@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from unseg_bench.data.splits import Split, split_from_files
-from unseg_bench.errors import DataError
-from unseg_bench.plugins.dataset import DataCheck, Dataset, DatasetOptions, ImageFile, Progress, ReferenceFile
-from unseg_bench.plugins.hookspecs import hookimpl
+from unseg_bench import (
+    CaseReport,
+    DataCheck,
+    DataError,
+    Dataset,
+    DatasetOptions,
+    ImageFile,
+    Progress,
+    ReferenceFile,
+    Split,
+    describe_cases,
+    hookimpl,
+    inspect_cases,
+    name_cases,
+    split_from_files,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from unseg_bench.data.check import CaseReport
 
 RELEASED_SHAPE = (240, 240, 155)
 RELEASED_LABELS = (0, 1, 2, 4)
@@ -38,12 +48,11 @@ class Brats2020Options(DatasetOptions):
     data: Path | None = Field(None, description="Folder MICCAI_BraTS2020_TrainingData, or a folder that contains it.")
 
 
-class Brats2020Dataset(Dataset):
+class Brats2020Dataset(Dataset[Brats2020Options]):
     """369 cases of 240 x 240 x 155 voxels of 1 mm; FLAIR only; whole tumour = every label above 0."""
 
-    name: ClassVar[str] = "brats2020"
-    title: ClassVar[str] = "BraTS2020 training data, 257 / 37 / 75 cases as published with CLISC"
-    Options: ClassVar[type[DatasetOptions]] = Brats2020Options
+    name = "brats2020"
+    title = "BraTS2020 training data, 257 / 37 / 75 cases as published with CLISC"
 
     def __init__(self, options: Brats2020Options) -> None:
         """Find the case folders; raises DataError saying how to get the data when there are none."""
@@ -69,8 +78,6 @@ class Brats2020Dataset(Dataset):
 
     def check(self, progress: Progress) -> DataCheck:
         """Read every FLAIR image and mask, and compare with the release: folders, sizes, labels."""
-        from unseg_bench.data.check import describe, inspect_cases, name_cases
-
         present = [case_id for case_id in self._split.case_ids if (self._root / case_id).is_dir()]
         missing = [case_id for case_id in self._split.case_ids if case_id not in set(present)]
         reports = inspect_cases(self, present, progress)
@@ -79,7 +86,7 @@ class Brats2020Dataset(Dataset):
             problems.append(f"{self._root} lacks {len(missing)} of 369 case folders: {name_cases(missing)}")
         problems += [problem for report in reports for problem in report.problems]
         problems += _odd_sizes(reports)
-        notes = [f"{self._root}: {len(present)} of 369 cases", *describe(reports, set()), *_deviations(reports)]
+        notes = [f"{self._root}: {len(present)} of 369 cases", *describe_cases(reports, set()), *_deviations(reports)]
         notes += self._odd_names(present)
         return DataCheck(len(present), tuple(problems), tuple(notes), HOW_TO_GET if problems else "")
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from unseg_bench.data.splits import Split
-from unseg_bench.errors import DataError
-from unseg_bench.plugins.dataset import Dataset, DatasetOptions, ImageFile, ReferenceFile
-from unseg_bench.plugins.hookspecs import hookimpl
+from unseg_bench import (
+    DataError,
+    Dataset,
+    DatasetOptions,
+    ImageFile,
+    ReferenceFile,
+    Split,
+    cache_dir,
+    hookimpl,
+    write_image,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,20 +39,18 @@ class PhantomOptions(DatasetOptions):
     spacing_mm: float = Field(2.0, ge=0.8, le=4.0, description="Voxel size in mm, the same along each axis.")
 
 
-class PhantomDataset(Dataset):
+class PhantomDataset(Dataset[PhantomOptions]):
     """Heads made from the MNI152 templates that nilearn ships; each file is made when it is first asked for."""
 
-    name: ClassVar[str] = "phantom"
-    title: ClassVar[str] = "Phantom FLAIR volumes made from the MNI152 templates (embedded, for trying things out)"
-    evidence: ClassVar[bool] = False
-    default_preset: ClassVar[str] = "demo"
-    makers: ClassVar[tuple[str, ...]] = (_GENERATOR,)
-    Options: ClassVar[type[DatasetOptions]] = PhantomOptions
+    name = "phantom"
+    title = "Phantom FLAIR volumes made from the MNI152 templates (embedded, for trying things out)"
+    evidence = False
+    default_preset = "demo"
+    makers = (_GENERATOR,)
 
     def __init__(self, options: PhantomOptions) -> None:
         """Lay out the cases; no file is made yet."""
         super().__init__(options)
-        self._chosen = options
         self._folder: Path | None = None
         counts = (options.train, options.valid, options.test)
         ids = [f"phantom-{number:04d}" for number in range(1, sum(counts) + 1)]
@@ -56,7 +61,7 @@ class PhantomDataset(Dataset):
 
     def identity(self) -> dict[str, object]:
         """Return the options and the digest of the generator's code."""
-        return {"name": self.name, "options": self._chosen.model_dump(), "generator": _generator_version()}
+        return {"name": self.name, "options": self.options.model_dump(), "generator": _generator_version()}
 
     def split(self) -> Split:
         """Return the split; each part has its tumour volumes spread evenly in the logarithm."""
@@ -88,19 +93,17 @@ class PhantomDataset(Dataset):
 
     def _cache_folder(self) -> Path:
         if self._folder is None:
-            from unseg_bench.data.paths import cache_dir
-
             self._folder = cache_dir() / "phantom" / _key(self._recipe())
         return self._folder
 
     def _recipe(self) -> dict[str, object]:
         # How many healthy cases there are changes no file: they are numbered after the patients.
-        return {**self.identity(), "options": self._chosen.model_dump(exclude={"healthy"})}
+        return {**self.identity(), "options": self.options.model_dump(exclude={"healthy"})}
 
     def _generate(self, case_id: str) -> Phantom:
         from unseg_bench.blocks.phantom.generator import generate_phantom, tumour_volumes_ml
 
-        options, split = self._chosen, self._split
+        options, split = self.options, self._split
         index = self._index(case_id)
         tumour_ml = None
         for number, part in enumerate((split.train, split.valid, split.test)):
@@ -119,8 +122,6 @@ class PhantomDataset(Dataset):
         return everyone.index(case_id)
 
     def _write(self, phantom: Phantom, image: Path, reference: Path) -> None:
-        from unseg_bench.data.nifti import write_image
-
         write_image(reference, phantom.reference.astype("uint8"), phantom.affine)
         write_image(image, phantom.image, phantom.affine)
 

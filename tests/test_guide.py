@@ -16,7 +16,7 @@ from unseg_bench.run.session.seal import kernel_obstacle
 
 GUIDE = Path(__file__).resolve().parents[1] / "docs" / "writing-a-method.md"
 BLOCKS = re.findall(r"^```python\n# (\S+\.py)\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
-METHODS = [name for name, source in BLOCKS if "(Method):" in source]
+METHODS = [name for name, source in BLOCKS if re.search(r"\(Method(\[\w+\])?\):", source)]
 
 
 @pytest.fixture

@@ -7,8 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from unseg_bench.data.atomic import write_json
+    from unseg_bench.data.check import CaseReport, describe_cases, inspect_cases, name_cases
     from unseg_bench.data.cohort import Cohort
-    from unseg_bench.data.splits import Split
+    from unseg_bench.data.nifti import write_image
+    from unseg_bench.data.not_fetched import not_fetched
+    from unseg_bench.data.paths import cache_dir, check_case_id
+    from unseg_bench.data.splits import Split, split_all_test, split_by_ratio, split_from_files
     from unseg_bench.data.supervision import Supervision
     from unseg_bench.data.volume import Image, Mask, Volume
     from unseg_bench.errors import (
@@ -21,16 +26,21 @@ if TYPE_CHECKING:
         UbenchError,
         WeightsError,
     )
+    from unseg_bench.plugins.conformance import check_method
     from unseg_bench.plugins.context import Artifact, Context, Labels, Stage, Work, stage
-    from unseg_bench.plugins.dataset import DataCheck, Dataset, DatasetOptions, ImageFile, ReferenceFile
-    from unseg_bench.plugins.explain import Explanation, Step
+    from unseg_bench.plugins.dataset import DataCheck, Dataset, DatasetOptions, ImageFile, Progress, ReferenceFile
+    from unseg_bench.plugins.explain import Box, Explanation, Point, Step
     from unseg_bench.plugins.hookspecs import hookimpl
     from unseg_bench.plugins.method import Method, MethodOptions
+    from unseg_bench.plugins.recipes import MethodsPart, Recipe, StudyPart, SweepPart
+    from unseg_bench.plugins.studies import Study
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Artifact",
+    "Box",
+    "CaseReport",
     "Cohort",
     "Context",
     "DataCheck",
@@ -45,7 +55,11 @@ __all__ = [
     "Mask",
     "Method",
     "MethodOptions",
+    "MethodsPart",
     "PluginError",
+    "Point",
+    "Progress",
+    "Recipe",
     "ReferenceFile",
     "RunError",
     "ScoreError",
@@ -53,18 +67,38 @@ __all__ = [
     "Split",
     "Stage",
     "Step",
+    "Study",
+    "StudyPart",
     "Supervision",
+    "SweepPart",
     "UbenchError",
     "Volume",
     "WeightsError",
     "Work",
+    "cache_dir",
+    "check_case_id",
+    "check_method",
+    "describe_cases",
     "hookimpl",
+    "inspect_cases",
+    "name_cases",
+    "not_fetched",
+    "split_all_test",
+    "split_by_ratio",
+    "split_from_files",
     "stage",
+    "write_image",
+    "write_json",
 ]
 
 _HOMES = {
+    "unseg_bench.data.atomic": ("write_json",),
+    "unseg_bench.data.check": ("CaseReport", "describe_cases", "inspect_cases", "name_cases"),
     "unseg_bench.data.cohort": ("Cohort",),
-    "unseg_bench.data.splits": ("Split",),
+    "unseg_bench.data.nifti": ("write_image",),
+    "unseg_bench.data.not_fetched": ("not_fetched",),
+    "unseg_bench.data.paths": ("cache_dir", "check_case_id"),
+    "unseg_bench.data.splits": ("Split", "split_all_test", "split_by_ratio", "split_from_files"),
     "unseg_bench.data.supervision": ("Supervision",),
     "unseg_bench.data.volume": ("Image", "Mask", "Volume"),
     "unseg_bench.errors": (
@@ -77,11 +111,14 @@ _HOMES = {
         "UbenchError",
         "WeightsError",
     ),
+    "unseg_bench.plugins.conformance": ("check_method",),
     "unseg_bench.plugins.context": ("Artifact", "Context", "Labels", "Stage", "Work", "stage"),
-    "unseg_bench.plugins.dataset": ("DataCheck", "Dataset", "DatasetOptions", "ImageFile", "ReferenceFile"),
-    "unseg_bench.plugins.explain": ("Explanation", "Step"),
+    "unseg_bench.plugins.dataset": ("DataCheck", "Dataset", "DatasetOptions", "ImageFile", "Progress", "ReferenceFile"),
+    "unseg_bench.plugins.explain": ("Box", "Explanation", "Point", "Step"),
     "unseg_bench.plugins.hookspecs": ("hookimpl",),
     "unseg_bench.plugins.method": ("Method", "MethodOptions"),
+    "unseg_bench.plugins.recipes": ("MethodsPart", "Recipe", "StudyPart", "SweepPart"),
+    "unseg_bench.plugins.studies": ("Study",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,7 +1,6 @@
 """Any cohort of NIfTI files in a folder, described by patterns."""
 
-from unseg_bench.plugins.dataset import Dataset
-from unseg_bench.plugins.hookspecs import hookimpl
+from unseg_bench import Dataset, hookimpl
 
 from .dataset import FolderDataset, FolderOptions
 from .patterns import Pattern

@@ -8,14 +8,22 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from unseg_bench.data.paths import check_case_id
-from unseg_bench.data.splits import PARTS, Split, split_all_test, split_by_ratio, split_from_files
-from unseg_bench.errors import DataError
-from unseg_bench.plugins.dataset import Dataset, DatasetOptions, ImageFile, ReferenceFile
+from unseg_bench import (
+    DataError,
+    Dataset,
+    DatasetOptions,
+    ImageFile,
+    ReferenceFile,
+    Split,
+    check_case_id,
+    split_all_test,
+    split_by_ratio,
+    split_from_files,
+)
 
 from .left_out import describe_left_out
 from .patterns import Matches, Pattern
@@ -64,17 +72,15 @@ class FolderOptions(DatasetOptions):
         return labels
 
 
-class FolderDataset(Dataset):
+class FolderDataset(Dataset[FolderOptions]):
     """NIfTI files found by patterns; nothing but their names is read before a case is asked for."""
 
-    name: ClassVar[str] = "folder"
-    title: ClassVar[str] = "Any cohort of NIfTI files, described by patterns"
-    Options: ClassVar[type[DatasetOptions]] = FolderOptions
+    name = "folder"
+    title = "Any cohort of NIfTI files, described by patterns"
 
     def __init__(self, options: FolderOptions) -> None:
         """Find the files; raises DataError naming the option when the patterns do not describe a cohort."""
         super().__init__(options)
-        self._chosen = options
         root = _root(options.data)
         image = Pattern("image", options.image)
         nothing = Matches()
@@ -98,10 +104,10 @@ class FolderDataset(Dataset):
 
     def identity(self) -> dict[str, object]:
         """Return patterns, labels and split; the folder's place on this machine is not part of it."""
-        members = json.dumps([self._split.part(part) for part in PARTS])
+        members = json.dumps([self._split.train, self._split.valid, self._split.test])
         return {
             "name": self.name,
-            **self._chosen.model_dump(mode="json", exclude={"data", "split", "split_seed", "allow_missing"}),
+            **self.options.model_dump(mode="json", exclude={"data", "split", "split_seed", "allow_missing"}),
             "split": self._split.name,
             "members": hashlib.sha256(members.encode()).hexdigest(),
         }
@@ -125,13 +131,13 @@ class FolderDataset(Dataset):
     def image(self, case_id: str) -> ImageFile:
         """Return the image file of a case."""
         if case_id not in self._images:
-            raise DataError(f"image '{self._chosen.image}' in {self._chosen.data} matches no case {case_id}")
-        return ImageFile(self._images[case_id], self._chosen.channel)
+            raise DataError(f"image '{self.options.image}' in {self.options.data} matches no case {case_id}")
+        return ImageFile(self._images[case_id], self.options.channel)
 
     def reference(self, case_id: str) -> ReferenceFile | None:
         """Return the reference file of a case, None where there is none."""
         path = self._references.get(case_id)
-        return ReferenceFile(path, self._chosen.tumour_labels) if path else None
+        return ReferenceFile(path, self.options.tumour_labels) if path else None
 
 
 def _root(data: Path | None) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from unseg_bench.data.check import name_cases
+from unseg_bench import name_cases
 
 from .patterns import Matches, Pattern
 

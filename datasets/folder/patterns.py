@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from glob import escape, glob
 from pathlib import Path
 
-from unseg_bench.data.not_fetched import not_fetched
-from unseg_bench.data.paths import check_case_id
-from unseg_bench.errors import DataError
+from unseg_bench import DataError, check_case_id, not_fetched
 
 _PIECES = re.compile(r"(\{case\}|\{patient\}|\{session\}|\*\*/|\*|\?)")
 _FIRST = {"{case}": "(?P<case>[^/]+?)", "{patient}": "(?P<patient>[^/]+)", "{session}": "(?P<session>[^/]+?)"}

@@ -26,6 +26,6 @@ def test_nothing_and_everything():
 @pytest.mark.parametrize("method", [Empty, WholeBrain])
 def test_they_are_label_free_floors_with_the_presets_of_every_cohort(method):
     assert method.floor
-    assert method.supervision is Supervision.NONE
+    assert method(method.Options()).supervision is Supervision.NONE
     assert set(method.presets) >= {"paper", "demo"}
     assert [result for result in check_method(method) if not result.passed] == []

@@ -203,7 +203,7 @@ def test_a_case_without_tumour_and_one_without_brain():
 def test_they_are_no_floors_and_read_masks_by_the_label_access(method, supervision):
     assert method.ceiling
     assert not method.floor
-    assert method.supervision is supervision
+    assert method(method.Options()).supervision is supervision
     assert set(method.presets) >= {"paper", "demo"}
     results = {result.name: result for result in check_method(method)}
     assert all(result.passed for result in results.values())

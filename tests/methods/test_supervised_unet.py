@@ -100,7 +100,7 @@ def test_presets():
     assert (nnunet.unet.momentum, nnunet.unet.nesterov, nnunet.inference.mirror) == (0.99, True, "all-axes")
     demo = preset_options(SupervisedUnet, "demo")
     assert demo.unet.steps is not None
-    assert SupervisedUnet.supervision is Supervision.MASKS
+    assert SupervisedUnet(demo).supervision is Supervision.MASKS
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ METHOD = Template('''"""$name: one sentence on what this method does, and where 
 import numpy as np
 from pydantic import Field
 
-from unseg_bench import Context, Mask, Method, MethodOptions, Supervision, Volume
+from unseg_bench import Context, Mask, Method, MethodOptions, Volume
 
 
 class ${cls}Options(MethodOptions):
@@ -23,28 +23,21 @@ class ${cls}Options(MethodOptions):
     level: float = Field(1.5, description="How many standard deviations above the brain's mean a tumour begins.")
 
 
-class $cls(Method):
+class $cls(Method[${cls}Options]):
     """Marks what is brighter than `level` standard deviations above the mean of the brain."""
 
     name = "$name"
-    supervision = Supervision.NONE
-    Options = ${cls}Options
-
-    def __init__(self, options: ${cls}Options) -> None:
-        """Keep the options under their own type."""
-        super().__init__(options)
-        self.level = options.level
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Return the whole tumour of one case: `volume.image` is z-scored inside `volume.brain`."""
-        return np.asarray(volume.brain & (volume.image > self.level))
+        return np.asarray(volume.brain & (volume.image > self.options.level))
 ''')
 
 TEST = Template('''"""Tests of $name."""
 
-from $module import $cls
+from $module import $cls, ${cls}Options
 
-from unseg_bench.plugins.conformance import check_method
+from unseg_bench import check_method
 
 
 def test_keeps_the_contract_of_a_method():
@@ -53,7 +46,7 @@ def test_keeps_the_contract_of_a_method():
 
 
 def test_level_is_an_option():
-    assert $cls(${cls}.Options(level=2.0)).level == 2.0
+    assert $cls(${cls}Options(level=2.0)).options.level == 2.0
 ''')
 
 

@@ -58,7 +58,7 @@ def check_cases(dataset: Dataset, progress: Progress) -> DataCheck:
     notes = [f"{part}: {count_cases(len(ids))}" for part in ("train", "valid", "test") if (ids := split.part(part))]
     if healthy:
         notes.append(f"healthy: {count_cases(len(healthy))}")
-    notes += describe(reports, set(healthy))
+    notes += describe_cases(reports, set(healthy))
     return DataCheck(len(reports), tuple(problems), tuple(notes), _REMEDY if problems else "")
 
 
@@ -84,7 +84,7 @@ def name_cases(case_ids: Iterable[str]) -> str:
     return ", ".join(ids[:_NAMED]) + more
 
 
-def describe(reports: Sequence[CaseReport], healthy: set[str]) -> list[str]:
+def describe_cases(reports: Sequence[CaseReport], healthy: set[str]) -> list[str]:
     """Say what stands out but does not stop a run: sizes, label values, missing or empty references."""
     notes: list[str] = []
     shapes = Counter(report.shape for report in reports if report.shape)

@@ -1,25 +1,28 @@
 """The role of a data set: it names cases, their image files, their reference masks and the split."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Generic
 
-from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypeVar
 
 from unseg_bench.data.files import DataCheck, ImageFile, Progress, ReferenceFile
 from unseg_bench.data.splits import Split
+from unseg_bench.plugins.options import PluginOptions, named_options
 
 __all__ = ["DataCheck", "Dataset", "DatasetOptions", "ImageFile", "Progress", "ReferenceFile"]
 
 
-class DatasetOptions(BaseModel):
-    """Base of a data set's options; unknown names are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+class DatasetOptions(PluginOptions):
+    """Base of a data set's options; unknown names, infinity and NaN are refused."""
 
 
-class Dataset(ABC):
+OptionsT_co = TypeVar("OptionsT_co", bound=DatasetOptions, default=DatasetOptions, covariant=True)
+
+
+class Dataset(ABC, Generic[OptionsT_co]):
     """One data set, opened with its options. Subclass it and register it with the hook `ubench_datasets`.
 
+    `Dataset[MyOptions]` names the class of its options; `self.options` is one of these.
     Images and references are files; `image` and `reference` may make them on the first call, and `made_from` then says
     what from (the phantom does).
     Only `unseg_bench.data.labels` opens what `reference` names.
@@ -35,7 +38,11 @@ class Dataset(ABC):
     """Modules with which this data set's references could be made again; a sealed method cannot read them."""
     Options: ClassVar[type[DatasetOptions]] = DatasetOptions
 
-    def __init__(self, options: DatasetOptions) -> None:
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.Options = named_options(cls, cls.Options)
+
+    def __init__(self, options: OptionsT_co) -> None:
         """Open the data set; raises DataError naming the folder or option when it cannot be used."""
         self.options = options
 

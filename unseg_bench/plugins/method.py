@@ -2,54 +2,67 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic
 
-from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypeVar
 
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Mask, Volume
 from unseg_bench.plugins.context import Context
 from unseg_bench.plugins.explain import Explanation
+from unseg_bench.plugins.options import PluginOptions, named_options
 from unseg_bench.plugins.studies import Study
 
 
-class MethodOptions(BaseModel):
+class MethodOptions(PluginOptions):
     """Base of a method's options, nested groups included; unknown names, infinity and NaN are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+OptionsT_co = TypeVar("OptionsT_co", bound=MethodOptions, default=MethodOptions, covariant=True)
 
 
-class Method(ABC):
+class Method(ABC, Generic[OptionsT_co]):
     """One method. Subclass it in a file of its own and run `ubench run ./mine.py`.
 
-    `name` appears in tables. `supervision` is the most that the method may read of labels; `context.labels` refuses
-    the rest. `floor` marks a rule so simple that a learned method must beat it, `ceiling` an answer that is made with
-    the case's own mask and so is no method: tables set both apart. `presets` are named sets of options: dotted or
-    nested names, as in a settings file; 'paper' is the default on real data, 'demo' on the phantom. `studies` are named
-    ablations for `ubench ablate`; the first is the one that it takes when none is named.
+    `Method[MyOptions]` names the class of its options; `self.options` is one of these. `name` appears in tables.
+    `floor` marks a rule so simple that a learned method must beat it, `ceiling` an answer that is made with the case's
+    own mask and so is no method: tables set both apart. `presets` are named sets of options: dotted or nested names, as
+    in a settings file; 'paper' is the default on real data, 'demo' on the phantom. `studies` are named ablations for
+    `ubench ablate`; the first is the one that it takes when none is named.
     """
 
     name: ClassVar[str]
-    supervision: Supervision = Supervision.NONE
     floor: ClassVar[bool] = False
     ceiling: ClassVar[bool] = False
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     studies: ClassVar[Mapping[str, Study]] = {}
     Options: ClassVar[type[MethodOptions]] = MethodOptions
 
-    def __init__(self, options: MethodOptions) -> None:
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.Options = named_options(cls, cls.Options)
+
+    def __init__(self, options: OptionsT_co) -> None:
         self.options = options
+
+    @property
+    def supervision(self) -> Supervision:
+        """The most that the method may read of labels, none by default; may follow the options.
+
+        `context.labels` refuses the rest.
+        """
+        return Supervision.NONE
 
     @property
     def learns(self) -> bool:
         """Whether `fit` is called, with training images; may follow the options."""
         return type(self).fit is not Method.fit
 
-    def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:  # noqa: B027 - optional
+    def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
         """Learn from images without masks. Called again after a crash; stages that are done cost nothing then."""
 
-    def expect(self, cases: Cohort, context: Context) -> None:  # noqa: B027 - optional
+    def expect(self, cases: Cohort, context: Context) -> None:
         """Be told which cases will be segmented, in their order: for a method that is quicker with several at once.
 
         Called after `fit`; `segment` may then open their volumes ahead. The answer of a case must not depend on the

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from unseg_bench.plugins.method import Method
+from unseg_bench.plugins.method import Method, MethodOptions
 from unseg_bench.plugins.presets import preset_options
 
 
@@ -35,8 +35,8 @@ class StudyFacts(BaseModel):
 class MethodFacts(BaseModel):
     """What `ubench methods NAME` tells.
 
-    `supervision`: the declared level, or 'by its options'; then `supervision_by_preset` has it by preset. `differing`:
-    preset -> the options in which it differs from the defaults, by dotted name.
+    `supervision`: the declared level, or 'by its options'; then `supervision_by_preset` has it by preset.
+    `differing`: preset -> the options in which it differs from the defaults, by dotted name.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -55,14 +55,14 @@ class MethodFacts(BaseModel):
 
 def method_facts(method: type[Method]) -> MethodFacts:
     """Return what there is to tell of a method."""
-    value: object = method.supervision
-    by_options = isinstance(value, property)
     made = {preset: preset_options(method, preset) for preset in method.presets or ["default"]}
+    levels = {preset: str(method(options).supervision) for preset, options in made.items()}
+    by_options = _looks_at_options(method(next(iter(made.values()))))
     defaults = {option.name: option.default for option in describe_options(method.Options)}
     return MethodFacts(
         name=method.name,
         what=first_line(method),
-        supervision="by its options" if by_options else str(value),
+        supervision="by its options" if by_options else next(iter(levels.values())),
         floor=method.floor,
         ceiling=method.ceiling,
         presets={preset: to_jsonable_python(dict(values)) for preset, values in method.presets.items()},
@@ -70,15 +70,34 @@ def method_facts(method: type[Method]) -> MethodFacts:
             name: StudyFacts(title=study.title, rows=to_jsonable_python(_plain(study.rows)))
             for name, study in method.studies.items()
         },
-        supervision_by_preset={
-            preset: str(method(options).supervision) for preset, options in made.items() if by_options
-        },
+        supervision_by_preset=levels if by_options else {},
         options=describe_options(method.Options),
         differing={
             preset: {name: value for name, value in _flat(made[preset]).items() if defaults.get(name) != value}
             for preset in method.presets
         },
     )
+
+
+class _Looked(Exception):  # noqa: N818 - no error
+    """Somebody looked at an option."""
+
+
+class _Watched:
+    """Stands where the options stood, to notice who looks at them."""
+
+    def __getattr__(self, name: str) -> object:
+        raise _Looked(name)
+
+
+def _looks_at_options(made: Method) -> bool:
+    """Say whether what a method declares may follow its options."""
+    made.options = cast("MethodOptions", _Watched())
+    try:
+        _ = made.supervision
+    except _Looked:
+        return True
+    return False
 
 
 def first_line(described: type) -> str:
