@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from unseg_bench_methods.clisc.options import CliscOptions
-from unseg_bench_methods.gradcamcons import GradcamconsOptions
+from unseg_bench_methods.constrained_vae.options import AmconsOptions, GradcamconsOptions
 from unseg_bench_methods.implicit_field.network import AutoDecoder, Field
 from unseg_bench_methods.implicit_field.options import ImplicitFieldOptions
 from unseg_bench_methods.salip.options import SalipOptions
@@ -34,7 +34,6 @@ from unseg_bench_methods.synthetic.presets import ADAPTED
 from unseg_bench.blocks.classifier import build_classifier
 from unseg_bench.blocks.constrained_vae.losses import attention_map
 from unseg_bench.blocks.constrained_vae.network import ConstrainedVae
-from unseg_bench.blocks.constrained_vae.options import ConstrainedVaeOptions
 from unseg_bench.blocks.unet.options import NNUNET, UNetOptions
 from unseg_bench.blocks.unet.training import build_unet
 
@@ -211,7 +210,7 @@ def nnunet() -> Cost:
     return Cost([unet_training("nnU-Net's U-Net", options, TRAIN)], [unet_case(options, mirrored=8)])
 
 
-def constrained_vae(options: ConstrainedVaeOptions) -> Cost:
+def constrained_vae(options: AmconsOptions | GradcamconsOptions) -> Cost:
     """Normal slices are learned from, and looked at for thresholds; then all slices of a case."""
     network = without_memory(lambda: ConstrainedVae(options.network, options.slices.size))
     batch, size = options.training.batch, options.slices.size
@@ -243,7 +242,7 @@ def constrained_vae(options: ConstrainedVaeOptions) -> Cost:
 
 def amcons() -> Cost:
     """The VAE of 2022."""
-    return constrained_vae(ConstrainedVaeOptions())
+    return constrained_vae(AmconsOptions())
 
 
 def gradcamcons() -> Cost:

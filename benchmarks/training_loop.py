@@ -26,8 +26,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from unseg_bench_methods.amcons import Amcons
-from unseg_bench_methods.gradcamcons import Gradcamcons
+from unseg_bench_methods.constrained_vae.amcons import Amcons
+from unseg_bench_methods.constrained_vae.gradcamcons import Gradcamcons
+from unseg_bench_methods.constrained_vae.options import AmconsOptions, GradcamconsOptions
 from unseg_bench_methods.implicit_field.classes import Scan, class_count
 from unseg_bench_methods.implicit_field.cube import Cube
 from unseg_bench_methods.implicit_field.network import AutoDecoder, Field
@@ -47,9 +48,8 @@ from unseg_bench_methods.synthetic.options import NETWORK as SYNTHETIC
 from unseg_bench_methods.synthetic.variation import VariedHeads
 
 from unseg_bench.blocks.classifier import ClassifierName, build_classifier, network_input
-from unseg_bench.blocks.constrained_vae.method import ConstrainedVaeMethod
 from unseg_bench.blocks.constrained_vae.network import ConstrainedVae
-from unseg_bench.blocks.constrained_vae.options import ConstrainedVaeOptions, FitOptions
+from unseg_bench.blocks.constrained_vae.options import FitOptions
 from unseg_bench.blocks.constrained_vae.training import batches as vae_batches
 from unseg_bench.blocks.constrained_vae.training import loss_of as vae_loss_of
 from unseg_bench.blocks.heap import held_heap
@@ -156,10 +156,10 @@ def adam(rate: float) -> Callable[[nn.Module], OptimizerOf]:
     return lambda _: lambda parameters: torch.optim.Adam(parameters, rate)
 
 
-def constrained_vae(method: type[ConstrainedVaeMethod], steps: int, folder: Path) -> Task:
+def constrained_vae(method: type[Amcons | Gradcamcons], steps: int, folder: Path) -> Task:
     """The VAE of a method's demo, its constraint at work from the first step, on discs with noise."""
     options = method.Options.model_validate(method.presets["demo"])
-    assert isinstance(options, ConstrainedVaeOptions)
+    assert isinstance(options, AmconsOptions | GradcamconsOptions)
     size = options.slices.size
     y, x = np.ogrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     pictures = np.lib.format.open_memmap(folder / f"{method.name}.npy", "w+", np.uint8, (SLICES, size, size))

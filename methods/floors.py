@@ -1,22 +1,14 @@
 """The lowest floors: nothing is tumour, all of the brain is tumour. What they earn, a score gives for nothing."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
-
-from unseg_bench.data.supervision import Supervision
-from unseg_bench.data.volume import Mask, Volume
-from unseg_bench.plugins.context import Context
-from unseg_bench.plugins.hookspecs import hookimpl
-from unseg_bench.plugins.method import Method
+from unseg_bench import Context, Mask, Method, Volume, hookimpl
 
 
 class Empty(Method):
     """Nothing is tumour."""
 
     name = "empty"
-    supervision = Supervision.NONE
     floor = True
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {}, "demo": {}}
+    presets = {"paper": {}, "demo": {}}
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Return an empty mask."""
@@ -27,9 +19,8 @@ class WholeBrain(Method):
     """All of the brain is tumour."""
 
     name = "whole-brain"
-    supervision = Supervision.NONE
     floor = True
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {}, "demo": {}}
+    presets = {"paper": {}, "demo": {}}
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Return the brain."""

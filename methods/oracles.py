@@ -1,22 +1,18 @@
 """Ceilings that look at the answer: what perfect boxes, or the best threshold, would give. They are no methods."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, cast, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from unseg_bench import Context, Image, Mask, Method, MethodOptions, Supervision, Volume, hookimpl
 from unseg_bench.blocks.bright import OPENING_MM, BrightRule, ball, bright
 from unseg_bench.blocks.components import bounding_box, fill_holes, structuring_element
 from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.smoothing import smooth_inside
-from unseg_bench.data.supervision import Supervision
-from unseg_bench.data.volume import Image, Mask, Volume
-from unseg_bench.plugins.context import Context
-from unseg_bench.plugins.hookspecs import hookimpl
-from unseg_bench.plugins.method import Method, MethodOptions
 
 LEVELS = 40
 """So many levels of the opened image are tried, evenly in the logarithm of how many voxels lie above."""
@@ -28,9 +24,13 @@ class FilledBox(Method):
     """The reference's tight box of every axial slice, filled: perfect box prompts, and nothing made of them."""
 
     name = "filled-box"
-    supervision = Supervision.PROMPTS_FROM_MASKS
     ceiling = True
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {}, "demo": {}}
+    presets = {"paper": {}, "demo": {}}
+
+    @property
+    def supervision(self) -> Supervision:
+        """Every case's own mask."""
+        return Supervision.PROMPTS_FROM_MASKS
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Fill the boxes as far as there is brain."""
@@ -44,15 +44,17 @@ class BestThresholdOptions(MethodOptions):
     """Standard deviation of the Gaussian over the brain, as `threshold` has it."""
 
 
-class BestThreshold(Method):
+class BestThreshold(Method[BestThresholdOptions]):
     """Each case's own best threshold: bright is tumour, and the case's mask says how bright and by which rule."""
 
     name = "best-threshold"
-    supervision = Supervision.TEST_MASKS
     ceiling = True
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {}, "demo": {}}
-    Options = BestThresholdOptions
-    options: BestThresholdOptions
+    presets = {"paper": {}, "demo": {}}
+
+    @property
+    def supervision(self) -> Supervision:
+        """Every case's own mask, to choose by."""
+        return Supervision.TEST_MASKS
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Return the best answer that a rule of `threshold` can give; its rule and level are noted in the log."""

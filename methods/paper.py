@@ -1,7 +1,6 @@
 """The recipe of the CLISC paper (Ma et al., ISBI 2025): Tables 1 and 2, the examples of Figure 2, Figure 3's curves."""
 
-from unseg_bench.plugins.hookspecs import hookimpl
-from unseg_bench.plugins.recipes import MethodsPart, Recipe, StudyPart, SweepPart
+from unseg_bench import MethodsPart, Recipe, StudyPart, SweepPart, hookimpl
 
 TABLE_1 = (
     "salip",

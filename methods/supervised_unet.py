@@ -1,8 +1,21 @@
 """The upper bound: the same 3D U-Net that CLISC ends with, trained on the reference masks of the training cases."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
+from unseg_bench import (
+    Artifact,
+    Cohort,
+    Context,
+    Mask,
+    Method,
+    MethodOptions,
+    Supervision,
+    Volume,
+    Work,
+    hookimpl,
+    stage,
+    write_json,
+)
 from unseg_bench.blocks.references import reference_masks
 from unseg_bench.blocks.unet.options import (
     CHECK_UNET,
@@ -13,13 +26,6 @@ from unseg_bench.blocks.unet.options import (
     UNetInference,
     UNetOptions,
 )
-from unseg_bench.data.atomic import write_json
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.supervision import Supervision
-from unseg_bench.data.volume import Mask, Volume
-from unseg_bench.plugins.context import Artifact, Context, Work, stage
-from unseg_bench.plugins.hookspecs import hookimpl
-from unseg_bench.plugins.method import Method, MethodOptions
 
 if TYPE_CHECKING:
     from unseg_bench.blocks.unet.networks import Network
@@ -57,19 +63,21 @@ def train(
     write_json(work.folder / "training.json", facts)
 
 
-class SupervisedUnet(Method):
+class SupervisedUnet(Method[SupervisedUnetOptions]):
     """Reads every training mask, and those of validation where they choose the weights; the bound from above."""
 
     name = "supervised-unet"
-    supervision = Supervision.MASKS
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "paper": {},
         "nnunet": {"unet": NNUNET, "inference": NNUNET_INFERENCE},
         "demo": DEMO,
         "check": CHECK,
     }
-    Options = SupervisedUnetOptions
-    options: SupervisedUnetOptions
+
+    @property
+    def supervision(self) -> Supervision:
+        """The masks of the training part, and of validation."""
+        return Supervision.MASKS
 
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
         """Train on the training part; the validation part is looked at for keep 'best-validation-dice' only."""

@@ -1,16 +1,9 @@
 """Label-free floors: a tumour is what is brighter than a threshold in FLAIR. Rules so simple that others must win."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
-
 from pydantic import Field
 
+from unseg_bench import Context, Mask, Method, MethodOptions, Volume, hookimpl
 from unseg_bench.blocks.bright import BrightRule, bright
-from unseg_bench.data.supervision import Supervision
-from unseg_bench.data.volume import Mask, Volume
-from unseg_bench.plugins.context import Context
-from unseg_bench.plugins.hookspecs import hookimpl
-from unseg_bench.plugins.method import Method, MethodOptions
 
 
 class ThresholdOptions(MethodOptions):
@@ -31,15 +24,12 @@ class ThresholdOptions(MethodOptions):
     """Standard deviation of the Gaussian; only the smooth rules read it."""
 
 
-class Threshold(Method):
+class Threshold(Method[ThresholdOptions]):
     """One threshold and a clean-up; nothing is learned."""
 
     name = "threshold"
-    supervision = Supervision.NONE
     floor = True
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {}, "demo": {}}
-    Options = ThresholdOptions
-    options: ThresholdOptions
+    presets = {"paper": {}, "demo": {}}
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Apply the rule inside the brain."""

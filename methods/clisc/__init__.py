@@ -1,7 +1,6 @@
 """CLISC: slice labels from CLIP, better CAMs by masking, SAM's pseudo-labels, a 3D U-Net that trains itself."""
 
-from unseg_bench.plugins.hookspecs import hookimpl
-from unseg_bench.plugins.method import Method
+from unseg_bench import Method, hookimpl
 
 from .method import Clisc
 

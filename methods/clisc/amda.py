@@ -5,10 +5,9 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench import Artifact, Volume
 from unseg_bench.blocks.prompts import bounding_box
 from unseg_bench.blocks.slices import Pictures, to_pictures
-from unseg_bench.data.volume import Volume
-from unseg_bench.plugins.context import Artifact
 
 from .options import AmdaOptions
 

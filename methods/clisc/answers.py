@@ -6,16 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from unseg_bench import Artifact, Box, Cohort, Context, Explanation, Mask, Point, Step, Volume
 from unseg_bench.blocks.clip.labels import labelled_slices
 from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.prompts import FOREGROUND, Prompt
 from unseg_bench.blocks.unet.networks import Network
 from unseg_bench.blocks.unet.options import UNetOptions
 from unseg_bench.blocks.unet.training import load_unet, segment_unet
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.volume import Mask, Volume
-from unseg_bench.plugins.context import Artifact, Context
-from unseg_bench.plugins.explain import Box, Explanation, Point, Step
 
 from .chain import Chain, Localised
 from .options import CliscOptions

@@ -7,16 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from unseg_bench import Artifact, Cohort, Mask, RunError, Volume, Work, stage, write_json
 from unseg_bench.blocks.clip.labels import labelled_slices
 from unseg_bench.blocks.components import keep_components, opening
 from unseg_bench.blocks.layer_cam import layer_cam
 from unseg_bench.blocks.otsu import otsu
 from unseg_bench.blocks.slices import eight_bit, resize, to_pictures
-from unseg_bench.data.atomic import write_json
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.volume import Mask, Volume
-from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Artifact, Work, stage
 
 from .classifier import load_classifier, network_input
 from .options import CamOptions, RegionOptions

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from unseg_bench import Artifact, Cohort, Context
 from unseg_bench.blocks.sam.slices import keep_embeddings
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.plugins.context import Artifact, Context
 
 from . import cams, classifier, pseudo_labels, self_training
 from .options import CliscOptions, FilterOptions, PredictOptions, PromptOptions, RetrainOptions, SamStageOptions

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unseg_bench import Artifact, Cohort, Work, stage, write_json
 from unseg_bench.blocks.classifier import build_classifier, network_input
 from unseg_bench.blocks.clip.labels import labelled_slices
 from unseg_bench.blocks.training import (
@@ -22,9 +23,6 @@ from unseg_bench.blocks.training import (
     seeded_torch,
     step_generator,
 )
-from unseg_bench.data.atomic import write_json, write_text
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.plugins.context import Artifact, Work, stage
 
 from .amda import Amda
 from .options import ClassifierOptions, RetrainOptions
@@ -132,7 +130,7 @@ def _train(
         name="classifier",
     )
     save_network(work.folder / "classifier.safetensors", network)
-    write_text(work.folder / "options.json", options.model_dump_json())
+    write_json(work.folder / "options.json", options.model_dump(mode="json"))
     write_json(
         work.folder / "training.json",
         {"steps": steps, "kept_step": log.kept_step, "slices": len(plain), "final_loss": log.final_loss},

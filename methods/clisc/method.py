@@ -1,15 +1,8 @@
 """CLISC in one page: Ma, Fu, Liao, Zhang, Wang, "CLISC: Bridging CLIP and SAM by Enhanced CAM", ISBI 2025."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.supervision import Supervision
-from unseg_bench.data.volume import Mask, Volume
-from unseg_bench.plugins.context import Context
-from unseg_bench.plugins.explain import Explanation
-from unseg_bench.plugins.method import Method
-from unseg_bench.plugins.studies import Study
+from unseg_bench import Cohort, Context, Explanation, Mask, Method, Supervision, Volume
 
 from .options import CliscOptions
 from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE
@@ -19,22 +12,20 @@ if TYPE_CHECKING:
     pass
 
 
-class Clisc(Method):
+class Clisc(Method[CliscOptions]):
     """No label anywhere: CLIP finds the slices, CAMs the place, SAM the outline; a 3D U-Net learns from them all.
 
     The authors' code reads labels in four places; each is an option (see `truth`), and what it needs is declared then.
     """
 
     name = "clisc"
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "paper": PAPER, "reference-code": REFERENCE_CODE, "demo": DEMO, "check": CHECK,
     }  # fmt: skip
-    studies: ClassVar[Mapping[str, Study]] = {"table2": TABLE_2, "label-use": LABEL_USE}
-    Options = CliscOptions
-    options: CliscOptions
+    studies = {"table2": TABLE_2, "label-use": LABEL_USE}
 
     @property
-    def supervision(self) -> Supervision:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def supervision(self) -> Supervision:
         """None, unless an option asks for more."""
         from .truth import supervision_of
 

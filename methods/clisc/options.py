@@ -4,12 +4,12 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
+from unseg_bench import MethodOptions
 from unseg_bench.blocks.clip.labels import ClipOptions, LabelOptions
 from unseg_bench.blocks.prompts import PointRule, PromptKind
 from unseg_bench.blocks.sam.options import SamOptions
 from unseg_bench.blocks.slices import Scaling
 from unseg_bench.blocks.unet.options import UNetInference, UNetOptions
-from unseg_bench.plugins.method import MethodOptions
 
 Answer: TypeAlias = Literal["unet", "raw-cam", "amda-cam", "sam"]
 

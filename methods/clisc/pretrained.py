@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from unseg_bench import Context
 from unseg_bench.blocks.clip.labels import ClipModel
 from unseg_bench.blocks.sam.slices import LazySam
 from unseg_bench.blocks.weights import WeightsFile, resolve
-from unseg_bench.plugins.context import Context
 
 from .options import CliscOptions
 

@@ -3,13 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench import Artifact, Cohort, RunError, Volume, Work, stage
 from unseg_bench.blocks.prompts import Prompt, prompt_of
 from unseg_bench.blocks.sam.slices import LazySam, SliceEmbeddings, segment_volume, slice_pictures
 from unseg_bench.blocks.slices import to_pictures
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.volume import Volume
-from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Artifact, Work, stage
 
 from .options import SamStageOptions
 

@@ -6,16 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from unseg_bench import Artifact, Cohort, Mask, RunError, Work, stage, write_json
 from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.training import save_network
 from unseg_bench.blocks.unet.options import UNetOptions
 from unseg_bench.blocks.unet.training import load_unet, segment_unet, train_unet
 from unseg_bench.blocks.working_cases import CohortCases
-from unseg_bench.data.atomic import write_json
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.volume import Mask
-from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Artifact, Work, stage
 
 from .options import FilterOptions, PredictOptions
 

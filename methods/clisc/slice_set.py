@@ -1,6 +1,6 @@
 """What the slice classifier learns from: pictures and their labels, kept on disk and not in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -8,10 +8,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from unseg_bench.blocks.slices import Pictures, Scaling, eight_bit, resize
-from unseg_bench.data.atomic import reserve
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.volume import Volume
+from unseg_bench import Cohort, Volume
+from unseg_bench.blocks.slices import Pictures, Scaling, eight_bit, resize, store_pictures
 
 LabelsOf: TypeAlias = Callable[[str], tuple[NDArray[np.intp], NDArray[np.bool_]]]
 """case id -> (axial slices that have a label, whether it says tumour), both (N,)."""
@@ -36,17 +34,13 @@ def gather_slices(
 ) -> SliceSet:
     """Write every labelled slice, altered if asked and resized to (size, size), to the .npy file `path`."""
     tumour = np.concatenate([labels_of(case_id)[1] for case_id in cohort.case_ids])
-    pictures = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(tumour), size, size))
-    reserve(path)
-    start = 0
-    for volume in cohort:
-        slices, labelled = labels_of(volume.case_id)
-        if not len(slices):
-            continue
-        own = eight_bit(volume, slices, scaling)
-        if alter is not None:
-            own = alter(volume, slices, labelled, own)
-        pictures[start : start + len(slices)] = resize(own, (size, size)).round().clamp(0, 255).byte().numpy()
-        start += len(slices)
-    pictures.flush()
-    return SliceSet(np.load(path, mmap_mode="r"), tumour)
+
+    def parts() -> Iterator[Pictures]:
+        for volume in cohort:
+            slices, labelled = labels_of(volume.case_id)
+            if len(slices):
+                own = eight_bit(volume, slices, scaling)
+                own = own if alter is None else alter(volume, slices, labelled, own)
+                yield resize(own, (size, size)).round().clamp(0, 255).byte().numpy()
+
+    return SliceSet(store_pictures(path, (len(tumour), size, size), parts()), tumour)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from unseg_bench.plugins.studies import Study
+from unseg_bench import Study
 
 TABLE_2 = Study(
     "Table 2: what each step adds",

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from unseg_bench import Artifact, Cohort, Context
 from unseg_bench.blocks.working_volumes import at_spacing
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.plugins.context import Artifact, Context
 
 from . import truth
 from .chain import Chain, Learned, Localised

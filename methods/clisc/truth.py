@@ -6,12 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench import Cohort, Labels, Mask, Supervision
 from unseg_bench.blocks.references import digest_of_masks, digest_of_slices
 from unseg_bench.blocks.resample import mask_to_shape
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.supervision import Supervision
-from unseg_bench.data.volume import Mask
-from unseg_bench.plugins.context import Labels
 
 from .options import CliscOptions
 

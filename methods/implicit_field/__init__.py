@@ -1,7 +1,6 @@
 """3D implicit fields: what a healthy brain's classes would be at each place, and where a scan's are unlike them."""
 
-from unseg_bench.plugins.hookspecs import hookimpl
-from unseg_bench.plugins.method import Method
+from unseg_bench import Method, hookimpl
 
 from .method import ImplicitField
 

@@ -6,11 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unseg_bench.data.atomic import write_json
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.volume import Mask, Volume
-from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Artifact, Work, stage
+from unseg_bench import Artifact, Cohort, Mask, RunError, Volume, Work, stage, write_json
 
 from .cube import Cube, CubeImage, normal_in_cube, to_cube
 from .filters import commonest, window_voxels

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench import Image, Mask, Volume
 from unseg_bench.blocks.components import bounding_box
 from unseg_bench.blocks.normals import touched
 from unseg_bench.blocks.resample import Mode, Shape, mask_to_shape, resample_to_shape
-from unseg_bench.data.volume import Image, Mask, Volume
 
 from .options import ScanOptions
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from unseg_bench.data.volume import Image, Mask, Volume
-from unseg_bench.plugins.explain import Explanation, Step
+from unseg_bench import Explanation, Image, Mask, Step, Volume
 
 from .cube import from_cube
 from .maps import Views

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from unseg_bench.data.volume import Image, Mask
+from unseg_bench import Image, Mask
 
 from .options import SmoothingOptions
 

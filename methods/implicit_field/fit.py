@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from unseg_bench import Image
 from unseg_bench.blocks.precision import Precision, autocast
-from unseg_bench.data.volume import Image
 
 from .classes import Classes, Scan
 from .network import Field, cap, draw_codes

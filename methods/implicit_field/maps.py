@@ -6,11 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unseg_bench import Artifact, Cohort, Image, Volume, Work, stage
 from unseg_bench.blocks.normals import normal_places
 from unseg_bench.blocks.thresholds import collect_best_dice, collect_normal_values
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.volume import Image, Volume
-from unseg_bench.plugins.context import Artifact, Work, stage
 
 from .classes import Classes, Scan, to_scan
 from .cube import from_cube

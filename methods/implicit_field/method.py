@@ -2,19 +2,12 @@
 MICCAI 2021; rebuilt from its code (built on DeepSDF) and its notebook.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
+from unseg_bench import Artifact, Cohort, Context, Explanation, Mask, Method, Supervision, Volume
 from unseg_bench.blocks.normals import find_normals, normals_supervision
 from unseg_bench.blocks.references import reference_masks
 from unseg_bench.blocks.thresholds import find_thresholds
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.supervision import Supervision
-from unseg_bench.data.volume import Mask, Volume
-from unseg_bench.plugins.context import Artifact, Context
-from unseg_bench.plugins.explain import Explanation
-from unseg_bench.plugins.method import Method
-from unseg_bench.plugins.studies import Study
 
 from .options import ImplicitFieldOptions
 from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE, STUDIES
@@ -25,22 +18,20 @@ if TYPE_CHECKING:
 _PURPOSE = "choose the threshold"
 
 
-class ImplicitField(Method):
+class ImplicitField(Method[ImplicitFieldOptions]):
     """A network says what class a healthy brain has at each place; a scan is unlike it where it says something else."""
 
     name = "implicit-field"
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "paper": PAPER,
         "reference-code": REFERENCE_CODE,
         "demo": DEMO,
         "check": CHECK,
     }
-    studies: ClassVar[Mapping[str, Study]] = STUDIES
-    Options = ImplicitFieldOptions
-    options: ImplicitFieldOptions
+    studies = STUDIES
 
     @property
-    def supervision(self) -> Supervision:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def supervision(self) -> Supervision:
         """None; slice labels or masks of the validation part where an option asks for them."""
         o = self.options
         return normals_supervision(o.normals.source, reads_validation_masks=o.thresholds.reads_masks)

@@ -5,9 +5,9 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
+from unseg_bench import MethodOptions
 from unseg_bench.blocks.normals import NormalsOptions
 from unseg_bench.blocks.thresholds import ThresholdOptions
-from unseg_bench.plugins.method import MethodOptions
 
 
 class ScanOptions(MethodOptions):

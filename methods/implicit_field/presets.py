@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from unseg_bench.plugins.studies import Study
+from unseg_bench import Study
 
 PAPER: dict[str, Any] = {}
 """The published network, schedule and fit on a cube of 160; learned from FLAIR slices that CLIP calls normal, classes

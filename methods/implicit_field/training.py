@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unseg_bench import Artifact, Cohort, RunError, Work, stage, write_json
 from unseg_bench.blocks.training import (
     Batch,
     fit_network,
@@ -18,10 +19,6 @@ from unseg_bench.blocks.training import (
     seeded_torch,
     step_generator,
 )
-from unseg_bench.data.atomic import write_json
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Artifact, Work, stage
 
 from .classes import Scan, allowed_slices, class_count, read_centres, to_scan
 from .network import AutoDecoder, Field, cap

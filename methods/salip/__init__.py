@@ -1,7 +1,6 @@
 """SaLIP: SAM proposes masks, CLIP picks those that look like a tumour, SAM outlines their boxes."""
 
-from unseg_bench.plugins.hookspecs import hookimpl
-from unseg_bench.plugins.method import Method
+from unseg_bench import Method, hookimpl
 
 from .method import Salip
 

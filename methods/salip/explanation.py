@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from unseg_bench import Box, Explanation, Image, Mask, Step, Volume
 from unseg_bench.blocks.slices import resize, to_pictures
-from unseg_bench.data.volume import Image, Mask, Volume
-from unseg_bench.plugins.explain import Box, Explanation, Step
 
 from .pipeline import SliceResult
 

@@ -3,19 +3,12 @@ Segmentation", CVPR Workshops 2024; rebuilt from its code, which has no tumour t
 """
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unseg_bench import Cohort, Context, Explanation, Mask, Method, Supervision, Volume
 from unseg_bench.blocks.references import digest_of_masks
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.supervision import Supervision
-from unseg_bench.data.volume import Mask, Volume
-from unseg_bench.plugins.context import Context
-from unseg_bench.plugins.explain import Explanation
-from unseg_bench.plugins.method import Method
-from unseg_bench.plugins.studies import Study
 
 from .options import SalipOptions
 from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE, STUDIES
@@ -26,22 +19,20 @@ if TYPE_CHECKING:
     from .pipeline import Pipeline, SliceResult
 
 
-class Salip(Method):
+class Salip(Method[SalipOptions]):
     """SAM proposes masks of each axial slice, CLIP picks those that look like a tumour, their boxes go back to SAM."""
 
     name = "salip"
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "paper": PAPER,
         "reference-code": REFERENCE_CODE,
         "demo": DEMO,
         "check": CHECK,
     }
-    studies: ClassVar[Mapping[str, Study]] = STUDIES
-    Options = SalipOptions
-    options: SalipOptions
+    studies = STUDIES
 
     @property
-    def supervision(self) -> Supervision:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def supervision(self) -> Supervision:
         """None; with the authors' search, masks of the validation part."""
         return Supervision.NONE if self.options.search.by == "none" else Supervision.VALIDATION_MASKS
 

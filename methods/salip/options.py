@@ -4,23 +4,23 @@ from typing import Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from unseg_bench.blocks.sam import options as sam_options
-from unseg_bench.blocks.sam.options import SamModel
-from unseg_bench.plugins.method import MethodOptions
+from unseg_bench import MethodOptions
+from unseg_bench.blocks.sam.options import EverythingOptions as SamEverythingOptions
+from unseg_bench.blocks.sam.options import SamModel, SamModelOptions
 
 from . import captions
 
 Rule: TypeAlias = Literal["top-k", "class-softmax", "k-sigma"]
 
 
-class SamOptions(sam_options.SamModelOptions):
+class SamOptions(SamModelOptions):
     """SAM, by default the published ViT-H; a slice is encoded when it is asked, once in all."""
 
     model: SamModel = "vit_h"
     weights: str = "sam-vit-h"
 
 
-class EverythingOptions(sam_options.EverythingOptions):
+class EverythingOptions(SamEverythingOptions):
     """Everything mode. The defaults lie within the authors' search, but were fixed without labels."""
 
     points_per_side: int = Field(default=16, ge=1)

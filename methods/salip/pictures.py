@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench import Mask, Volume
 from unseg_bench.blocks.slices import brain_slices, eight_bit, equalise, resize, to_pictures
-from unseg_bench.data.volume import Mask, Volume
 
 from .options import PictureOptions, SalipOptions
 

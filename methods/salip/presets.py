@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from unseg_bench.plugins.studies import Study
+from unseg_bench import Study
 
 PAPER: dict[str, Any] = {}
 """SAM is the published ViT-H, CLIP the ViT-B/32 of the authors' script for brains; the settings of everything mode are

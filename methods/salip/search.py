@@ -6,16 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench import Cohort, Labels, Mask, RunError, Volume, Work, stage, write_json
 from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.resample import mask_to_shape
 from unseg_bench.blocks.sam.options import EverythingOptions
 from unseg_bench.blocks.slices import to_pictures
 from unseg_bench.blocks.working_volumes import volume_at_spacing
-from unseg_bench.data.atomic import write_json
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.volume import Mask, Volume
-from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Labels, Work, stage
 
 from .options import SalipOptions, SearchOptions
 from .pictures import SlicePicture, chosen_slices, draw_slices

@@ -1,7 +1,6 @@
 """SAM with boxes and points taken from masks: the reference's, as a ceiling, or another method's."""
 
-from unseg_bench.plugins.hookspecs import hookimpl
-from unseg_bench.plugins.method import Method
+from unseg_bench import Method, hookimpl
 
 from .method import SamPrompts
 

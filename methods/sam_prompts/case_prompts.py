@@ -5,9 +5,9 @@ from typing import TypeAlias
 
 import numpy as np
 
+from unseg_bench import Mask, Volume
 from unseg_bench.blocks.prompts import Prompt
 from unseg_bench.blocks.slices import brain_slices, to_pictures
-from unseg_bench.data.volume import Mask, Volume
 
 from .options import Slices
 from .protocols import Protocol, make_prompts

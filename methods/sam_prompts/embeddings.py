@@ -4,11 +4,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from unseg_bench import Cohort, Context, Volume, Work, stage
 from unseg_bench.blocks.sam.options import SamOptions
 from unseg_bench.blocks.sam.slices import LazySam, SliceEmbeddings, keep_embeddings
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.volume import Volume
-from unseg_bench.plugins.context import Context, Work, stage
 
 
 @stage("prompted-slices", seeded=False)

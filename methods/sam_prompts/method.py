@@ -1,15 +1,9 @@
 """SAM asked with prompts from a mask: the reference's, as a ceiling, or another method's, to have them refined."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
-from unseg_bench.data.supervision import Supervision
-from unseg_bench.data.volume import Mask, Volume
-from unseg_bench.plugins.context import Context
-from unseg_bench.plugins.explain import Explanation, Step
-from unseg_bench.plugins.method import Method
-from unseg_bench.plugins.studies import Study
+from unseg_bench import Context, Explanation, Mask, Method, Step, Supervision, Volume
 
 from .options import REFERENCE, SamPromptsOptions
 from .presets import CHECK, DEMO, PAPER, STUDIES
@@ -21,18 +15,16 @@ if TYPE_CHECKING:
     from .case_prompts import Prompts
 
 
-class SamPrompts(Method):
+class SamPrompts(Method[SamPromptsOptions]):
     """SAM, slice by slice, with boxes and points from masks; nothing is learnt."""
 
     name = "sam-prompts"
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": PAPER, "demo": DEMO, "check": CHECK}
-    studies: ClassVar[Mapping[str, Study]] = STUDIES
-    Options = SamPromptsOptions
-    options: SamPromptsOptions
+    presets = {"paper": PAPER, "demo": DEMO, "check": CHECK}
+    studies = STUDIES
     _sam: "tuple[LazySam, str] | None" = None
 
     @property
-    def supervision(self) -> Supervision:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def supervision(self) -> Supervision:
         """Prompts from the reference, or none: then the labels are those that the source of the prompts read."""
         return Supervision.PROMPTS_FROM_MASKS if self.options.prompts_from == REFERENCE else Supervision.NONE
 

@@ -4,8 +4,8 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
+from unseg_bench import MethodOptions
 from unseg_bench.blocks.sam.options import SamOptions
-from unseg_bench.plugins.method import MethodOptions
 
 from .protocols import Protocol
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from unseg_bench.plugins.studies import Study
+from unseg_bench import Study
 
 PAPER: dict[str, Any] = {}
 

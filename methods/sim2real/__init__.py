@@ -1,7 +1,6 @@
 """Sim2Real: a network learns to take simulated tumours apart, then adapts to real ones without a label."""
 
-from unseg_bench.plugins.hookspecs import hookimpl
-from unseg_bench.plugins.method import Method
+from unseg_bench import Method, hookimpl
 
 from .method import Sim2Real
 

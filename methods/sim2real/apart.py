@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unseg_bench import Image, Mask, Volume
 from unseg_bench.blocks.components import largest_component
-from unseg_bench.data.volume import Image, Mask, Volume
 
 from .layers import Outputs, network_input
 from .network import MASK, NORMAL, TUMOUR

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unseg_bench import Artifact
 from unseg_bench.blocks.patches import case_order
 from unseg_bench.blocks.training import step_generator
-from unseg_bench.plugins.context import Artifact
 
 from .layers import learned_layers, network_input
 from .network import Targets

@@ -4,11 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from unseg_bench import Artifact, Cohort, Context, RunError
 from unseg_bench.blocks.normals import find_normals
 from unseg_bench.blocks.references import reference_masks
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Artifact, Context
 
 from .options import Sim2RealOptions
 from .stage_one import StageOneOptions, learn_to_restore

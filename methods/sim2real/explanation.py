@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import nn
 
-from unseg_bench.data.volume import Image, Volume
-from unseg_bench.plugins.explain import Explanation, Step
+from unseg_bench import Explanation, Image, Step, Volume
 
 from .apart import answers, take_apart
 from .layers import on_shared_scale, recomposition_error, residual

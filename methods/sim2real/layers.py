@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unseg_bench.data.volume import Image, Mask
+from unseg_bench import Image, Mask
 
 from .options import Scale
 from .samples import Sample

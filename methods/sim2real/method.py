@@ -3,16 +3,9 @@ stage I rebuilt from its code, stage II from its figure, since no more of it is 
 """
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.supervision import Supervision
-from unseg_bench.data.volume import Mask, Volume
-from unseg_bench.plugins.context import Context
-from unseg_bench.plugins.explain import Explanation
-from unseg_bench.plugins.method import Method
-from unseg_bench.plugins.studies import Study
+from unseg_bench import Cohort, Context, Explanation, Mask, Method, Supervision, Volume
 
 from .options import Sim2RealOptions
 from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE, STUDIES
@@ -21,19 +14,17 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class Sim2Real(Method):
+class Sim2Real(Method[Sim2RealOptions]):
     """A 3D U-Net learns to take simulated tumours off normal brains, then teaches itself on unlabelled real ones."""
 
     name = "sim2real"
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "paper": PAPER, "reference-code": REFERENCE_CODE, "demo": DEMO, "check": CHECK,
     }  # fmt: skip
-    studies: ClassVar[Mapping[str, Study]] = STUDIES
-    Options = Sim2RealOptions
-    options: Sim2RealOptions
+    studies = STUDIES
 
     @property
-    def supervision(self) -> Supervision:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def supervision(self) -> Supervision:
         """None, unless normal slices come from true labels, or stage I's weights are chosen by references."""
         from unseg_bench.blocks.normals import normals_supervision
 

@@ -4,9 +4,9 @@ from typing import Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
+from unseg_bench import MethodOptions
 from unseg_bench.blocks.normals import NormalsOptions
 from unseg_bench.blocks.simulated_tumours.options import SimulatorOptions
-from unseg_bench.plugins.method import MethodOptions
 
 Size: TypeAlias = tuple[int, int, int]
 

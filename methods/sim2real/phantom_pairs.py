@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unseg_bench import MethodOptions, RunError, Work, stage, write_json
 from unseg_bench.blocks.components import bounding_box
 from unseg_bench.blocks.resample import mask_to_shape, resample_to_shape
 from unseg_bench.blocks.simulated_tumours.simulate import to_positive
-from unseg_bench.data.atomic import write_json
-from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Work, stage
-from unseg_bench.plugins.method import MethodOptions
 
 from .layers import moments
 from .options import Size

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from unseg_bench.plugins.studies import Study
+from unseg_bench import Study
 
 PAPER: dict[str, Any] = {}
 """128^3, base 32, the published simulator and loss; layers on one scale, since stage II ranks cases by their sum."""

@@ -7,9 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench import Artifact, Image, Mask
 from unseg_bench.blocks.simulated_tumours.simulate import simulate
-from unseg_bench.data.volume import Image, Mask
-from unseg_bench.plugins.context import Artifact
 
 from .options import SimulationOptions
 from .volumes import Brain, Brains

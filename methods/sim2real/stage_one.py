@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unseg_bench import Artifact, MethodOptions, RunError, Work, stage, write_json
 from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.resample import mask_to_shape
 from unseg_bench.blocks.training import (
@@ -16,10 +17,6 @@ from unseg_bench.blocks.training import (
     schedule_of,
     step_generator,
 )
-from unseg_bench.data.atomic import write_json
-from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Artifact, Work, stage
-from unseg_bench.plugins.method import MethodOptions
 
 from .apart import take_apart
 from .batches import SimulatedBatches

@@ -8,15 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unseg_bench import Artifact, Mask, MethodOptions, RunError, Work, stage, write_json
 from unseg_bench.blocks.components import keep_components
 from unseg_bench.blocks.otsu import otsu
 from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.training import Batch, fit_network, save_network, step_seed
-from unseg_bench.data.atomic import write_json
-from unseg_bench.data.volume import Mask
-from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Artifact, Work, stage
-from unseg_bench.plugins.method import MethodOptions
 
 from .apart import take_apart
 from .batches import LabelledBatches, SimulatedBatches

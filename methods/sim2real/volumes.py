@@ -8,13 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench import Artifact, Cohort, Image, Mask, RunError, Volume, Work, stage, write_json
 from unseg_bench.blocks.resample import Mode, mask_to_shape, resample_to_shape
 from unseg_bench.blocks.simulated_tumours.simulate import to_positive
-from unseg_bench.data.atomic import write_json
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.volume import Image, Mask, Volume
-from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Artifact, Work, stage
 
 from .options import GridOptions, Size
 

@@ -1,7 +1,6 @@
 """Our own row: networks that learned from phantoms with their own masks, shipped ready to use."""
 
-from unseg_bench.plugins.hookspecs import hookimpl
-from unseg_bench.plugins.method import Method
+from unseg_bench import Method, hookimpl
 
 from .method import Synthetic
 

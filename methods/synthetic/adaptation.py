@@ -6,16 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unseg_bench import Artifact, Cohort, Image, Mask, RunError, Volume, Work, stage, write_json
 from unseg_bench.blocks.components import surest_component
 from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.training import step_generator, step_seed
 from unseg_bench.blocks.weights import WeightsFile
 from unseg_bench.blocks.working_cases import LabelledCase
-from unseg_bench.data.atomic import write_json
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.volume import Image, Mask, Volume
-from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Artifact, Work, stage
 
 from .learning import loss_of_sure_voxels, train_half
 from .options import HEAD_SPACING_MM, NETWORK, AdaptationOptions, SyntheticOptions

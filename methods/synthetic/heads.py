@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from unseg_bench.blocks.phantom import intensity
 from unseg_bench.blocks.phantom.anatomy import HEAD_BOX_MM, Head, MassEffect, Tissue
 from unseg_bench.blocks.phantom.fields import Array, Grid, centred_axis
+from unseg_bench.blocks.phantom.intensity import distractors, healthy_signal, leftovers
 from unseg_bench.blocks.phantom.scanner import scan
 from unseg_bench.blocks.phantom.threads import one_thread
 from unseg_bench.blocks.phantom.tumour import Tumour, choose_seat, grow
@@ -34,7 +34,7 @@ def make_head(seed: int, number: int, spacing_mm: float = HEAD_SPACING_MM) -> La
         head = Head(rng)
         image, label, tissue = _head_and_tumours(rng, grid, head)
         scanner = wide_scanner(rng)
-        intensity.leftovers(rng, grid, tissue, image)
+        leftovers(rng, grid, tissue, image)
         image = scan(rng, rng, grid, image, scanner)
     brain = tissue.brain
     inside = np.where(brain, np.maximum(image, np.float32(1e-3)), np.float32(0))
@@ -49,8 +49,8 @@ def _head_and_tumours(rng: np.random.Generator, grid: Grid, head: Head) -> tuple
     effect = choose_seat(rng, head, first_ml)
     effect = replace(effect, push_mm=float(min(effect.push_mm * rng.uniform(0.5, 1.6), 12.0)))
     tissue = head.tissue(grid, effect if count else None)
-    signal = intensity.healthy_signal(rng, grid, tissue, contrast)
-    signal += np.float32(rng.uniform(0.4, 1.5)) * intensity.distractors(rng, grid, tissue)
+    signal = healthy_signal(rng, grid, tissue, contrast)
+    signal += np.float32(rng.uniform(0.4, 1.5)) * distractors(rng, grid, tissue)
     label = np.zeros(grid.shape, np.bool_)
     for number in range(count):
         volume_ml = first_ml if number == 0 else max(1.0, first_ml * float(rng.uniform(0.05, 0.4)))

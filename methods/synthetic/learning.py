@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unseg_bench import Work
 from unseg_bench.blocks.training import Batch, TrainingLog, fit_network, one_cycle
 from unseg_bench.blocks.unet.options import UNetOptions
-from unseg_bench.plugins.context import Work
 
 from .variation import UNSURE
 

@@ -2,17 +2,11 @@
 Medical Image Analysis 2023); nothing is downloaded, and by default nothing is trained.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.volume import Image, Mask, Volume
-from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Artifact, Context
-from unseg_bench.plugins.explain import Explanation, Step
-from unseg_bench.plugins.method import Method
+from unseg_bench import Artifact, Cohort, Context, Explanation, Image, Mask, Method, RunError, Step, Volume
 
 from .options import SPACING_MM, SyntheticOptions
 from .presets import ADAPTED, CHECK, DEMO, PAPER
@@ -23,18 +17,16 @@ if TYPE_CHECKING:
     from .pair import Pair
 
 
-class Synthetic(Method):
+class Synthetic(Method[SyntheticOptions]):
     """Segments with shipped weights in seconds a case; on phantoms it is judged on what it learned from."""
 
     name = "synthetic"
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "paper": PAPER,
         "adapted": ADAPTED,
         "demo": DEMO,
         "check": CHECK,
     }
-    Options = SyntheticOptions
-    options: SyntheticOptions
 
     def __init__(self, options: SyntheticOptions) -> None:
         """Nothing is loaded before the first case."""

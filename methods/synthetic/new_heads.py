@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from unseg_bench.plugins.context import Work, stage
+from unseg_bench import Work, stage
 
 from .heads import make_head
 

@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
+from unseg_bench import MethodOptions
 from unseg_bench.blocks.unet.options import Mirroring, UNetOptions
-from unseg_bench.plugins.method import MethodOptions
 
 SPACING_MM = 2.5
 """Of the grid that the pair works on."""

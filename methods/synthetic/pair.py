@@ -6,14 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from unseg_bench import Image, Volume, WeightsError
 from unseg_bench.blocks.unet.networks import predict_sliding
 from unseg_bench.blocks.unet.options import MIRROR_AXES, Mirroring
 from unseg_bench.blocks.unet.training import build_unet
 from unseg_bench.blocks.weights import WeightsFile, check_keys, load_state_dict
-from unseg_bench.data.volume import Image, Volume
-from unseg_bench.errors import WeightsError
 
 from .options import NETWORK
 from .variation import standardise
@@ -52,20 +51,13 @@ def load_pair(file: WeightsFile, device: str) -> Pair:
     return Pair((networks[0], networks[1]))
 
 
-def pair_state(networks: Sequence[nn.Module]) -> dict[str, Tensor]:
-    """Both halves' weights under one name each, in half precision, for a file that `load_pair` reads."""
-    return {
+def save_pair(path: Path, networks: Sequence[nn.Module]) -> None:
+    """Write both halves' weights in half precision to one safetensors file that `load_pair` reads."""
+    from safetensors.torch import save_file
+
+    state = {
         f"{half}.{name}": value.detach().half().contiguous()
         for half, network in zip(HALVES, networks, strict=True)
         for name, value in network.state_dict().items()
     }
-
-
-def save_pair(path: Path, networks: Sequence[nn.Module]) -> None:
-    """Write both halves to one safetensors file, whole or not at all."""
-    from safetensors.torch import save_file
-
-    from unseg_bench.data.atomic import whole_file
-
-    with whole_file(path) as temporary:
-        save_file(pair_state(networks), temporary)
+    save_file(state, path)

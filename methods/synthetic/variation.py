@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unseg_bench import Mask
 from unseg_bench.blocks.training import step_generator
 from unseg_bench.blocks.unet.options import Size
 from unseg_bench.blocks.working_cases import Cases, LabelledCase
-from unseg_bench.data.volume import Mask
 
 from .options import SPACING_MM
 

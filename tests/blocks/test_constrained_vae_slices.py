@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from unseg_bench.blocks.constrained_vae.options import ConstrainedVaeOptions, SliceOptions
+from unseg_bench.blocks.constrained_vae.options import SliceOptions
 from unseg_bench.blocks.constrained_vae.slices import (
     draw_pictures,
     eroded,
@@ -157,4 +157,4 @@ def test_no_normal_slice_is_an_error(tmp_path):
 
 def test_erosion_that_leaves_nothing_is_refused():
     with pytest.raises(ValidationError, match="erosion_px"):
-        ConstrainedVaeOptions(slices=SliceOptions(size=32, erosion_px=32))
+        SliceOptions(size=32, erosion_px=32)

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from unseg_bench_methods.amcons import Amcons
-from unseg_bench_methods.gradcamcons import Gradcamcons
+from unseg_bench_methods.constrained_vae.amcons import Amcons
+from unseg_bench_methods.constrained_vae.gradcamcons import Gradcamcons
+from unseg_bench_methods.constrained_vae.method import CHOOSE
 
 from unseg_bench.blocks.constrained_vae.maps import Maps, scale_rows, scale_slices
-from unseg_bench.blocks.constrained_vae.method import CHOOSE
 from unseg_bench.blocks.constrained_vae.options import FitOptions, LossOptions
 from unseg_bench.blocks.constrained_vae.training import batches, constraint_start, steps_an_epoch
 from unseg_bench.blocks.normals import PURPOSE

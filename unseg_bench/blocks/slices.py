@@ -4,11 +4,14 @@ A volume (X, Y, Z) becomes a stack of pictures (Z, Y, X). With x to the left and
 head as radiologists look at it: the nose at the top.
 """
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench.data.atomic import reserve
 from unseg_bench.data.volume import Mask, Volume
 
 if TYPE_CHECKING:
@@ -81,3 +84,18 @@ def resize(pictures: NDArray[Any], size: tuple[int, int]) -> "Tensor":
 
     tensor = torch.as_tensor(np.asarray(pictures, dtype=np.float32))[:, None]
     return functional.interpolate(tensor, size=size, mode="bilinear", antialias=True, align_corners=False)[:, 0]
+
+
+def store_pictures(path: Path, shape: tuple[int, int, int], parts: Iterable[Pictures]) -> Pictures:
+    """Write parts (n, Y, X), N pictures in all, to the .npy file `path`; return it as a memory map.
+
+    `shape`: (N, Y, X). Raises RunError when there is no room on the disk.
+    """
+    pictures = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    reserve(path)
+    start = 0
+    for part in parts:
+        pictures[start : start + len(part)] = part
+        start += len(part)
+    pictures.flush()
+    return np.load(path, mmap_mode="r")

@@ -8,8 +8,6 @@ from typing import Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from unseg_bench.blocks.normals import NormalsOptions
-from unseg_bench.blocks.thresholds import ThresholdOptions
 from unseg_bench.plugins.method import MethodOptions
 
 MapKind: TypeAlias = Literal["activation", "grad-cam"]
@@ -47,6 +45,12 @@ class SliceOptions(MethodOptions):
     """'reference': match each picture's grey values, background included, to the middle one of the training slices (the
     2021 code). 'reference-cut-at-test': pictures that are segmented are matched to its middle two thirds (the 2022
     code), so that their brain turns brighter and flatter than in training."""
+
+    @model_validator(mode="after")
+    def _erosion_leaves_something(self) -> Self:
+        if self.erosion_px >= self.size:
+            raise ValueError("slices.erosion_px must be smaller than slices.size")
+        return self
 
 
 class NetworkOptions(MethodOptions):
@@ -106,25 +110,6 @@ class InferenceOptions(MethodOptions):
 
     scale: Literal["raw", "normals", "slice", "slice-2022"] = "raw"
     batch: int = Field(default=32, ge=1)
-
-
-class ConstrainedVaeOptions(MethodOptions):
-    """All options of a method of this kind; a method sets its own defaults."""
-
-    map: MapKind = "activation"
-    normals: NormalsOptions = NormalsOptions()
-    slices: SliceOptions = SliceOptions()
-    network: NetworkOptions = NetworkOptions()
-    loss: LossOptions = LossOptions()
-    training: TrainingOptions = TrainingOptions()
-    inference: InferenceOptions = InferenceOptions()
-    thresholds: ThresholdOptions = ThresholdOptions()
-
-    @model_validator(mode="after")
-    def _erosion_leaves_something(self) -> Self:
-        if self.slices.erosion_px >= self.slices.size:
-            raise ValueError("slices.erosion_px must be smaller than slices.size")
-        return self
 
 
 class FitOptions(MethodOptions):

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseg_bench.blocks.constrained_vae.options import SliceOptions
-from unseg_bench.blocks.slices import Pictures, brain_slices, resize, to_pictures
-from unseg_bench.data.atomic import reserve
+from unseg_bench.blocks.slices import Pictures, brain_slices, resize, store_pictures, to_pictures
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Volume
 from unseg_bench.errors import RunError
@@ -142,15 +141,11 @@ def gather_pictures(path: Path, cohort: Cohort, normal: Artifact, options: Slice
             "slices.middle and slices.min_brain_share"
         )
     reference = None if options.histogram == "own" else _middle_picture(cohort, chosen, options)
-    pictures = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(total, options.size, options.size))
-    reserve(path)
-    start = 0
-    for volume in cohort:
-        own = match_all(draw_pictures(volume, chosen[volume.case_id], options), reference, options, test=False)
-        pictures[start : start + len(own)] = own
-        start += len(own)
-    pictures.flush()
-    return LearnedSlices(np.load(path, mmap_mode="r"), reference)
+    parts = (
+        match_all(draw_pictures(volume, chosen[volume.case_id], options), reference, options, test=False)
+        for volume in cohort
+    )
+    return LearnedSlices(store_pictures(path, (total, options.size, options.size), parts), reference)
 
 
 def _middle_picture(cohort: Cohort, chosen: dict[str, NDArray[np.intp]], options: SliceOptions) -> NDArray[np.uint8]:

@@ -2,57 +2,12 @@
 segmentation", BMVC 2021; rebuilt from its code (cvblab/anomaly_localization_vae_gcams).
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any
 
-from pydantic import Field
+from unseg_bench import Study
 
-from unseg_bench.blocks.constrained_vae import options
-from unseg_bench.blocks.constrained_vae.method import ConstrainedVaeMethod
-from unseg_bench.blocks.constrained_vae.options import Layout, MapKind
-from unseg_bench.plugins.hookspecs import hookimpl
-from unseg_bench.plugins.method import Method
-from unseg_bench.plugins.studies import Study
-
-
-class NetworkOptions(options.NetworkOptions):
-    """The VAE, by default that of 2021."""
-
-    layout: Layout = "2021"
-
-
-class LossOptions(options.LossOptions):
-    """The 2021 code's losses: means, and the size of the map by the log-barrier."""
-
-    scale: Literal["summed", "mean"] = "mean"
-    kl_weight: float = Field(default=1.0, ge=0)
-    constraint: Literal["entropy", "size"] = "size"
-    constraint_weight: float = Field(default=10.0, ge=0)
-    warm_up_steps: int | None = Field(default=400, ge=0)
-
-
-class TrainingOptions(options.TrainingOptions):
-    """The 2021 code's training."""
-
-    batch: int = Field(default=32, ge=1)
-    learning_rate: float = Field(default=1e-5, gt=0)
-
-
-class InferenceOptions(options.InferenceOptions):
-    """From network to map; by default in units of the normal slices' range."""
-
-    scale: Literal["raw", "normals", "slice", "slice-2022"] = "normals"
-
-
-class GradcamconsOptions(options.ConstrainedVaeOptions):
-    """All options; the defaults are those of the 2021 code, but for what reads labels."""
-
-    map: MapKind = "grad-cam"
-    network: NetworkOptions = NetworkOptions()  # pyright: ignore[reportIncompatibleVariableOverride]
-    loss: LossOptions = LossOptions()  # pyright: ignore[reportIncompatibleVariableOverride]
-    training: TrainingOptions = TrainingOptions()  # pyright: ignore[reportIncompatibleVariableOverride]
-    inference: InferenceOptions = InferenceOptions()  # pyright: ignore[reportIncompatibleVariableOverride]
-
+from .method import ConstrainedVaeMethod
+from .options import GradcamconsOptions
 
 REFERENCE_CODE: dict[str, Any] = {
     "normals": {"source": "slice-labels"},
@@ -106,20 +61,20 @@ CHECK: dict[str, Any] = {
 }
 
 
-class Gradcamcons(ConstrainedVaeMethod):
+class Gradcamcons(ConstrainedVaeMethod[GradcamconsOptions]):
     """A VAE of normal slices whose Grad-CAM shall cover the whole picture (log-barrier); where it is high, on a slice
     that was never learned from, is the lesion.
     """
 
     name = "gradcamcons"
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "paper": {},
         "reference-code": REFERENCE_CODE,
         "reference-code-2022": REFERENCE_CODE_2022,
         "demo": DEMO,
         "check": CHECK,
     }
-    studies: ClassVar[Mapping[str, Study]] = {
+    studies = {
         "map": Study(
             "What the gradient's weights and the constraint add",
             {
@@ -129,10 +84,3 @@ class Gradcamcons(ConstrainedVaeMethod):
             },
         ),
     }
-    Options = GradcamconsOptions
-
-
-@hookimpl
-def ubench_methods() -> list[type[Method]]:
-    """Register GradCAMCons."""
-    return [Gradcamcons]

@@ -2,14 +2,12 @@
 2022; rebuilt from its code (jusiro/constrained_anomaly_segmentation).
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
-from unseg_bench.blocks.constrained_vae.method import ConstrainedVaeMethod
-from unseg_bench.blocks.constrained_vae.options import ConstrainedVaeOptions
-from unseg_bench.plugins.hookspecs import hookimpl
-from unseg_bench.plugins.method import Method
-from unseg_bench.plugins.studies import Study
+from unseg_bench import Study
+
+from .method import ConstrainedVaeMethod
+from .options import AmconsOptions
 
 REFERENCE_CODE: dict[str, Any] = {
     "normals": {"source": "slice-labels"},
@@ -33,28 +31,21 @@ DEMO: dict[str, Any] = {
 CHECK: dict[str, Any] = {**DEMO, "network": {"width": 4, "latent": 4}, "training": {"epochs": 3, "batch": 8}}
 
 
-class Amcons(ConstrainedVaeMethod):
+class Amcons(ConstrainedVaeMethod[AmconsOptions]):
     """A VAE of normal slices whose activations shall be spread evenly over the brain (entropy); where they are not, on
     a slice that was never learned from, is the lesion.
     """
 
     name = "amcons"
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "paper": {},
         "reference-code": REFERENCE_CODE,
         "demo": DEMO,
         "check": CHECK,
     }
-    studies: ClassVar[Mapping[str, Study]] = {
+    studies = {
         "constraint": Study(
             "What the constraint adds",
             {"AMCons": {}, "no constraint": {"loss": {"constraint_weight": 0.0}}},
         ),
     }
-    Options = ConstrainedVaeOptions
-
-
-@hookimpl
-def ubench_methods() -> list[type[Method]]:
-    """Register AMCons."""
-    return [Amcons]

@@ -1,29 +1,30 @@
 """What AMCons and GradCAMCons do alike: learn a VAE from normal slices, cut its map; they differ in their options."""
 
-from unseg_bench.blocks.constrained_vae.options import ConstrainedVaeOptions, FitOptions, MapOptions
+import json
+from typing import TypeVar
+
+import numpy as np
+
+from unseg_bench import Artifact, Cohort, Context, Explanation, Mask, Method, Step, Supervision, Volume
+from unseg_bench.blocks.constrained_vae.options import FitOptions, MapOptions
 from unseg_bench.blocks.normals import find_normals, normals_supervision
 from unseg_bench.blocks.references import reference_masks
 from unseg_bench.blocks.thresholds import find_thresholds
-from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.supervision import Supervision
-from unseg_bench.data.volume import Mask, Volume
-from unseg_bench.plugins.context import Artifact, Context
-from unseg_bench.plugins.explain import Explanation, Step
-from unseg_bench.plugins.method import Method
+
+from .options import AmconsOptions, GradcamconsOptions
+
+OptionsT_co = TypeVar("OptionsT_co", bound=AmconsOptions | GradcamconsOptions, covariant=True)
 
 CHOOSE = "choose the threshold by Dice"
 
 
-class ConstrainedVaeMethod(Method):
+class ConstrainedVaeMethod(Method[OptionsT_co]):
     """A VAE of axial slices that learns from normal ones, with a constraint that evens out an inner map of theirs; on a
     slice with a lesion that map is uneven, and what is high in it is the lesion.
     """
 
-    Options = ConstrainedVaeOptions
-    options: ConstrainedVaeOptions
-
     @property
-    def supervision(self) -> Supervision:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def supervision(self) -> Supervision:
         """None; slice labels where they say what is normal, validation masks where they choose the threshold."""
         o = self.options
         return normals_supervision(o.normals.source, reads_validation_masks=o.thresholds.reads_masks)
@@ -33,8 +34,6 @@ class ConstrainedVaeMethod(Method):
 
         The validation part is looked at only where its masks choose the threshold.
         """
-        import json
-
         from unseg_bench.blocks.constrained_vae.maps import Maps, collect_normals
         from unseg_bench.blocks.constrained_vae.training import train_vae
 
@@ -54,8 +53,6 @@ class ConstrainedVaeMethod(Method):
 
     def explain(self, volume: Volume, context: Context) -> Explanation:
         """Show slices as the network sees them, what it makes of them, the map and the mask."""
-        import numpy as np
-
         views = self._maps.views_of(volume)
         low, high = self._maps.low, self._maps.high
         if self.options.inference.scale != "raw":
