@@ -4,9 +4,9 @@ import io
 
 import pytest
 
-from unseg_bench.cli import reporters
-from unseg_bench.cli.consoles import PlainConsole
-from unseg_bench.cli.reporters import LiveReporter, OpenStage, PlainReporter
+from unseg_bench.console import reporters
+from unseg_bench.console.plain import PlainConsole
+from unseg_bench.console.reporters import LiveReporter, OpenStage, PlainReporter
 from unseg_bench.run.progress import Reporter
 
 

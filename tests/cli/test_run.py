@@ -107,7 +107,7 @@ def test_without_references_nothing_is_scored(ubench: Ubench, cohort: Path) -> N
 def test_ctrl_c_says_that_the_same_command_goes_on(
     ubench: Ubench, tiny: Path, data: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from unseg_bench.cli.reporters import PlainReporter
+    from unseg_bench.console.reporters import PlainReporter
 
     def interrupt(self: PlainReporter, stage: str) -> None:
         if stage == "segment":

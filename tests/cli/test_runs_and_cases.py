@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Result, Ubench
 from unseg_bench.cli.cases import By, pick
-from unseg_bench.cli.runs import age_text
+from unseg_bench.cli.listing import age_text
 from unseg_bench.score.table import read_scores
 
 ErrorLine = Callable[[Result], str]

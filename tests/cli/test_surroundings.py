@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Ubench
-from unseg_bench.cli.text import path_text, shell_text
 from unseg_bench.compare.cohort_table import GroupColumn, read_column
+from unseg_bench.console.streams import path_text, shell_text
 from unseg_bench.data.atomic import write_json
 from unseg_bench.data.visible import visible
 from unseg_bench.errors import SettingsError
@@ -20,7 +20,7 @@ from unseg_bench.plugins.digests import digest_of
 @pytest.mark.parametrize(("encoding", "mark"), [("ascii", "+-"), ("latin-1", "±")])
 def test_output_takes_every_character_in_any_encoding(encoding: str, mark: str) -> None:
     code = (
-        "from unseg_bench.cli.text import *\nprepare_streams()\n"
+        "from unseg_bench.console.streams import *\nprepare_streams()\n"
         "text = '5.00 ± 2.00 – a \\u6f22'\nsay(text); warn(text); stdout().print(text)"
     )
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}

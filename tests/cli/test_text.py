@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from unseg_bench.cli.text import bytes_text, count_text, path_text, print_json, seconds_text
+from unseg_bench.console.streams import path_text, print_json
+from unseg_bench.words import bytes_text, count_text, seconds_text
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_errors_and_help_are_where_they_always_are(ubench: Ubench) -> None:
 
 
 def test_the_file_behind_stdout_is_its_own_again(capfd: pytest.CaptureFixture[str]) -> None:
-    from unseg_bench.cli.text import json_alone, print_json
+    from unseg_bench.console.streams import json_alone, print_json
 
     with json_alone():
         print_json({"a": 1})

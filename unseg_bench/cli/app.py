@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from unseg_bench import __version__
-from unseg_bench.cli.text import warn
+from unseg_bench.console.streams import warn
 
 DISTRIBUTION = "unseg-bench"
 

@@ -9,10 +9,12 @@ import typer
 
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.complete import complete_method
-from unseg_bench.cli.one_run import find_run
-from unseg_bench.cli.plugins import plugins_with_warnings
-from unseg_bench.cli.reporters import make_reporter
-from unseg_bench.cli.text import AsJson, RunsFolder, count_text, path_text, print_json, say
+from unseg_bench.cli.options import AsJson, RunsFolder
+from unseg_bench.cli.selector import find_run
+from unseg_bench.console.plugins import plugins_with_warnings
+from unseg_bench.console.reporters import make_reporter
+from unseg_bench.console.streams import path_text, print_json, say
+from unseg_bench.words import count_text
 
 if TYPE_CHECKING:
     from unseg_bench.run.black_box import BlackBox
@@ -133,7 +135,7 @@ def _show_evidence(name: str, runs: Path, *, as_json: bool) -> None:
 
 def _about_files(run: "RunFolder") -> list[str]:
     """Say whether predictions, scores and references are those that were written down, as far as they are here."""
-    from unseg_bench.cli.one_run import scores_or_warning
+    from unseg_bench.cli.selector import scores_or_warning
     from unseg_bench.run.made import made_in, replaced_in
     from unseg_bench.score.intact import doubts_about_files
 

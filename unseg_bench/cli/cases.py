@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.one_run import RunSelector, find_run
-from unseg_bench.cli.text import AsJson, RunsFolder, count_text, new_table, path_text, print_json, say, stdout, warn
+from unseg_bench.cli.options import AsJson, RunsFolder
+from unseg_bench.cli.selector import RunSelector, find_run
+from unseg_bench.console.streams import new_table, path_text, print_json, say, stdout, warn
+from unseg_bench.words import count_text
 
 if TYPE_CHECKING:
     from rich.table import Table

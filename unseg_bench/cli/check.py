@@ -7,9 +7,10 @@ import typer
 
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.complete import complete_method
-from unseg_bench.cli.data_options import DataDir, MoreOptions, dataset_options
-from unseg_bench.cli.plugins import plugins_with_warnings
-from unseg_bench.cli.text import AsJson, count_text, new_table, print_json, say, stdout
+from unseg_bench.cli.options import AsJson, DataDir, MoreOptions
+from unseg_bench.console.plugins import plugins_with_warnings
+from unseg_bench.console.streams import new_table, print_json, say, stdout
+from unseg_bench.words import count_text
 
 if TYPE_CHECKING:
     from unseg_bench.plugins.conformance import CheckResult
@@ -60,15 +61,16 @@ def _results(
         return check_in_process(
             where_of_file(Path(name)) if is_file(name) else where_of_class(plugins.method(name)), name
         )
+    from unseg_bench.run.asked import assigned_to_data, data_options
     from unseg_bench.run.settings import make_dataset
 
     dataset = plugins.dataset(name)
-    opened = make_dataset(dataset, dataset_options(dataset_option, data=data))
+    opened = make_dataset(dataset, data_options({"data": data}) | assigned_to_data(dataset_option or []))
     return check_dataset(dataset, opened.options)
 
 
 def _print(name: str, results: "list[CheckResult]") -> None:
-    from unseg_bench.cli.consoles import styled
+    from unseg_bench.console.plain import styled
 
     table = new_table("", "check", "seen")
     for result in results:

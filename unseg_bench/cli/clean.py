@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.text import bytes_text, count_text, new_table, say, stdout
+from unseg_bench.console.streams import new_table, say, stdout
+from unseg_bench.words import bytes_text, count_text
 
 KIND_NAMES = "partial, stages, prepared, phantom"
 

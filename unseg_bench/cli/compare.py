@@ -1,5 +1,6 @@
 """`ubench compare`: scores of many runs in one table, and as files for papers and other programs."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,31 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.compare_options import (
+from unseg_bench.cli.options import grouped
+from unseg_bench.cli.table_options import (
     GROUPS,
     OUTPUT,
     STATISTICS,
     TABLE,
-    TABLE_1,
-    CohortTable,
-    CorrectionRule,
-    GroupBy,
-    Groups,
-    Margin,
-    Missing,
-    MissingRule,
-    Reference,
+    GroupOptions,
     Selectors,
     ShowPublished,
-    compare_settings,
-    comparison_of,
-    statistics_settings,
+    StatisticsOptions,
 )
-from unseg_bench.cli.text import path_text, print_json, stdout, warn
+from unseg_bench.console.streams import path_text, print_json, stdout, warn
 from unseg_bench.errors import SettingsError
 
 if TYPE_CHECKING:
-    from unseg_bench.compare.comparison import Metric
+    from unseg_bench.compare.comparison import Comparison, Metric
 
 ALL_POLICIES = "all"
 
@@ -60,28 +52,17 @@ _METRICS: "dict[GroupMetric, tuple[Metric, ...]]" = {
 }
 
 
-@app.command(
-    rich_help_panel="Run and compare",
-    epilog=examples(
-        ("ubench compare --by-size", "The newest run of each method, by tumour size."),
-        ("ubench compare clisc threshold --stats --claims", "Two methods: tests, intervals, and what can be claimed."),
-        ("ubench compare --out table.tex --out cases.csv", "For a paper, and every case for another program."),
-        ("ubench compare --group-by grade --table cohort.csv", "By a column of the cohort's own table."),
-        ("ubench compare runs/phantom/clisc-* --json", "Certain runs, for a script."),
-    ),
-)
-def compare(
-    selectors: Selectors = None,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownOptions:
+    """What of the comparison is shown, beyond the table of means."""
+
     by_size: Annotated[
         bool, typer.Option("--by-size", help="Also by groups of tumour size.", rich_help_panel=TABLE)
-    ] = False,
-    groups: Groups = GROUPS,
-    group_by: GroupBy = None,
-    table: CohortTable = None,
+    ] = False
     metric: Annotated[
         GroupMetric | None,
         typer.Option(help="Whose columns the groups have. Default: dsc.", rich_help_panel=TABLE),
-    ] = None,
+    ] = None
     empty: Annotated[
         ShownEmpty,
         typer.Option(
@@ -89,18 +70,20 @@ def compare(
             "all: side by side.",
             rich_help_panel=TABLE,
         ),
-    ] = ShownEmpty.DIAGONAL,
-    missing: MissingRule = Missing.REFUSE,
-    published: ShowPublished = False,
+    ] = ShownEmpty.DIAGONAL
+    published: ShowPublished = False
     stats: Annotated[
         bool, typer.Option("--stats", help="Tests, effects, intervals, ranks, seeds.", rich_help_panel=STATISTICS)
-    ] = False,
+    ] = False
     claims: Annotated[
         bool, typer.Option("--claims", help="What can be claimed, and what cannot.", rich_help_panel=STATISTICS)
-    ] = False,
-    reference: Reference = None,
-    margin: Margin = None,
-    correction: CorrectionRule = None,
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultOptions:
+    """Where the comparison goes, and where the runs are."""
+
     out: Annotated[
         list[Path] | None,
         typer.Option(
@@ -111,57 +94,75 @@ def compare(
             ".challenger.csv. Repeatable.",
             rich_help_panel=OUTPUT,
         ),
-    ] = None,
+    ] = None
     as_json: Annotated[
         bool, typer.Option("--json", help="JSON on stdout; the statistics with --stats.", rich_help_panel=OUTPUT)
-    ] = False,
-    runs: Annotated[
-        Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.", rich_help_panel=OUTPUT)
-    ] = Path("runs"),
+    ] = False
+    runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.", rich_help_panel=OUTPUT)] = (
+        Path("runs")
+    )
+
+
+@app.command(
+    rich_help_panel="Run and compare",
+    epilog=examples(
+        ("ubench compare --by-size", "The newest run of each method, by tumour size."),
+        ("ubench compare clisc threshold --stats --claims", "Two methods: tests, intervals, and what can be claimed."),
+        ("ubench compare --out table.tex --out cases.csv", "For a paper, and every case for another program."),
+        ("ubench compare --group-by grade --table cohort.csv", "By a column of the cohort's own table."),
+        ("ubench compare runs/phantom/clisc-* --json", "Certain runs, for a script."),
+    ),
+)
+@grouped
+def compare(
+    *,
+    selectors: Selectors = None,
+    shown: ShownOptions,
+    groups: GroupOptions,
+    statistics: StatisticsOptions,
+    result: ResultOptions,
 ) -> None:
     """Show methods side by side: DSC and HD95, best against second best by a paired t-test.
 
     Seeds are averaged within each case. Statistics are computed only where asked for.
     """
-    from unseg_bench.report.exports import check_path, write
+    from unseg_bench import api
+    from unseg_bench.report.exports import check_path
 
-    files = out or []
+    files = result.out or []
     for path in files:
         check_path(path)
-    shows_groups = by_size or group_by is not None or metric is not None or groups != GROUPS
-    wanted = stats or claims or bool(files)
-    _refuse_idle(wanted, reference=reference, margin=margin, correction=correction)
-    settings = compare_settings(
-        groups=groups,
-        group_by=group_by,
-        table=table,
-        empty="diagonal" if empty is ShownEmpty.ALL else empty,
-        missing=missing,
-        published=TABLE_1 if published else None,
-        statistics=statistics_settings(reference, margin, correction) if wanted else None,
+    wanted = shown.stats or shown.claims or bool(files)
+    for name, value in {} if wanted else statistics.given.items():
+        raise SettingsError(f"--{name} {value}: belongs to the statistics; add --stats, --claims or --out FILE")
+    compared = api.compare(
+        *(selectors or ()),
+        runs=result.runs,
+        empty="diagonal" if shown.empty is ShownEmpty.ALL else str(shown.empty),
+        published=shown.published,
+        statistics=wanted,
+        **groups.given,
+        **statistics.given,
     )
-    comparison = comparison_of(selectors, runs, settings)
     for path in files:
-        write(comparison, path)
-    if as_json:
-        print_json(comparison.to_dict())
+        compared.write(path)
+    if result.as_json:
+        print_json(compared.comparison.to_dict())
     else:
-        from unseg_bench.report.terminal import print_comparison
-
-        print_comparison(
-            comparison,
-            stdout(),
-            metrics=_METRICS[metric or GroupMetric.DSC] if shows_groups else (),
-            policies=empty is ShownEmpty.ALL,
-            statistics=stats,
-            claims=claims,
-        )
+        by_groups = shown.metric is not None or groups.group_by is not None or groups.groups != GROUPS
+        _print(compared.comparison, shown, by_groups=shown.by_size or by_groups)
     for path in files:
         warn(f"wrote {path_text(path)}")
 
 
-def _refuse_idle(wanted: bool, **options: object) -> None:
-    """Raise SettingsError for an option of the statistics where none are computed."""
-    for name, value in options.items():
-        if value is not None and not wanted:
-            raise SettingsError(f"--{name} {value}: belongs to the statistics; add --stats, --claims or --out FILE")
+def _print(comparison: "Comparison", shown: ShownOptions, *, by_groups: bool) -> None:
+    from unseg_bench.report.terminal import print_comparison
+
+    print_comparison(
+        comparison,
+        stdout(),
+        metrics=_METRICS[shown.metric or GroupMetric.DSC] if by_groups else (),
+        policies=shown.empty is ShownEmpty.ALL,
+        statistics=shown.stats,
+        claims=shown.claims,
+    )

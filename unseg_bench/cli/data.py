@@ -7,22 +7,12 @@ import typer
 
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.complete import complete_dataset
-from unseg_bench.cli.data_options import (
-    AllowMissing,
-    Channel,
-    DataDir,
-    HealthyGlob,
-    ImageGlob,
-    MoreOptions,
-    ReferenceGlob,
-    SplitText,
-    TumourLabels,
-    dataset_options,
-)
-from unseg_bench.cli.plugins import plugins_with_warnings
-from unseg_bench.cli.reporters import make_reporter
-from unseg_bench.cli.text import AsJson, count_text, print_json, say
+from unseg_bench.cli.options import AsJson, FileOptions, grouped
+from unseg_bench.console.plugins import plugins_with_warnings
+from unseg_bench.console.reporters import make_reporter
+from unseg_bench.console.streams import print_json, say
 from unseg_bench.errors import DataError
+from unseg_bench.words import count_text
 
 data = typer.Typer(
     help="Look at every file of a data set before a run.",
@@ -47,19 +37,13 @@ def group(context: typer.Context) -> None:
         ),
     )
 )
+@grouped
 def check(
+    *,
     name: Annotated[
         str, typer.Argument(metavar="NAME", autocompletion=complete_dataset, help="Data set.", show_default=False)
     ],
-    data: DataDir = None,
-    image: ImageGlob = None,
-    reference: ReferenceGlob = None,
-    tumour_labels: TumourLabels = None,
-    healthy: HealthyGlob = None,
-    channel: Channel = None,
-    split: SplitText = None,
-    allow_missing: AllowMissing = None,
-    dataset_option: MoreOptions = None,
+    files: FileOptions,
     as_json: AsJson = False,
 ) -> None:
     """Open every image and reference mask; say what is missing, of the wrong shape or unreadable.
@@ -68,16 +52,8 @@ def check(
     """
     from unseg_bench.run.settings import make_dataset
 
-    options = dataset_options(
-        dataset_option,
-        data=data,
-        image=image,
-        reference=reference,
-        tumour_labels=tumour_labels,
-        healthy=healthy,
-        channel=channel,
-        split=split,
-    )
+    options = files.given
+    allow_missing = bool(options.pop("allow_missing", False))
     opened = make_dataset(plugins_with_warnings().dataset(name), options, allow_missing=True)
     with make_reporter() as reporter:
         reporter.stage_begins("check")

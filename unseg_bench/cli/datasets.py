@@ -7,8 +7,9 @@ import typer
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.complete import complete_dataset
 from unseg_bench.cli.describe import print_options
-from unseg_bench.cli.plugins import plugins_with_warnings
-from unseg_bench.cli.text import AsJson, new_table, print_json, say, stdout
+from unseg_bench.cli.options import AsJson
+from unseg_bench.console.plugins import plugins_with_warnings
+from unseg_bench.console.streams import new_table, print_json, say, stdout
 
 if TYPE_CHECKING:
     from unseg_bench.plugins.dataset import Dataset
@@ -49,7 +50,7 @@ def _list_all(plugins: "Plugins", *, as_json: bool) -> None:
 
 
 def _show(plugins: "Plugins", dataset: "type[Dataset]", *, as_json: bool) -> None:
-    from unseg_bench.cli.consoles import styled
+    from unseg_bench.console.plain import styled
     from unseg_bench.plugins.method_facts import describe_options
 
     options = [option.model_dump() for option in describe_options(dataset.Options)]

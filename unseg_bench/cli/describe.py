@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from unseg_bench.cli.text import new_table
+from unseg_bench.console.streams import new_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def print_options(console: "Console", options: list[dict[str, Any]], flag: str) -> None:
     """Print a table of options, each with its default and what it means."""
-    from unseg_bench.cli.consoles import styled
+    from unseg_bench.console.plain import styled
 
     if not options:
         console.print("no options")

@@ -1,5 +1,6 @@
 """`ubench figures`: the figures of a paper from many runs."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,22 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.compare_options import (
-    OUTPUT,
-    CohortTable,
-    Empty,
-    EmptyRule,
-    GroupBy,
-    Groups,
-    Missing,
-    MissingRule,
-    Reference,
-    Selectors,
-    compare_settings,
-    scores_and_comparison,
-    statistics_settings,
-)
-from unseg_bench.cli.text import AsJson, RunsFolder, path_text, print_json, say, warn
+from unseg_bench.cli.options import AsJson, RunsFolder, grouped
+from unseg_bench.cli.table_options import OUTPUT, Empty, EmptyRule, GroupOptions, Reference, Selectors
+from unseg_bench.console.streams import path_text, print_json, say, warn
 from unseg_bench.report.figures.names import NEED_STATISTICS, FigureName, FileFormat
 
 if TYPE_CHECKING:
@@ -39,36 +27,30 @@ class Width(StrEnum):
     DOUBLE = "double"
 
 
-@app.command(
-    rich_help_panel="Run and compare",
-    epilog=examples(
-        ("ubench figures --out figures", "All that can be drawn, as SVG and PDF."),
-        ("ubench figures clisc threshold --only dsc-by-size --width single", "One figure for one column."),
-        ("ubench figures runs/phantom/clisc-* --only sweep --over amda.alpha", "A sweep over an option."),
-    ),
-)
-def figures(
-    selectors: Selectors = None,
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Where the files go.", rich_help_panel=OUTPUT)
-    ] = Path("figures"),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawingOptions:
+    """Which figures are drawn, and how."""
+
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.", rich_help_panel=OUTPUT)] = (
+        Path("figures")
+    )
     only: Annotated[
         list[FigureName] | None,
         typer.Option(
             "--only", help="A figure; may be given again. Default: all that can be drawn.", show_default=False
         ),
-    ] = None,
+    ] = None
     file_format: Annotated[
         list[FileFormat] | None,
         typer.Option(
             "--format", help="May be given again. Default: svg and pdf.", show_default=False, rich_help_panel=OUTPUT
         ),
-    ] = None,
-    width: Annotated[Width, typer.Option(help="Printed width: 85 or 180 mm.", rich_help_panel=OUTPUT)] = Width.DOUBLE,
+    ] = None
+    width: Annotated[Width, typer.Option(help="Printed width: 85 or 180 mm.", rich_help_panel=OUTPUT)] = Width.DOUBLE
     case: Annotated[
         str | None,
         typer.Option(metavar="ID", help="This case, not a small, a medium and a large one.", rich_help_panel=_EXAMPLES),
-    ] = None,
+    ] = None
     slice_index: Annotated[
         int | None,
         typer.Option(
@@ -78,49 +60,61 @@ def figures(
             help="This axial slice, from 0 at the bottom, not that with most tumour.",
             rich_help_panel=_EXAMPLES,
         ),
-    ] = None,
+    ] = None
     data: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where the images are now, if they moved.", rich_help_panel=_EXAMPLES),
-    ] = None,
+    ] = None
     over: Annotated[
         str | None,
         typer.Option(metavar="OPTION", help="The option along the axis, as in --set.", rich_help_panel=_SWEEP),
-    ] = None,
-    groups: Groups = 5,
-    group_by: GroupBy = None,
-    table: CohortTable = None,
+    ] = None
+
+
+@app.command(
+    rich_help_panel="Run and compare",
+    epilog=examples(
+        ("ubench figures --out figures", "All that can be drawn, as SVG and PDF."),
+        ("ubench figures clisc threshold --only dsc-by-size --width single", "One figure for one column."),
+        ("ubench figures runs/phantom/clisc-* --only sweep --over amda.alpha", "A sweep over an option."),
+    ),
+)
+@grouped
+def figures(
+    *,
+    selectors: Selectors = None,
+    drawing: DrawingOptions,
+    groups: GroupOptions,
     empty: EmptyRule = Empty.DIAGONAL,
-    missing: MissingRule = Missing.REFUSE,
     reference: Reference = None,
     runs: RunsFolder = Path("runs"),
     as_json: AsJson = False,
 ) -> None:
     """Draw the figures of a paper: vector files, the same bytes each time, legible in print and in grey."""
-    needed = not only or not NEED_STATISTICS.isdisjoint(only)
-    settings = compare_settings(
-        groups=groups,
-        group_by=group_by,
-        table=table,
-        empty=empty,
-        missing=missing,
-        statistics=statistics_settings(reference, None, None) if needed else None,
-    )
-    scores, comparison = scores_and_comparison(selectors, runs, settings)
+    from unseg_bench import api
     from unseg_bench.report.figures.kinds import FigureSettings
     from unseg_bench.report.figures.style import DOUBLE_MM, SINGLE_MM
     from unseg_bench.report.figures.write import write_figures
 
-    wanted = FigureSettings(
-        width_mm=SINGLE_MM if width is Width.SINGLE else DOUBLE_MM,
-        runs=scores,
-        data=data,
-        case=case,
-        slice_index=slice_index,
-        over=over,
+    compared = api.compare(
+        *(selectors or ()),
+        runs=runs,
+        empty=str(empty),
+        statistics=not drawing.only or not NEED_STATISTICS.isdisjoint(drawing.only),
+        reference=reference,
+        **groups.given,
     )
-    formats = file_format or (FileFormat.SVG, FileFormat.PDF)
-    _print(write_figures(comparison, wanted, out, only or (), formats), comparison, as_json=as_json)
+    wanted = FigureSettings(
+        width_mm=SINGLE_MM if drawing.width is Width.SINGLE else DOUBLE_MM,
+        runs=compared.runs,
+        data=drawing.data,
+        case=drawing.case,
+        slice_index=drawing.slice_index,
+        over=drawing.over,
+    )
+    formats = drawing.file_format or (FileFormat.SVG, FileFormat.PDF)
+    written = write_figures(compared.comparison, wanted, drawing.out, drawing.only or (), formats)
+    _print(written, compared.comparison, as_json=as_json)
 
 
 def _print(written: "Written", comparison: "Comparison", *, as_json: bool) -> None:

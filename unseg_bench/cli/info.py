@@ -4,8 +4,9 @@ import os
 from typing import Any
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.plugins import plugins_with_warnings
-from unseg_bench.cli.text import AsJson, print_json, say
+from unseg_bench.cli.options import AsJson
+from unseg_bench.console.plugins import plugins_with_warnings
+from unseg_bench.console.streams import print_json, say
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 

@@ -10,7 +10,7 @@ from importlib import import_module
 import typer
 
 from unseg_bench.cli.app import app
-from unseg_bench.cli.text import json_alone, prepare_streams, print_error, warn
+from unseg_bench.console.streams import json_alone, prepare_streams, print_error, warn
 from unseg_bench.errors import UbenchError
 
 DEBUG, JSON, HELP = "--debug", "--json", {"--help", "-h"}
@@ -23,7 +23,7 @@ MODULES = (
     "compare",
     "figures",
     "report",
-    "runs",
+    "listing",
     "show",
     "thresholds",
     "audit",

@@ -8,8 +8,9 @@ import typer
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.complete import complete_method
 from unseg_bench.cli.describe import print_options, value_text
-from unseg_bench.cli.plugins import plugins_with_warnings
-from unseg_bench.cli.text import AsJson, new_table, print_json, say, stdout
+from unseg_bench.cli.options import AsJson
+from unseg_bench.console.plugins import plugins_with_warnings
+from unseg_bench.console.streams import new_table, print_json, say, stdout
 
 if TYPE_CHECKING:
     from unseg_bench.plugins.manager import Plugins
@@ -57,7 +58,7 @@ def _list_all(plugins: "Plugins", *, as_json: bool) -> None:
     if as_json:
         print_json([_summary(facts, plugins.sources[name]) for name, facts in known])
         return
-    from unseg_bench.cli.consoles import styled
+    from unseg_bench.console.plain import styled
 
     table = new_table("method", "labels it reads", "presets", "what it is")
     for _, facts in known:
@@ -68,7 +69,7 @@ def _list_all(plugins: "Plugins", *, as_json: bool) -> None:
 
 
 def _show(facts: "MethodFacts", source: str, *, as_json: bool) -> None:
-    from unseg_bench.cli.consoles import styled
+    from unseg_bench.console.plain import styled
 
     options = [option.model_dump() for option in facts.options]
     if as_json:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.text import path_text, say, shell_text
+from unseg_bench.console.streams import path_text, say, shell_text
 
 
 @app.command(

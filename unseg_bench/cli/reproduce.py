@@ -8,36 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.compare_options import OUTPUT, Missing, MissingRule, compare_settings, statistics_settings
-from unseg_bench.cli.data_options import (
-    AllowMissing,
-    Channel,
-    DataDir,
-    DatasetName,
-    HealthyGlob,
-    ImageGlob,
-    MoreOptions,
-    ReferenceGlob,
-    SplitText,
-    TumourLabels,
-    dataset_options,
-)
-from unseg_bench.cli.run_options import (
-    Config,
-    Deterministic,
-    Device,
-    DryRun,
-    Limit,
-    Offline,
-    Preset,
-    RunAsJson,
-    Sealed,
-    Seeds,
-)
-from unseg_bench.cli.text import RunsFolder, path_text, print_json, say, warn
+from unseg_bench.cli.options import CallOptions, WorkOptions, grouped
+from unseg_bench.cli.table_options import OUTPUT, Missing, MissingRule
+from unseg_bench.console.streams import path_text, print_json, say, warn
 
 if TYPE_CHECKING:
-    from unseg_bench.cli.running import Outcome
+    from unseg_bench.api import Outcomes
     from unseg_bench.report.reproduction import Section
     from unseg_bench.run.reproduction import PlannedPart, Reproduction
 
@@ -50,95 +26,55 @@ if TYPE_CHECKING:
         ("ubench reproduce paper -d brats2020 --data DIR --seed 0,1,2", "The real thing, three seeds a row."),
     ),
 )
+@grouped
 def reproduce(
+    *,
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Which: paper, or one that a plugin brings.")],
-    dataset: DatasetName = None,
-    data: DataDir = None,
-    image: ImageGlob = None,
-    reference: ReferenceGlob = None,
-    tumour_labels: TumourLabels = None,
-    healthy: HealthyGlob = None,
-    channel: Channel = None,
-    split: SplitText = None,
-    allow_missing: AllowMissing = None,
-    dataset_option: MoreOptions = None,
-    limit: Limit = None,
-    preset: Preset = None,
-    seed: Seeds = None,
-    config: Config = None,
-    device: Device = None,
-    offline: Offline = None,
-    sealed: Sealed = None,
-    deterministic: Deterministic = None,
-    runs: RunsFolder = Path("runs"),
-    dry_run: DryRun = False,
+    call: CallOptions,
+    work: WorkOptions,
     missing: MissingRule = Missing.WORST,
     out: Annotated[
         Path,
         typer.Option("--out", "-o", metavar="DIR", help="Where page, tables and figures go.", rich_help_panel=OUTPUT),
     ] = Path("reproduction"),
-    as_json: RunAsJson = False,
 ) -> None:
     """Run everything in a paper's tables and figures, and write one page with all of it.
 
     It says first what there is to do. What is complete is kept, so the same command goes on where it stopped; a run
     that fails does not stop the others. Methods that are not installed are left out and named.
     """
-    from unseg_bench.cli.plugins import plugins_with_warnings
-    from unseg_bench.cli.run_settings import settings_of
-    from unseg_bench.cli.running import attempt_all, check_device
+    from unseg_bench import api
+    from unseg_bench.cli.summary import resumable
+    from unseg_bench.console.plugins import plugins_with_warnings
     from unseg_bench.run.reproduction import plan_recipe
 
     plugins = plugins_with_warnings()
-    chosen = plugins.recipe(recipe)
-    settings = settings_of(
-        config,
-        methods=[recipe],
-        dataset=dataset,
-        dataset_options=dataset_options(
-            dataset_option,
-            data=data,
-            image=image,
-            reference=reference,
-            tumour_labels=tumour_labels,
-            healthy=healthy,
-            channel=channel,
-            split=split,
-            allow_missing=allow_missing,
-        ),
-        assignments=[],
-        preset=preset,
-        seed=seed,
-        device=device,
-        limit=limit,
-        offline=offline,
-        sealed=sealed,
-        deterministic=deterministic,
-    )
-    planned = plan_recipe(chosen, settings, plugins, runs)
-    check_device(settings)
-    if dry_run and as_json:
+    chosen, settings = plugins.recipe(recipe), call.settings([recipe])
+    planned = plan_recipe(chosen, settings, plugins, work.runs)
+    api.check_device(settings)
+    if work.dry_run and work.as_json:
         print_json(_plan_to_dict(planned))
         return
-    if not as_json:
+    if not work.as_json:
         _show_plan(planned)
-    if dry_run:
+    if work.dry_run:
         return
-    outcomes = attempt_all(planned.plans, force=False, strict=False)
+    with resumable():
+        outcomes = api.run_plans(planned.plans)
     sections = [_section(part, outcomes, missing) for part in planned.parts]
     files = _write(planned, sections, out)
-    if as_json:
+    if work.as_json:
         print_json(_to_dict(planned, sections, outcomes, files))
     else:
         _show_end(planned, sections, outcomes, files)
-    raise typer.Exit(int(any(outcome.error for outcome in outcomes)))
+    raise typer.Exit(int(bool(outcomes.failed)))
 
 
 def _show_plan(planned: "Reproduction") -> None:
     """Print each part's rows with the states of their runs, what is left out, and the work."""
-    from unseg_bench.cli.running import workload_of
     from unseg_bench.cli.summary import print_workload
     from unseg_bench.report.notes import NO_EVIDENCE
+    from unseg_bench.run.estimate import workload_of
 
     say(planned.recipe.title)
     for part in planned.parts:
@@ -153,7 +89,7 @@ def _show_plan(planned: "Reproduction") -> None:
 
 
 def _plan_to_dict(planned: "Reproduction") -> dict[str, Any]:
-    from unseg_bench.cli.running import workload_of
+    from unseg_bench.run.estimate import workload_of
     from unseg_bench.run.plan import describe
 
     return {
@@ -176,17 +112,19 @@ def _plan_to_dict(planned: "Reproduction") -> dict[str, Any]:
     }
 
 
-def _section(planned: "PlannedPart", outcomes: "Sequence[Outcome]", missing: Missing) -> "Section":
+def _section(planned: "PlannedPart", outcomes: "Outcomes", missing: Missing) -> "Section":
     """Compare a part's rows; those without scores are named with what went wrong."""
     from unseg_bench.cli.variations import compare_rows
+    from unseg_bench.compare.settings import CompareSettings
+    from unseg_bench.compare.statistics.record import StatisticsSettings
     from unseg_bench.plugins.recipes import MethodsPart, SweepPart
     from unseg_bench.report.reproduction import Section
 
     part = planned.part
-    settings = compare_settings(
-        missing=missing,
+    settings = CompareSettings(
+        missing=str(missing),
         published=None if isinstance(part, SweepPart) else part.published,
-        statistics=statistics_settings(None, None, None) if isinstance(part, MethodsPart) else None,
+        statistics=StatisticsSettings() if isinstance(part, MethodsPart) else None,
     )
     found = compare_rows(planned.rows, settings, outcomes)
     scores, comparison = ([], None) if found is None else found
@@ -203,7 +141,7 @@ def _section(planned: "PlannedPart", outcomes: "Sequence[Outcome]", missing: Mis
 
 def _write(planned: "Reproduction", sections: "Sequence[Section]", out: Path) -> list[Path]:
     """Write the folder; nothing where no run has scores. Tell on stderr how far it is."""
-    from unseg_bench.cli.reporters import make_reporter
+    from unseg_bench.console.reporters import make_reporter
     from unseg_bench.report.reproduction import write_reproduction
 
     if all(section.comparison is None for section in sections):
@@ -218,7 +156,7 @@ def _write(planned: "Reproduction", sections: "Sequence[Section]", out: Path) ->
 
 
 def _to_dict(
-    planned: "Reproduction", sections: "Sequence[Section]", outcomes: "Sequence[Outcome]", files: Sequence[Path]
+    planned: "Reproduction", sections: "Sequence[Section]", outcomes: "Outcomes", files: Sequence[Path]
 ) -> dict[str, Any]:
     from unseg_bench.cli.variations import outcomes_to_dict
 
@@ -241,7 +179,7 @@ def _to_dict(
 
 
 def _show_end(
-    planned: "Reproduction", sections: "Sequence[Section]", outcomes: "Sequence[Outcome]", files: Sequence[Path]
+    planned: "Reproduction", sections: "Sequence[Section]", outcomes: "Outcomes", files: Sequence[Path]
 ) -> None:
     """Print how many rows each part shows, what is left out and why, and where the page is."""
     from unseg_bench.report.notes import NO_EVIDENCE

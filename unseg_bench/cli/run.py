@@ -1,42 +1,12 @@
 """`ubench run`: methods on data, one run after the other."""
 
-from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.data_options import (
-    AllowMissing,
-    Channel,
-    DataDir,
-    DatasetName,
-    HealthyGlob,
-    ImageGlob,
-    MoreOptions,
-    ReferenceGlob,
-    SplitText,
-    TumourLabels,
-    dataset_options,
-)
-from unseg_bench.cli.run_options import (
-    Assignments,
-    Config,
-    Deterministic,
-    Device,
-    DryRun,
-    Force,
-    KeepMaps,
-    Limit,
-    Methods,
-    Offline,
-    Part,
-    Preset,
-    RunAsJson,
-    Sealed,
-    Seeds,
-    Strict,
-)
-from unseg_bench.cli.text import RunsFolder
+from unseg_bench.cli.complete import complete_method
+from unseg_bench.cli.options import MACHINE, AgainOptions, Assignments, CallOptions, Part, WorkOptions, grouped
 
 
 @app.command(
@@ -52,70 +22,48 @@ from unseg_bench.cli.text import RunsFolder
         ("ubench run clisc -d brats2020 --data DIR", "BraTS2020 with the published split."),
     ),
 )
+@grouped
 def run(
-    methods: Methods = None,
-    dataset: DatasetName = None,
-    data: DataDir = None,
-    image: ImageGlob = None,
-    reference: ReferenceGlob = None,
-    tumour_labels: TumourLabels = None,
-    healthy: HealthyGlob = None,
-    channel: Channel = None,
-    split: SplitText = None,
-    allow_missing: AllowMissing = None,
-    dataset_option: MoreOptions = None,
+    *,
+    methods: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="METHOD",
+            help="Names (`ubench methods`) or Python files.",
+            autocompletion=complete_method,
+            show_default=False,
+        ),
+    ] = None,
+    call: CallOptions,
     part: Part = None,
-    limit: Limit = None,
-    preset: Preset = None,
     assignments: Assignments = None,
-    seed: Seeds = None,
-    config: Config = None,
-    device: Device = None,
-    offline: Offline = None,
-    sealed: Sealed = None,
-    deterministic: Deterministic = None,
-    keep_maps: KeepMaps = None,
-    runs: RunsFolder = Path("runs"),
-    force: Force = False,
-    strict: Strict = False,
-    dry_run: DryRun = False,
-    as_json: RunAsJson = False,
+    keep_maps: Annotated[
+        bool | None,
+        typer.Option(
+            "--keep-maps",
+            help="Keep the maps that masks are cut from, where the method hands them over.",
+            rich_help_panel=MACHINE,
+        ),
+    ] = None,
+    again: AgainOptions,
+    work: WorkOptions,
 ) -> None:
     """Run methods on a data set, score them, and show where things are.
 
     The same command goes on where it stopped; a complete run is shown at once.
     """
-    from unseg_bench.cli.run_settings import settings_of
-    from unseg_bench.cli.running import plan_all, run_all, show_plans
+    from unseg_bench import api
+    from unseg_bench.cli.summary import print_summary, resumable, show_plans
+    from unseg_bench.console.streams import print_json
 
-    settings = settings_of(
-        config,
-        methods=methods or None,
-        dataset=dataset,
-        dataset_options=dataset_options(
-            dataset_option,
-            data=data,
-            image=image,
-            reference=reference,
-            tumour_labels=tumour_labels,
-            healthy=healthy,
-            channel=channel,
-            split=split,
-            allow_missing=allow_missing,
-        ),
-        preset=preset,
-        assignments=assignments or [],
-        seed=seed,
-        device=device,
-        part=part,
-        limit=limit,
-        offline=offline,
-        sealed=sealed,
-        deterministic=deterministic,
-        keep_maps=keep_maps,
-    )
-    plans = plan_all(settings, runs)
-    if dry_run:
-        show_plans(plans, as_json=as_json)
+    settings = call.settings(methods or (), part=part, assignments=assignments, keep_maps=keep_maps)
+    if work.dry_run:
+        show_plans(api.plan(settings, runs=work.runs), as_json=work.as_json)
         return
-    raise typer.Exit(run_all(plans, runs, force=force, strict=strict, as_json=as_json))
+    with resumable():
+        outcomes = api.run(settings, runs=work.runs, force=again.force, strict=again.strict)
+    if work.as_json:
+        print_json({"runs": [outcome.to_dict() for outcome in outcomes]})
+    else:
+        print_summary(outcomes, work.runs)
+    raise typer.Exit(outcomes.exit_code)

@@ -1,74 +1,66 @@
 """`ubench score`: predictions made elsewhere become a run."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.data_options import (
-    Channel,
-    DataDir,
-    DatasetName,
-    HealthyGlob,
-    ImageGlob,
-    MoreOptions,
-    ReferenceGlob,
-    SplitText,
-    TumourLabels,
-    dataset_options,
-)
-from unseg_bench.cli.run_options import Part
-from unseg_bench.cli.text import (
-    AsJson,
-    RunsFolder,
-    count_text,
-    new_table,
-    path_text,
-    print_json,
-    runs_option,
-    say,
-    stdout,
-    warn,
-)
+from unseg_bench.cli.options import AsJson, DataOptions, Part, RunsFolder, grouped
+from unseg_bench.console.streams import new_table, path_text, print_json, runs_option, say, stdout, warn
+from unseg_bench.words import count_text
 
 if TYPE_CHECKING:
     from unseg_bench.score.elsewhere import ScoredElsewhere
 
 FILES = "Predictions"
 
-Name = Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the row in tables.", rich_help_panel=FILES)]
-NamePattern = Annotated[
-    str | None,
-    typer.Option(
-        metavar="GLOB", help="File names, where '*' or '{case}' is the case id: 'pred_*.nii.gz'.", rich_help_panel=FILES
-    ),
-]
-Labels = Annotated[
-    str | None,
-    typer.Option(
-        metavar="1,2,4",
-        help="Values in the predictions that are tumour. Default: all above 0.",
-        rich_help_panel=FILES,
-    ),
-]
-Threshold = Annotated[
-    float | None, typer.Option(metavar="P", help="For probabilities: tumour is above it.", rich_help_panel=FILES)
-]
-AllowMissing = Annotated[
-    bool, typer.Option("--allow-missing", help="Score what there is; the run says what is not.", rich_help_panel=FILES)
-]
-Seed = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Seed they were made with; seeds are averaged.", rich_help_panel=FILES)
-]
-LabelUse = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TEXT",
-        help="What the makers say of labels; kept in the record, never in the measured column.",
-        rich_help_panel=FILES,
-    ),
-]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesOptions:
+    """How the files are read, and what is known of them."""
+
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the row in tables.", rich_help_panel=FILES)]
+    NamePattern = Annotated[
+        str | None,
+        typer.Option(
+            metavar="GLOB",
+            help="File names, where '*' or '{case}' is the case id: 'pred_*.nii.gz'.",
+            rich_help_panel=FILES,
+        ),
+    ]
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GLOB",
+            help="File names, where '*' or '{case}' is the case id: 'pred_*.nii.gz'.",
+            rich_help_panel=FILES,
+        ),
+    ] = None
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="1,2,4",
+            help="Values in the predictions that are tumour. Default: all above 0.",
+            rich_help_panel=FILES,
+        ),
+    ] = None
+    threshold: Annotated[
+        float | None, typer.Option(metavar="P", help="For probabilities: tumour is above it.", rich_help_panel=FILES)
+    ] = None
+    seed: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="Seed they were made with; seeds are averaged.", rich_help_panel=FILES),
+    ] = 0
+    label_use: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="What the makers say of labels; kept in the record, never in the measured column.",
+            rich_help_panel=FILES,
+        ),
+    ] = None
 
 
 @app.command(
@@ -78,26 +70,14 @@ LabelUse = Annotated[
         ("ubench score out --as mine --pattern 'pred_*.nii.gz' --labels 1,2,4", "Names and labels of your own."),
     ),
 )
+@grouped
 def score(
+    *,
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Masks as .nii or .nii.gz, one a case.", show_default=False)
     ],
-    name: Name,
-    pattern: NamePattern = None,
-    labels: Labels = None,
-    threshold: Threshold = None,
-    allow_missing: AllowMissing = False,
-    seed: Seed = 0,
-    label_use: LabelUse = None,
-    dataset: DatasetName = None,
-    data: DataDir = None,
-    image: ImageGlob = None,
-    reference: ReferenceGlob = None,
-    tumour_labels: TumourLabels = None,
-    healthy: HealthyGlob = None,
-    channel: Channel = None,
-    split: SplitText = None,
-    dataset_option: MoreOptions = None,
+    files: FilesOptions,
+    data: DataOptions,
     part: Part = None,
     runs: RunsFolder = Path("runs"),
     as_json: AsJson = False,
@@ -106,32 +86,23 @@ def score(
 
     Files are <case>.nii.gz, <case>_anything, anything_<case>, or one in a folder <case>.
     """
-    from unseg_bench.cli.plugins import plugins_with_warnings
-    from unseg_bench.cli.reporters import make_reporter
-    from unseg_bench.cli.run_settings import settings_of
-    from unseg_bench.score.elsewhere import Elsewhere, score_elsewhere
+    from unseg_bench import api
 
-    settings = settings_of(
-        None,
-        methods=[name],
-        dataset=dataset,
-        dataset_options=dataset_options(
-            dataset_option,
-            data=data,
-            image=image,
-            reference=reference,
-            tumour_labels=tumour_labels,
-            healthy=healthy,
-            channel=channel,
-            split=split,
-        ),
-        assignments=[],
-        seed=str(seed),
+    options = data.files.given
+    scored = api.score(
+        folder,
+        files.name,
+        pattern=files.pattern,
+        labels=_numbers(files.labels),
+        threshold=files.threshold,
+        allow_missing=options.pop("allow_missing", False),
+        label_use=files.label_use,
+        seed=files.seed,
+        runs=runs,
+        dataset=data.dataset,
+        dataset_options=options,
         part=part,
     )
-    asked = Elsewhere(folder, name, pattern, _numbers(labels), threshold, allow_missing, label_use)
-    with make_reporter() as reporter:
-        scored = score_elsewhere(asked, settings, plugins_with_warnings(), runs, reporter)
     _print_notes(scored)
     if as_json:
         print_json(_facts(scored))
@@ -197,7 +168,7 @@ def _print(scored: "ScoredElsewhere", runs: Path) -> None:
     from unseg_bench.cli.summary import score_texts
 
     record = scored.run.record
-    from unseg_bench.cli.consoles import styled
+    from unseg_bench.console.plain import styled
 
     table = new_table("method", "seed", "cases", "DSC %", "HD95 mm", right=("seed", "cases"))
     row = (str(record["seed"]), str(len(scored.scores)), *score_texts(scored.scores))

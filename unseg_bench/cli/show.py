@@ -12,11 +12,13 @@ import typer
 
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.describe import value_text
-from unseg_bench.cli.one_run import RunSelector, find_run, scores_or_warning
+from unseg_bench.cli.options import AsJson, RunsFolder
+from unseg_bench.cli.selector import RunSelector, find_run, scores_or_warning
 from unseg_bench.cli.show_case import refuse_without_case, show_case
 from unseg_bench.cli.show_tables import alternatives_text, print_first_rows, print_table, tables_as_json
-from unseg_bench.cli.text import AsJson, RunsFolder, count_text, path_text, print_json, say, seconds_text
+from unseg_bench.console.streams import path_text, print_json, say
 from unseg_bench.errors import SettingsError
+from unseg_bench.words import count_text, first_of, seconds_text
 
 if TYPE_CHECKING:
     from unseg_bench.run.folder import RunFolder
@@ -151,7 +153,7 @@ def _print_label_reads(record: Mapping[str, Any]) -> None:
     for read in record.get("label_reads", []):
         by_purpose[read["kind"], read["purpose"]][read["case"]] = None
     for (kind, purpose), cases in by_purpose.items():
-        say(f"  {kind} of {count_text(len(cases), 'case')} for '{purpose}': {_brief(list(cases))}")
+        say(f"  {kind} of {count_text(len(cases), 'case')} for '{purpose}': {first_of(list(cases))}")
 
 
 def _print_source(record: Mapping[str, Any]) -> None:
@@ -209,8 +211,3 @@ def _print_cases_without_scores(record: Mapping[str, Any]) -> None:
     for case_id, reason in record.get("failed_cases", {}).items():
         _line("failed", f"{case_id}: {reason}")
     _line("missing", ", ".join(record.get("missing_cases", [])))
-
-
-def _brief(names: Sequence[str], most: int = 3) -> str:
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from unseg_bench.cli.plugins import plugins_with_warnings
-from unseg_bench.cli.reporters import make_reporter
-from unseg_bench.cli.text import path_text, print_error, print_json, say, warn
+from unseg_bench.console.plugins import plugins_with_warnings
+from unseg_bench.console.reporters import make_reporter
+from unseg_bench.console.streams import path_text, print_error, print_json, say, warn
 from unseg_bench.errors import SettingsError, UbenchError
 
 if TYPE_CHECKING:

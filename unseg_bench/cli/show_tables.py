@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from unseg_bench.cli.text import count_text, new_table, print_json, say, stdout
+from unseg_bench.console.streams import new_table, print_json, say, stdout
 from unseg_bench.data.visible import visible
+from unseg_bench.words import count_text
 
 if TYPE_CHECKING:
     from unseg_bench.run.folder import RunFolder

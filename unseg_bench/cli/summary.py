@@ -1,24 +1,54 @@
 """What `ubench run` prints at its end, or before its beginning (`--dry-run`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from unseg_bench.cli.describe import value_text
-from unseg_bench.cli.text import count_text, new_table, path_text, runs_option, say, seconds_text, stdout
+from unseg_bench.console.streams import new_table, path_text, print_json, runs_option, say, stdout, warn
+from unseg_bench.words import count_text, seconds_text
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from unseg_bench.cli.running import Outcome
     from unseg_bench.run.estimate import SegmentTask, StageTask, Workload
+    from unseg_bench.run.plan import RunPlan
+    from unseg_bench.score.outcome import Outcome
     from unseg_bench.score.record import CaseScore
+
+STOPPED = 130
+
+
+@contextmanager
+def resumable() -> Generator[None]:
+    """Ctrl-C inside the block ends the command with one line: what is done is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        warn("stopped; the same command goes on where it stood")
+        raise typer.Exit(STOPPED) from None
+
+
+def show_plans(plans: "Sequence[RunPlan]", *, as_json: bool) -> None:
+    """Say what would be done, in which stages, and about how long it will take."""
+    from unseg_bench.run.estimate import workload_of
+    from unseg_bench.run.plan import describe
+
+    described, workload = [describe(plan) for plan in plans], workload_of(plans)
+    if as_json:
+        print_json({"runs": described, "work": workload.to_dict()})
+    else:
+        print_plans(described)
+        print_workload(workload, len(described))
 
 
 def print_summary(outcomes: "Sequence[Outcome]", runs: Path) -> None:
     """Print one line a run with mean DSC and HD95, then where things are and what to do next."""
-    from unseg_bench.cli.consoles import styled
+    from unseg_bench.console.plain import styled
 
     table = new_table("method", "preset", "seed", "cases", "DSC %", "HD95 mm", right=("seed", "cases"))
     for outcome in outcomes:
@@ -129,7 +159,7 @@ def flat(options: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 def _cases_text(outcome: "Outcome") -> "Text":
     """Return how many cases there are, and how many of them have no score: why not, where they have no reference."""
-    from unseg_bench.cli.consoles import styled
+    from unseg_bench.console.plain import styled
 
     cases = len(outcome.plan.case_ids)
     if not outcome.scores:

@@ -1,53 +1,22 @@
 """`ubench sweep`: one option of a method at several values, a line of runs and a table an option."""
 
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unseg_bench.cli.ablate import OneMethod, TableFiles
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.compare_options import OUTPUT, Missing, MissingRule
-from unseg_bench.cli.data_options import (
-    AllowMissing,
-    Channel,
-    DataDir,
-    DatasetName,
-    HealthyGlob,
-    ImageGlob,
-    MoreOptions,
-    ReferenceGlob,
-    SplitText,
-    TumourLabels,
-    dataset_options,
-)
-from unseg_bench.cli.run_options import (
-    Assignments,
-    Config,
-    Deterministic,
-    Device,
-    DryRun,
-    Force,
-    Limit,
-    Offline,
-    Part,
-    Preset,
-    RunAsJson,
-    Sealed,
-    Seeds,
-    Strict,
-)
-from unseg_bench.cli.text import RunsFolder, path_text, print_json, warn
+from unseg_bench.cli.options import AgainOptions, Assignments, CallOptions, OneMethod, Part, WorkOptions, grouped
+from unseg_bench.cli.table_options import OUTPUT, TableFiles
+from unseg_bench.console.streams import path_text, print_json, warn
 from unseg_bench.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from unseg_bench.cli.running import Outcome
     from unseg_bench.compare.comparison import Comparison
     from unseg_bench.compare.inputs import RunScores
-    from unseg_bench.run.variants import Variation
 
 
 @app.command(
@@ -58,7 +27,9 @@ if TYPE_CHECKING:
         ("ubench sweep threshold --over cut=1,1.5,2 --figure cut.svg", "The curve as a figure."),
     ),
 )
+@grouped
 def sweep(
+    *,
     method: OneMethod,
     over: Annotated[
         list[str],
@@ -69,31 +40,12 @@ def sweep(
             show_default=False,
         ),
     ],
-    dataset: DatasetName = None,
-    data: DataDir = None,
-    image: ImageGlob = None,
-    reference: ReferenceGlob = None,
-    tumour_labels: TumourLabels = None,
-    healthy: HealthyGlob = None,
-    channel: Channel = None,
-    split: SplitText = None,
-    allow_missing: AllowMissing = None,
-    dataset_option: MoreOptions = None,
+    call: CallOptions,
     part: Part = None,
-    limit: Limit = None,
-    preset: Preset = None,
     assignments: Assignments = None,
-    seed: Seeds = None,
-    config: Config = None,
-    device: Device = None,
-    offline: Offline = None,
-    sealed: Sealed = None,
-    deterministic: Deterministic = None,
-    runs: RunsFolder = Path("runs"),
-    force: Force = False,
-    strict: Strict = False,
-    dry_run: DryRun = False,
-    missing: MissingRule = Missing.REFUSE,
+    again: AgainOptions,
+    work: WorkOptions,
+    tables: TableFiles,
     figure: Annotated[
         Path | None,
         typer.Option(
@@ -102,103 +54,39 @@ def sweep(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
-    out: TableFiles = None,
-    as_json: RunAsJson = False,
 ) -> None:
     """Run a method with one option at several values, and show a table an option.
 
     Runs and stages that lines share are computed once. With several options, their names go into those of files.
     """
-    from unseg_bench.cli.plugins import plugins_with_warnings
-    from unseg_bench.cli.run_settings import settings_of
-    from unseg_bench.cli.running import attempt_all, check_device, exit_code
-    from unseg_bench.cli.variations import show_variations
-    from unseg_bench.report.exports import check_path
-    from unseg_bench.run.variants import parse_sweeps, plan_sweeps, unique_plans
+    from unseg_bench.api import check_device
+    from unseg_bench.cli.variations import run_variations, show_variation
+    from unseg_bench.console.plugins import plugins_with_warnings
+    from unseg_bench.run.variants import parse_sweeps, plan_sweeps
 
-    for path in out or []:
-        check_path(path)
+    tables.check()
     lines = parse_sweeps(over)
     if figure is not None:
         _check_figure(figure, lines)
-    settings = settings_of(
-        config,
-        methods=[method],
-        dataset=dataset,
-        dataset_options=dataset_options(
-            dataset_option,
-            data=data,
-            image=image,
-            reference=reference,
-            tumour_labels=tumour_labels,
-            healthy=healthy,
-            channel=channel,
-            split=split,
-            allow_missing=allow_missing,
-        ),
-        preset=preset,
-        assignments=assignments or [],
-        seed=seed,
-        device=device,
-        part=part,
-        limit=limit,
-        offline=offline,
-        sealed=sealed,
-        deterministic=deterministic,
-    )
-    plugins = plugins_with_warnings()
-    planned = plan_sweeps(settings, lines, plugins, runs)
+    settings = call.settings([method], part=part, assignments=assignments)
+    planned = plan_sweeps(settings, lines, plugins_with_warnings(), work.runs)
     check_device(settings)
-    if dry_run:
-        show_variations(planned, as_json=as_json)
+    outcomes = run_variations(planned, again, work)
+    if outcomes is None:
         return
-    plans = unique_plans(row for line in planned for row in line.rows)
-    outcomes = attempt_all(plans, force=force, strict=strict)
-    _show(planned, outcomes, _Output(missing, tuple(out or ()), figure, as_json=as_json))
-    raise typer.Exit(exit_code(outcomes))
-
-
-@dataclass(frozen=True, slots=True)
-class _Output:
-    """What becomes of the tables."""
-
-    missing: Missing
-    files: tuple[Path, ...]
-    figure: Path | None
-    as_json: bool
-
-
-def _show(planned: "list[Variation]", outcomes: "list[Outcome]", output: _Output) -> None:
-    """Print a table an option, write tables and figures where asked, or print it all as JSON."""
-    from unseg_bench.cli.compare_options import compare_settings, statistics_settings
-    from unseg_bench.cli.variations import compare_rows, outcomes_to_dict, print_table
-    from unseg_bench.report.exports import write
-
-    several, told = len(planned) > 1, []
-    statistics = statistics_settings(None, None, None) if output.files else None
-    settings = compare_settings(missing=output.missing, statistics=statistics)
+    told: list[dict[str, Any]] = []
     for line in planned:
-        found = compare_rows(line.rows, settings, outcomes)
-        table = None if found is None else found[1].to_dict()
-        told.append({"over": line.name, "rows": outcomes_to_dict(line.rows, outcomes), "comparison": table})
-        if found is None:
-            continue
-        scores, comparison = found
-        if not output.as_json:
-            print_table(comparison, line.title, None)
-        written = [_named(path, line.name, several=several) for path in output.files]
-        for path in written:
-            write(comparison, path)
-        if output.figure is not None:
-            written.append(_named(output.figure, line.name, several=several))
-            _draw(comparison, scores, line.name, written[-1])
-        for path in written:
-            warn(f"wrote {path_text(path)}")
-    if output.as_json:
+        named = partial(_named, option=line.name, several=len(planned) > 1)
+        shown = show_variation(line, outcomes, tables, named=named, as_json=work.as_json)
+        told.append({"over": line.name, **shown.told})
+        if figure is not None and shown.comparison is not None:
+            _draw(shown.comparison, shown.scores, line.name, named(figure))
+    if work.as_json:
         print_json({"sweeps": told})
+    raise typer.Exit(outcomes.exit_code)
 
 
-def _named(path: Path, option: str, *, several: bool) -> Path:
+def _named(path: Path, option: str, several: bool) -> Path:
     """Return 'sweep-amda.alpha.svg' for 'sweep.svg' where there are several options."""
     stem, dot, suffix = path.name.partition(".")
     return path.with_name(f"{stem}-{option}{dot}{suffix}") if several else path
@@ -225,3 +113,4 @@ def _draw(comparison: "Comparison", scores: "list[RunScores]", option: str, path
 
     figure = FIGURES[FigureName.SWEEP].draw(comparison, FigureSettings(runs=scores, over=option))
     write_figure(figure, path)
+    warn(f"wrote {path_text(path)}")

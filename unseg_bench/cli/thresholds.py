@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.one_run import RunSelector, find_run
-from unseg_bench.cli.text import AsJson, RunsFolder, count_text, new_table, path_text, print_json, say, stdout, warn
+from unseg_bench.cli.options import AsJson, RunsFolder
+from unseg_bench.cli.selector import RunSelector, find_run
+from unseg_bench.console.streams import new_table, path_text, print_json, say, stdout, warn
+from unseg_bench.words import count_text
 
 if TYPE_CHECKING:
     from unseg_bench.score.thresholds import RunThresholds
@@ -118,7 +120,7 @@ def _print(found: "RunThresholds") -> None:
 
 
 def _print_table(found: "RunThresholds") -> None:
-    from unseg_bench.cli.consoles import styled
+    from unseg_bench.console.plain import styled
 
     table = new_table(
         "threshold",

@@ -1,22 +1,79 @@
 """Rows that differ in options, from plan to table: planned together, run once each, compared under their labels."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unseg_bench.cli.running import Outcome, workload_of
-from unseg_bench.cli.summary import print_workload
-from unseg_bench.cli.text import path_text, print_json, say, stdout, warn
+from unseg_bench.cli.options import AgainOptions, WorkOptions
+from unseg_bench.cli.summary import print_workload, resumable
+from unseg_bench.cli.table_options import TableFiles
+from unseg_bench.console.streams import path_text, print_json, say, stdout, warn
+from unseg_bench.run.estimate import workload_of
 from unseg_bench.run.folder import SCORED
 from unseg_bench.run.plan import describe
 from unseg_bench.run.variants import Row, Variation, unique_plans
 
 if TYPE_CHECKING:
+    from unseg_bench.api import Outcomes
     from unseg_bench.compare.comparison import Comparison
     from unseg_bench.compare.inputs import RunScores
     from unseg_bench.compare.settings import CompareSettings
     from unseg_bench.run.plan import RunPlan
+    from unseg_bench.score.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A variation after its runs: what JSON says of it, and the table where any run has scores."""
+
+    told: dict[str, Any]
+    scores: "list[RunScores]"
+    comparison: "Comparison | None"
+
+
+def run_variations(variations: Sequence[Variation], again: AgainOptions, work: WorkOptions) -> "Outcomes | None":
+    """Run what the rows need, each run once; only say what would be done, and return None, in a dry run."""
+    from unseg_bench import api
+
+    if work.dry_run:
+        show_variations(variations, as_json=work.as_json)
+        return None
+    plans = unique_plans(row for variation in variations for row in variation.rows)
+    with resumable():
+        return api.run_plans(plans, force=again.force, strict=again.strict)
+
+
+def show_variation(
+    variation: Variation,
+    outcomes: "Sequence[Outcome]",
+    tables: TableFiles,
+    *,
+    named: Callable[[Path], Path] = lambda path: path,
+    against: str | None = None,
+    as_json: bool,
+) -> Shown:
+    """Compare a variation's rows; print the table unless as JSON, and write it where asked, under `named` names.
+
+    against: the row that mean differences are told to and, in files, tested against; None: none is.
+    """
+    from unseg_bench.compare.settings import CompareSettings
+    from unseg_bench.compare.statistics.record import StatisticsSettings
+    from unseg_bench.report.exports import write
+
+    scored = {row.label for row in variation.rows if all(plan.folder.state in SCORED for plan in row.plans)}
+    statistics = StatisticsSettings(reference=against if against in scored else None) if tables.files else None
+    settings = CompareSettings(missing=str(tables.missing), statistics=statistics)
+    scores, comparison = compare_rows(variation.rows, settings, outcomes) or ([], None)
+    if comparison is not None:
+        if not as_json:
+            print_table(comparison, variation.title, against)
+        for path in map(named, tables.files):
+            write(comparison, path)
+            warn(f"wrote {path_text(path)}")
+    rows = outcomes_to_dict(variation.rows, outcomes)
+    table = None if comparison is None else comparison.to_dict()
+    return Shown({"rows": rows, "comparison": table}, scores, comparison)
 
 
 def show_variations(variations: Sequence[Variation], *, as_json: bool) -> None:
@@ -54,13 +111,8 @@ def _to_dict(variations: Sequence[Variation]) -> dict[str, Any]:
     }
 
 
-def scored_rows(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows whose runs all have scores."""
-    return [row for row in rows if all(plan.folder.state in SCORED for plan in row.plans)]
-
-
 def compare_rows(
-    rows: Sequence[Row], settings: "CompareSettings", outcomes: Sequence[Outcome]
+    rows: Sequence[Row], settings: "CompareSettings", outcomes: "Sequence[Outcome]"
 ) -> "tuple[list[RunScores], Comparison] | None":
     """Compare the rows; one whose run failed keeps its row, with the reason. None where no run has scores."""
     from unseg_bench.compare.compare import compare
@@ -121,9 +173,9 @@ def print_table(comparison: "Comparison", title: str, reference: str | None) -> 
             console.print(line)
 
 
-def outcomes_to_dict(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+def outcomes_to_dict(rows: Sequence[Row], outcomes: "Sequence[Outcome]") -> list[dict[str, Any]]:
     """Return each row with what became of its runs, as JSON values."""
-    found: Mapping[str, dict[str, Any]] = {str(one.plan.folder.path): one.to_json() for one in outcomes}
+    found: Mapping[str, dict[str, Any]] = {str(one.plan.folder.path): one.to_dict() for one in outcomes}
     return [
         {
             "label": row.label,

@@ -5,7 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.text import AsJson, bytes_text, new_table, path_text, print_json, say, stdout
+from unseg_bench.cli.options import AsJson
+from unseg_bench.console.streams import new_table, path_text, print_json, say, stdout
+from unseg_bench.words import bytes_text
 
 weights = typer.Typer(
     epilog=examples(
@@ -27,7 +29,7 @@ def group(context: typer.Context) -> None:
 def list_all(as_json: AsJson = False) -> None:
     """List all weights that have a name: size, licence, where they are or belong."""
     from unseg_bench.blocks.weights import list_weights
-    from unseg_bench.cli.consoles import styled
+    from unseg_bench.console.plain import styled
 
     known = list_weights()
     if as_json:

@@ -26,6 +26,17 @@ class GroupColumn:
     column: str
 
 
+def group_column(table: Path | None, column: str | None) -> GroupColumn | None:
+    """Return the column to group by, None where none was asked for; raises SettingsError where one of both lacks."""
+    if table is None and column is None:
+        return None
+    if table is None:
+        raise SettingsError(f"--group-by {column}: name the file that has this column with --table FILE")
+    if column is None:
+        raise SettingsError(f"--table {table}: name the column to group by with --group-by COLUMN")
+    return GroupColumn(table, column)
+
+
 def read_column(wanted: GroupColumn, cases: Sequence[str]) -> dict[str, str]:
     """Return the column's text of every case, '' where the cell is empty or says NA.
 

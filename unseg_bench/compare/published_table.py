@@ -35,8 +35,10 @@ class PrintedTable:
     theirs: str
 
 
+TABLE_1 = "table1"
+"""The paper's table of methods."""
 PRINTED: Mapping[str, PrintedTable] = {
-    "table1": PrintedTable("CLISC, Ma et al., ISBI 2025, Table 1", "published_table1.csv", "CLISC"),
+    TABLE_1: PrintedTable("CLISC, Ma et al., ISBI 2025, Table 1", "published_table1.csv", "CLISC"),
     "table2": PrintedTable("CLISC, Ma et al., ISBI 2025, Table 2", "published_table2.csv", "Ours"),
 }
 """The printed tables that are known, by name; Table 2 has no groups and no column on labels."""
@@ -93,7 +95,7 @@ def _other_grid(run: RunScores, case: str) -> str:
     return f"case {case} has {sizes} voxels of {voxels} mm, BraTS2020 {' x '.join(map(str, SHAPE))} of 1 mm"
 
 
-def read_published(name: str = "table1") -> tuple[PublishedRow, ...]:
+def read_published(name: str = TABLE_1) -> tuple[PublishedRow, ...]:
     """The printed rows of a table of PRINTED in the paper's order; DSC as 0-1."""
     text = (files("unseg_bench.compare") / PRINTED[name].file).read_text(encoding="utf-8")
     return tuple(_row(row) for row in csv.DictReader(text.splitlines()))

@@ -13,8 +13,9 @@ from typing import Any
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.plugins.digests import digest_of
 from unseg_bench.plugins.stage_cache import RECORD
-from unseg_bench.run.dry_run import DryRun, StageCall
+from unseg_bench.run.dry_run import DryRun, StageCall, dry_run_all
 from unseg_bench.run.folder import RunFolder, find_runs
+from unseg_bench.run.plan import RunPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,11 @@ class Workload:
             "more_stages_may_follow": dict(self.beyond),
             "would_fail": dict(self.errors),
         }
+
+
+def workload_of(plans: Sequence[RunPlan]) -> Workload:
+    """Return all that the runs need and about how long it takes; nothing is computed."""
+    return estimate(dry_run_all(plans))
 
 
 def estimate(dry_runs: Sequence[DryRun]) -> Workload:

@@ -1,6 +1,6 @@
 """Settings of a call of `ubench run`: preset < file < `--set a.b=c`, checked before anything is computed."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -84,20 +84,6 @@ def make_settings(values: Mapping[str, Any]) -> RunSettings:
         return RunSettings.model_validate(dict(values))
     except ValidationError as error:
         raise SettingsError(_explain(error, RunSettings)) from error
-
-
-def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
-    """Turn `["amda.alpha=30", "clip.captions=[...]"]` into names and values; values are read as YAML."""
-    values: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals or not name.strip():
-            raise SettingsError(f"--set {assignment}: expected name=value, e.g. --set amda.alpha=30")
-        try:
-            values[name.strip()] = read_values(text) if text.strip() else ""
-        except ValueError as error:
-            raise SettingsError(f"--set {name}: the value {_short(text)!r} is not readable: {error}") from error
-    return values
 
 
 def resolve_methods(
@@ -224,9 +210,10 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> str:
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"unknown option '{where}'.{did_you_mean(where, option_names(model))}"
-    given = f", not {_short(repr(first['input']))}" if first["type"] != "missing" else ""
+    given = f", not {short(repr(first['input']))}" if first["type"] != "missing" else ""
     return f"option '{where}': {first['msg'][0].lower()}{first['msg'][1:]}{given}"
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Return a text as an error shows it: its first 80 characters."""
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

@@ -118,7 +118,7 @@ def _html(
     parts += chapter_parts(chapters, 1 + sum(len(part.tables) for part in parts))
     cases = numbered([case_table(comparison)], 1 + sum(len(part.tables) for part in parts))
     drawing = FigureSettings(runs=runs, data=settings.data)
-    template = _environment().get_template("page.html.j2")
+    template = environment().get_template("page.html.j2")
     return template.render(
         title=settings.title or _title(comparison),
         lead=_lead(comparison),
@@ -149,7 +149,7 @@ def _each_once(runs: Sequence[RunScores]) -> list[RunScores]:
     return list(found.values())
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """Return jinja2 with escaping on, whatever a file is called, and an error for a name that is not there.
 
     Control characters in text are written out; what is HTML already, of our own making, stays as it is.

@@ -1,4 +1,4 @@
-"""Words and numbers as people read them, and the two consoles: results to stdout, all else to stderr."""
+"""The two streams: results to stdout, all else to stderr. Text from elsewhere is shown as text."""
 
 import codecs
 import io
@@ -11,21 +11,15 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-import typer
+from unseg_bench.data.paths import home_dir
+from unseg_bench.data.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-from unseg_bench.data.paths import home_dir
-from unseg_bench.data.visible import visible
-
-RunsFolder = Annotated[
-    Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.", rich_help_panel="Machine and output")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 _STDOUT, _STDERR = 1, 2
 _UNPRINTABLE = re.compile(r"[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
 """What JSON may hold as it is and a terminal obeys, or cannot encode."""
@@ -38,14 +32,14 @@ _for_json: list[TextIO | None] = [None]
 
 def stdout() -> "Console":
     """Return a console on stdout."""
-    from unseg_bench.cli.consoles import PlainConsole
+    from unseg_bench.console.plain import PlainConsole
 
     return PlainConsole(stderr=False)
 
 
 def stderr() -> "Console":
     """Return a console on stderr."""
-    from unseg_bench.cli.consoles import PlainConsole
+    from unseg_bench.console.plain import PlainConsole
 
     return PlainConsole(stderr=True)
 
@@ -87,7 +81,9 @@ def print_error(message: str) -> None:
 def print_json(value: object) -> None:
     """Print `value` as indented JSON on stdout; numbers that JSON lacks become null."""
     text = json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
-    typer.echo(_UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text), file=_for_json[-1])
+    stream = _for_json[-1] or sys.stdout
+    stream.write(_UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text) + "\n")
+    stream.flush()
 
 
 @contextmanager
@@ -125,32 +121,6 @@ def new_table(*columns: str, right: tuple[str, ...] = ()) -> "Table":
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return table
-
-
-def seconds_text(seconds: float) -> str:
-    """Return a duration such as '0.4 s', '12 s', '3 min 05 s' or '2 h 10 min'."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-def bytes_text(size: int) -> str:
-    """Return a size such as '12 B', '3.4 MB' or '1.2 GB' (powers of 1000)."""
-    value, units = float(size), ["B", "kB", "MB", "GB", "TB"]
-    while value >= 999.5 and len(units) > 1:
-        value /= 1000
-        units.pop(0)
-    return f"{value:.0f} {units[0]}" if units[0] == "B" or value >= 99.5 else f"{value:.1f} {units[0]}"
-
-
-def count_text(count: int, noun: str) -> str:
-    """Return '1 case' or '3 cases'."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def path_text(path: Path) -> str:

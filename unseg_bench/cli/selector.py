@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unseg_bench.cli.complete import complete_method
-from unseg_bench.cli.text import count_text, path_text, warn
+from unseg_bench.console.streams import path_text, warn
+from unseg_bench.words import count_text
 
 if TYPE_CHECKING:
     from unseg_bench.errors import UbenchError

@@ -9,8 +9,9 @@ import typer
 
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.complete import complete_dataset, complete_method
-from unseg_bench.cli.one_run import scores_or_warning, warn_of
-from unseg_bench.cli.text import AsJson, RunsFolder, new_table, path_text, print_json, say, stdout
+from unseg_bench.cli.options import AsJson, RunsFolder
+from unseg_bench.cli.selector import scores_or_warning, warn_of
+from unseg_bench.console.streams import new_table, path_text, print_json, say, stdout
 
 if TYPE_CHECKING:
     from unseg_bench.run.folder import RunFolder

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from unseg_bench.cli.text import warn
+from unseg_bench.console.streams import warn
 
 if TYPE_CHECKING:
     from unseg_bench.plugins.manager import Plugins

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from unseg_bench.cli.text import seconds_text, stderr, warn
+from unseg_bench.console.streams import stderr, warn
 from unseg_bench.data.visible import visible
+from unseg_bench.words import seconds_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -82,7 +83,7 @@ class LiveReporter:
         if cached and (self._open or stage in self._shown):
             return
         self._shown.add(stage)
-        from unseg_bench.cli.consoles import styled
+        from unseg_bench.console.plain import styled
 
         took = seconds_text(seconds)
         time_text = (f"kept from before ({took})", "dim") if cached else took

@@ -1,0 +1,160 @@
+"""The options that say what is compared and how, the same for every command that shows a comparison."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from unseg_bench.cli.complete import complete_method
+
+TABLE, STATISTICS, OUTPUT = "Table", "Statistics", "Output"
+GROUPS = 5
+"""How many groups the paper's table has."""
+
+
+class Empty(StrEnum):
+    """What the HD95 of a case counts when one of its two masks is empty."""
+
+    DIAGONAL = "diagonal"
+    EXCLUDE = "exclude"
+    ZERO = "zero"
+
+
+class Missing(StrEnum):
+    """What is done with cases that not every run has."""
+
+    REFUSE = "refuse"
+    COMMON = "common"
+    WORST = "worst"
+
+
+class Correction(StrEnum):
+    """How p values are corrected within a family of tests."""
+
+    HOLM = "holm"
+    FDR_BY = "fdr_by"
+
+
+Selectors = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="RUN|METHOD|FOLDER",
+        help="Run folders, run names, methods, or folders of runs. Default: of each method the newest run with its "
+        "preset's own options on all cases.",
+        autocompletion=complete_method,
+        show_default=False,
+    ),
+]
+MissingRule = Annotated[
+    Missing,
+    typer.Option(
+        "--missing",
+        help="Cases that not every run has: an error, left out, or the worst scores.",
+        rich_help_panel=TABLE,
+    ),
+]
+EmptyRule = Annotated[
+    Empty,
+    typer.Option(
+        "--empty",
+        help="HD95 of a missed tumour: the image's diagonal, left out, or 0 mm as in the authors' code.",
+        rich_help_panel=TABLE,
+    ),
+]
+ShowPublished = Annotated[
+    bool,
+    typer.Option("--published", help="The paper's printed rows beside, and what they can show.", rich_help_panel=TABLE),
+]
+Reference = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LABEL",
+        help="Row that the others are tested against. Default: the best mean DSC.",
+        rich_help_panel=STATISTICS,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupOptions:
+    """What the columns are, and whose cases they hold."""
+
+    groups: Annotated[int, typer.Option(min=1, metavar="N", help="How many groups of size.", rich_help_panel=TABLE)] = (
+        GROUPS
+    )
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="Group by a column of the cohort's table, not by size.", rich_help_panel=TABLE
+        ),
+    ] = None
+    table: Annotated[
+        Path | None,
+        typer.Option("--table", metavar="FILE", help="That table: CSV with the case ids.", rich_help_panel=TABLE),
+    ] = None
+    missing: MissingRule = Missing.REFUSE
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The arguments of `api.compare` that these options are."""
+        return {"groups": self.groups, "group_by": self.group_by, "table": self.table, "missing": str(self.missing)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatisticsOptions:
+    """What is fixed of the statistics before anything is looked at."""
+
+    reference: Reference = None
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DSC",
+            help="Differences below it count as equivalent. Default: 0.02.",
+            rich_help_panel=STATISTICS,
+        ),
+    ] = None
+    correction: Annotated[
+        Correction | None,
+        typer.Option(
+            "--correction", help="Of p values within a family of tests. Default: holm.", rich_help_panel=STATISTICS
+        ),
+    ] = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The arguments of `api.compare` that were given."""
+        correction = None if self.correction is None else str(self.correction)
+        values = {"reference": self.reference, "margin": self.margin, "correction": correction}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFiles:
+    """What becomes of the tables of rows that differ in options."""
+
+    missing: MissingRule = Missing.REFUSE
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Write the table, with statistics: .md, .tex, .html, .json; every case: .csv, .parquet, "
+            ".challenger.csv. A study's rows are tested against its last. Repeatable.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files to write."""
+        return tuple(self.out or ())
+
+    def check(self) -> None:
+        """Raise SettingsError, before anything is run, for a file that could not be written."""
+        from unseg_bench.report.exports import check_path
+
+        for path in self.files:
+            check_path(path)

@@ -1,0 +1,1 @@
+"""What is shown to people: streams, consoles, and how far a run is."""
