@@ -69,7 +69,7 @@ def test_nothing_heavy_is_loaded(statement):
 
 
 def test_public_names_exist_and_are_documented():
-    assert sorted(unseg_bench.__all__) == sorted(unseg_bench._HOME_OF)
+    assert sorted(unseg_bench.__all__) == sorted([*unseg_bench._HOME_OF, *unseg_bench._ROOMS])
     assert set(unseg_bench.__all__) <= set(dir(unseg_bench))
     for name in unseg_bench.__all__:
         value = getattr(unseg_bench, name)

@@ -1,12 +1,14 @@
 """unseg-bench: how well does a method segment brain tumours without having been told where tumours are?
 
-The names below are what a plugin needs; each is loaded when it is first used, so `import unseg_bench` loads nothing.
+The names below are what a plugin needs, and run, score, compare and report of `unseg_bench.api`. Each is loaded when it
+is first used, so `import unseg_bench` loads nothing.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from unseg_bench.api import compare, report, run, score
     from unseg_bench.data.atomic import write_json
     from unseg_bench.data.check import CaseReport, describe_cases, inspect_cases, name_cases
     from unseg_bench.data.cohort import Cohort
@@ -78,11 +80,15 @@ __all__ = [
     "cache_dir",
     "check_case_id",
     "check_method",
+    "compare",
     "describe_cases",
     "hookimpl",
     "inspect_cases",
     "name_cases",
     "not_fetched",
+    "report",
+    "run",
+    "score",
     "split_all_test",
     "split_by_ratio",
     "split_from_files",
@@ -120,11 +126,15 @@ _HOMES = {
     "unseg_bench.plugins.recipes": ("MethodsPart", "Recipe", "StudyPart", "SweepPart"),
     "unseg_bench.plugins.studies": ("Study",),
 }
+_ROOMS = ("compare", "report", "run", "score")
+"""Packages that are functions too (see `unseg_bench.rooms`)."""
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
     """Load a public name on first use (PEP 562)."""
+    if name in _ROOMS:
+        return import_module(f"unseg_bench.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'unseg_bench' has no attribute {name!r}")
     value = getattr(import_module(_HOME_OF[name]), name)

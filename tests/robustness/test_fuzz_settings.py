@@ -12,14 +12,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
-from unseg_bench.cli.run_settings import settings_of
 from unseg_bench.errors import SettingsError, UbenchError
 from unseg_bench.plugins.method import Method, MethodOptions
+from unseg_bench.run.asked import parse_assignments, settings_of
 from unseg_bench.run.settings import (
     RunSettings,
     flatten_options,
     make_settings,
-    parse_assignments,
     read_settings_file,
     resolve_methods,
 )
@@ -91,7 +90,7 @@ def resolve(chosen: RunSettings) -> None:
 
 def use(path: Path) -> None:
     """Read the file as `ubench run --config` does."""
-    said = complaint(lambda: resolve(settings_of(path, dataset_options={}, assignments=["steps=3"], seed=None)))
+    said = complaint(lambda: resolve(settings_of([], config=path, dataset_options={}, set={"steps": 3})))
     assert "\n" not in said
     assert said != "nothing"
 

@@ -7,11 +7,11 @@ import pytest
 
 from unseg_bench.errors import SettingsError
 from unseg_bench.plugins.method import Method, MethodOptions
+from unseg_bench.run.asked import parse_assignments
 from unseg_bench.run.settings import (
     flatten_options,
     make_settings,
     option_names,
-    parse_assignments,
     read_settings_file,
     resolve_methods,
 )
