@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from unseg_bench.blocks.clip import scorer
 from unseg_bench.blocks.clip.scorer import ClipScorer, as_bytes, clip_weights
+from unseg_bench.blocks.weights import find_entry
 from unseg_bench.errors import SettingsError, WeightsError
 
 CAPTIONS = [["a normal brain", "a healthy brain"], ["a brain with a tumor"]]
@@ -107,6 +108,14 @@ def test_offline_says_where_openais_file_belongs(no_network):
 def test_other_tags_of_open_clip_are_known_by_their_hub_file(no_network):
     with pytest.raises(WeightsError, match=r"co/laion/CLIP-ViT-B-32-laion2B-s34B-b79K/resolve/main/open_clip"):
         clip_weights("ViT-B-32", "laion2b_s34b_b79k", offline=True)
+
+
+def test_a_tag_is_found_by_the_name_that_a_run_writes_down():
+    entry = find_entry("clip-vit-l-14-laion2b_s32b_b82k")
+    assert entry.file == "clip-vit-l-14-laion2b_s32b_b82k.safetensors"
+    assert "laion/CLIP-ViT-L-14-laion2B-s32B-b82K" in entry.url
+    assert find_entry("clip-vit-b-32-openai").what.startswith("OpenAI's CLIP")
+    assert find_entry("clip-nothing") is find_entry("mine.pth") is None
 
 
 def test_unknown_models_and_models_with_a_remote_tokenizer_are_refused(no_network):

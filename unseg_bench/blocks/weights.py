@@ -9,12 +9,13 @@ import logging
 import sys
 import zipfile
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from unseg_bench.blocks.clip.tags import find_tag_entry
 from unseg_bench.blocks.threads import use_threads
 from unseg_bench.blocks.weights_registry import REGISTRY, WeightsEntry, shipped_entries
 from unseg_bench.data.atomic import write_text
@@ -68,13 +69,7 @@ def weights_path(entry: WeightsEntry) -> Path:
 
 def find_entry(name: str) -> WeightsEntry | None:
     """Return what is known of weights by their name, those of open_clip's many tags included; None for a stranger."""
-    entry = known_weights().get(name)
-    if entry is None and name.startswith("clip-"):
-        from unseg_bench.blocks.clip.scorer import find_tag_entry
-
-        with suppress(WeightsError):
-            return find_tag_entry(name)
-    return entry
+    return known_weights().get(name) or find_tag_entry(name)
 
 
 def resolve(name_or_path: str | Path, *, offline: bool = False) -> WeightsFile:

@@ -12,7 +12,7 @@ from unseg_bench.words import bytes_text
 weights = typer.Typer(
     epilog=examples(
         ("ubench weights", "Which there are, and which are here."),
-        ("ubench weights download sam-vit-b clip-vit-b-32-openai", "Fetch and check."),
+        ("ubench weights download sam-vit-b", "Fetch and check."),
     )
 )
 app.add_typer(weights, name="weights", rich_help_panel="What there is")

@@ -17,11 +17,10 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from torch import Tensor
 
+from unseg_bench.blocks.clip.tags import OPENAI_NAMES, tag_entry
 from unseg_bench.blocks.weights import WeightsFile, known_weights, load_into, resolve, resolve_entry
-from unseg_bench.blocks.weights_registry import WeightsEntry
 from unseg_bench.errors import SettingsError, WeightsError
 
-_OPENAI_NAMES = {"ViT-B-32": "clip-vit-b-32-openai", "ViT-B-16": "clip-vit-b-16-openai"}
 _BATCH = 64
 
 
@@ -180,45 +179,21 @@ def clip_weights(model_name: str, pretrained: str | Path, *, offline: bool = Fal
     return _resolve(model_name, str(pretrained), offline)[0]
 
 
-def find_tag_entry(name: str) -> WeightsEntry:
-    """Return the entry of one of open_clip's tags by its name here, such as 'clip-vit-l-14-laion2b_s32b_b82k'.
-
-    Raises WeightsError for a name that open_clip does not know.
-    """
-    for model_name, pretrained in open_clip.list_pretrained():
-        if name == f"clip-{model_name}-{pretrained}".lower():
-            return _tag_entry(model_name, pretrained, dict(get_pretrained_cfg(model_name, pretrained) or {}))
-    raise WeightsError(f"clip weights {name!r} are not known to open_clip; open_clip.list_pretrained() lists them.")
-
-
 def _resolve(model_name: str, pretrained: str, offline: bool) -> tuple[WeightsFile, dict[str, Any]]:
     """The weights' file, and what open_clip says of the tag (nothing for a file or a known name)."""
     base = model_name.removesuffix("-quickgelu")
     tag = dict(get_pretrained_cfg(base, pretrained) or {})
-    if pretrained == "openai" and base in _OPENAI_NAMES:
-        return resolve(_OPENAI_NAMES[base], offline=offline), tag
+    if pretrained == "openai" and base in OPENAI_NAMES:
+        return resolve(OPENAI_NAMES[base], offline=offline), tag
     if not tag or pretrained in known_weights():
         return resolve(pretrained, offline=offline), {}
-    return resolve_entry(_tag_entry(base, pretrained, tag), offline=offline), tag
-
-
-def _tag_entry(model_name: str, pretrained: str, tag: dict[str, Any]) -> WeightsEntry:
-    """Weights that open_clip knows by a tag: their file on Hugging Face, in safetensors; no digest is known."""
-    hub = str(tag.get("hf_hub") or "").strip("/")
-    if not hub:
-        raise WeightsError(
-            f"clip weights {pretrained!r} of {model_name} have no safetensors file on Hugging Face: "
-            "fetch them yourself and give the file's path."
-        )
-    name = f"clip-{model_name}-{pretrained}".lower()
-    url = f"https://huggingface.co/{hub}/resolve/main/open_clip_model.safetensors"
-    return WeightsEntry(name, f"CLIP {model_name}", f"{name}.safetensors", url, None, None, f"see {hub}")
+    return resolve_entry(tag_entry(base, pretrained, tag), offline=offline), tag
 
 
 def _needs_quick_gelu(file: WeightsFile, tag: dict[str, Any]) -> bool:
     """Whether these weights were trained with QuickGELU, which open_clip's plain model names compute without."""
     known = known_weights()
-    openai = [known[name] for name in _OPENAI_NAMES.values()]
+    openai = [known[name] for name in OPENAI_NAMES.values()]
     return bool(tag.get("quick_gelu")) or any(
         file.name == entry.name or (entry.sha256 is not None and file.sha256 == entry.sha256) for entry in openai
     )
