@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unseg_bench import Mask
+from unseg_bench.blocks.rotation import turn_by
 from unseg_bench.blocks.training import step_generator
 from unseg_bench.blocks.unet.options import Size
 from unseg_bench.blocks.working_cases import Cases, LabelledCase
@@ -81,7 +82,8 @@ def _positions(case: LabelledCase, size: Size, rng: np.random.Generator) -> Tens
     occupied = [np.flatnonzero(case.brain.any(tuple(a for a in range(3) if a != axis))) for axis in range(3)]
     centre = np.array([(places[0] + places[-1]) / 2 for places in occupied]) + rng.normal(0, 3.5, 3)
     mirrored = 1 - 2 * (rng.random() < 0.5)
-    matrix = _rotation(rng.normal(0, 0.13, 3)) @ np.diag(np.exp(rng.normal(0, 0.05, 3) + rng.normal(0.02, 0.09)))
+    matrix = turn_by(np.eye(3), rng.normal(0, 0.13, 3))
+    matrix = matrix @ np.diag(np.exp(rng.normal(0, 0.05, 3) + rng.normal(0.02, 0.09)))
     matrix = matrix @ (np.eye(3) + rng.normal(0, 0.04, (3, 3)) * (1 - np.eye(3))) @ np.diag([mirrored, 1, 1])
     matrix = np.diag(SPACING_MM / np.array(case.spacing_mm)) @ matrix
     axes = [torch.arange(n, dtype=torch.float32) - (n - 1) / 2 for n in size]
@@ -92,16 +94,6 @@ def _positions(case: LabelledCase, size: Size, rng: np.random.Generator) -> Tens
     places = turned + bend + torch.from_numpy(centre.astype(np.float32))
     scaled = places / torch.from_numpy(((shape - 1) / 2).astype(np.float32)) - 1
     return scaled.flip(-1)[None]
-
-
-def _rotation(angles: np.ndarray) -> np.ndarray:
-    matrix = np.eye(3)
-    for (one, other), angle in zip(((1, 2), (0, 2), (0, 1)), angles, strict=True):
-        turn = np.eye(3)
-        turn[one, one] = turn[other, other] = np.cos(angle)
-        turn[one, other], turn[other, one] = -np.sin(angle), np.sin(angle)
-        matrix = matrix @ turn
-    return matrix
 
 
 def _strip(brain: Volume, rng: np.random.Generator) -> Tensor:

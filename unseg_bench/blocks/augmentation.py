@@ -7,10 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from unseg_bench.blocks.rotation import Matrix, turn_by
 from unseg_bench.blocks.working_cases import LabelledCase
 from unseg_bench.data.volume import Image, Mask
 
-Matrix: TypeAlias = NDArray[np.float64]
 Window: TypeAlias = tuple[int, int, int]
 
 
@@ -74,8 +74,7 @@ def draw_deformation(spacing_mm: tuple[float, float, float], rng: np.random.Gene
         return None
     matrix = np.eye(3) * (factor if scaled else 1.0)
     if turned:
-        for axis, angle in enumerate(angles):
-            matrix = matrix @ _rotation(axis, angle)
+        matrix = turn_by(matrix, angles)
     spacing = np.array(spacing_mm)
     return matrix * spacing[None, :] / spacing[:, None]
 
@@ -102,14 +101,6 @@ def deform(seen: LabelledCase, matrix: Matrix, offset: NDArray[np.float64], size
     stack = torch.from_numpy(np.stack([seen.image, seen.label, seen.brain]).astype(np.float32))
     image, label, brain = F.grid_sample(stack[None], grid, align_corners=True)[0].numpy()
     return LabelledCase(np.where(brain > 0.5, image, np.float32(0)), label > 0.5, brain > 0.5, seen.spacing_mm)
-
-
-def _rotation(axis: int, angle: float) -> Matrix:
-    matrix = np.eye(3)
-    one, other = (place for place in range(3) if place != axis)
-    matrix[one, one] = matrix[other, other] = np.cos(angle)
-    matrix[one, other], matrix[other, one] = -np.sin(angle), np.sin(angle)
-    return matrix
 
 
 def _noise(shape: tuple[int, ...], deviation: float, rng: np.random.Generator) -> Image:

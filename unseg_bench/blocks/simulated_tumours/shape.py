@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unseg_bench.blocks.components import bounding_box
+from unseg_bench.blocks.rotation import turn_by
 from unseg_bench.errors import DataError
 
 if TYPE_CHECKING:
@@ -53,20 +54,16 @@ class Shape:
     octaves: int
     roughness: float
 
-    def radial_factors(self, directions: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the surface's distance from the origin of u along unit vectors (N, 3)."""
-        return _radial_factors(directions, self.offset, self.octaves, self.roughness)
-
 
 def draw_shape(rng: np.random.Generator, options: SimulatorOptions) -> Shape:
     """Draw size, proportions, turn and surface. The enclosed volume is about 1.05 times the one drawn, as published."""
     volume_ml, ratio = rng.uniform(*options.volume_ml), rng.uniform(*options.axis_ratio)
-    turn = _rotation(rng.uniform(0.0, np.pi, 3))
+    turn = turn_by(np.eye(3), rng.uniform(0.0, np.pi, 3) * (1, -1, 1))  # about the y axis from z to x
     octaves = int(rng.integers(options.octaves[0], options.octaves[1] + 1))
     offset = rng.uniform(0.0, _NOISE_EXTENT, 3)
     radius_mm = (3000.0 * volume_ml / (4.0 * np.pi)) ** (1 / 3)
     directions = sphere(_DIRECTIONS)
-    factors = _radial_factors(directions, offset, octaves, options.roughness)
+    factors = radial_factors(directions, offset, octaves, options.roughness)
     heart = (directions * factors[:, None]).mean(axis=0)
     body = turn * (radius_mm * np.array([ratio, 1.0 / ratio, 1.0]))
     return Shape(volume_ml, body, heart, offset, octaves, options.roughness)
@@ -142,20 +139,12 @@ def _window(low: NDArray[np.int_], high: NDArray[np.int_]) -> tuple[slice, slice
     return x, y, z
 
 
-def _radial_factors(
+def radial_factors(
     directions: NDArray[np.float64], offset: NDArray[np.float64], octaves: int, roughness: float
 ) -> NDArray[np.float64]:
+    """Return a surface's distance from the origin of u along unit vectors (N, 3); the rest as in Shape."""
     from unseg_bench.blocks.simulated_tumours.kernels import fractal
 
     noise = np.empty(len(directions))
     fractal(directions + offset, octaves, noise)
     return 1.0 + roughness * noise
-
-
-def _rotation(angles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotation matrix about z, then y, then x, angles in radians (x, y, z)."""
-    (ca, cb, cc), (sa, sb, sc) = np.cos(angles), np.sin(angles)
-    about_x = np.array([[1, 0, 0], [0, ca, -sa], [0, sa, ca]])
-    about_y = np.array([[cb, 0, sb], [0, 1, 0], [-sb, 0, cb]])
-    about_z = np.array([[cc, -sc, 0], [sc, cc, 0], [0, 0, 1]])
-    return about_x @ about_y @ about_z
