@@ -10,7 +10,7 @@ from torch import nn
 from tests.blocks.test_training import FakeWork
 from unseg_bench.blocks import precision
 from unseg_bench.blocks.precision import autocast, has_bfloat16
-from unseg_bench.blocks.training import fit_network, seeded_torch, torch_step_generator
+from unseg_bench.blocks.training import fit_network, seeded_torch
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,7 +57,7 @@ def test_mixed_and_float32_train_to_the_same_bits_on_a_cpu(tmp_path, name):
             network = make()
         fit_network(
             network,
-            batch_for=lambda step: (torch.randn(shape, generator=torch_step_generator(1, step)),),
+            batch_for=lambda step: (torch.randn(shape, generator=torch.Generator().manual_seed(step)),),
             loss_of=lambda layer, batch: layer(batch[0]).square().mean(),
             optimizer_of=lambda parameters: torch.optim.SGD(parameters, 0.1),
             steps=12,

@@ -12,7 +12,6 @@ from unseg_bench.blocks.slices import (
     equalise,
     resize,
     to_pictures,
-    to_volume,
 )
 from unseg_bench.data.volume import Volume
 
@@ -29,7 +28,6 @@ def test_pictures_have_rows_of_y_and_columns_of_x() -> None:
     pictures = to_pictures(array)
     assert pictures.shape == (4, 3, 2)
     assert pictures[3, 2, 1] == array[1, 2, 3]
-    assert np.array_equal(to_volume(pictures), array)
 
 
 def test_slices_with_too_little_brain_are_left_out() -> None:

@@ -32,11 +32,6 @@ def to_pictures(array: NDArray[Any]) -> NDArray[Any]:
     return array.transpose(2, 1, 0)
 
 
-def to_volume(pictures: NDArray[Any]) -> NDArray[Any]:
-    """(Z, Y, X) -> a view (X, Y, Z); undoes `to_pictures`."""
-    return pictures.transpose(2, 1, 0)
-
-
 def brain_slices(brain: Mask, min_share: float = 0.0) -> NDArray[np.intp]:
     """Indices of the axial slices whose brain area is more than `min_share` of the largest slice's area, ascending.
 

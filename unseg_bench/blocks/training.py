@@ -79,11 +79,6 @@ def step_generator(seed: int, step: int) -> np.random.Generator:
     return np.random.default_rng(step_seed(seed, step))
 
 
-def torch_step_generator(seed: int, step: int) -> torch.Generator:
-    """Return torch's CPU generator of (seed, step), for a `batch_for(step)` that draws with torch."""
-    return torch.Generator().manual_seed(step_seed(seed, step))
-
-
 @contextmanager
 def seeded_torch(seed: int) -> Generator[None]:
     """Make what is drawn from torch's global generators inside reproducible (initial weights, dropout).
