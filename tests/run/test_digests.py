@@ -147,3 +147,39 @@ def test_what_json_cannot_hold_is_refused():
         digest_of({"a": float("nan")})
     with pytest.raises(TypeError):
         digest_of({"a": np.float32(1)})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from unseg_bench.blocks.sam import decoder\n",
+        "from unseg_bench.blocks.sam.decoder import FastDecoder\n",
+        "import unseg_bench.blocks.sam.decoder\n",
+        "def late():\n    from unseg_bench.blocks.sam.decoder import FastDecoder\n",
+    ],
+)
+def test_of_a_package_of_blocks_the_imported_module_counts_and_not_its_neighbours(module_from, source):
+    found = set(digests._closure(module_from(source)))
+    assert "unseg_bench.blocks.sam.decoder" in found
+    assert not found & {"unseg_bench.blocks.sam.everything", "unseg_bench.blocks.sam.slices"}
+
+
+def test_relative_imports_count_up_and_down_a_package(tmp_path, monkeypatch):
+    files = {
+        "__init__.py": "",
+        "steps.py": "from .inner import deep\nfrom .inner.deep import value\n",
+        "inner/__init__.py": "from . import beside\n",
+        "inner/deep.py": "from ..top import limit\nvalue = 1\n",
+        "inner/beside.py": "",
+        "top.py": "limit = 2\n",
+        "unused.py": "",
+    }
+    for name, source in files.items():
+        path = tmp_path / "package_of_test" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = digests._closure("package_of_test.steps")
+    assert {name.removeprefix("package_of_test.") for name in found} == {
+        "steps", "inner", "inner.deep", "inner.beside", "top",
+    }  # fmt: skip
