@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from unseg_bench.blocks.prompts import Prompt
 from unseg_bench.blocks.sam.options import SamOptions
 from unseg_bench.blocks.slices import Pictures, eight_bit, equalise, to_pictures
-from unseg_bench.data.atomic import whole_file
+from unseg_bench.data.atomic import reserve, whole_file
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Mask, Volume
 from unseg_bench.errors import RunError
@@ -174,6 +174,7 @@ def _write_features(
         if features is None:
             shape = (len(slices), *batch.shape[1:])
             features = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+            reserve(path)
         features[start : start + len(batch)] = batch
 
 
