@@ -19,9 +19,11 @@ from unseg_bench.blocks.training import (
     fit_network,
     load_network,
     one_cycle,
+    samples_of,
     save_network,
     seeded_torch,
     step_generator,
+    steps_an_epoch,
 )
 
 from .amda import Amda
@@ -100,7 +102,7 @@ def _judge(
             right += int((called == shown_slices.tumour[part]).sum())
         return right / max(1, len(shown_slices))
 
-    return Validation(accuracy, every=_steps_an_epoch(slices, options.batch))
+    return Validation(accuracy, every=steps_an_epoch(slices, options.batch))
 
 
 def _train(
@@ -112,7 +114,7 @@ def _train(
     unmasked_share: float,
     judge: Validation | None,
 ) -> None:
-    an_epoch = _steps_an_epoch(len(plain), options.batch)
+    an_epoch = steps_an_epoch(len(plain), options.batch)
     steps = options.epochs * an_epoch
     with seeded_torch(work.seed):
         network = build_classifier(
@@ -145,23 +147,13 @@ def _schedule(options: ClassifierOptions, an_epoch: int) -> Callable[[int], floa
     return None
 
 
-def _steps_an_epoch(slices: int, batch: int) -> int:
-    return max(1, slices // batch)
-
-
 def _batches(
     seed: int, options: ClassifierOptions, plain: SliceSet, masked: SliceSet, unmasked_share: float
 ) -> Callable[[int], Batch]:
-    """Batches as a function of the step: every epoch has an order of its own, and the incomplete last batch is left."""
-    an_epoch = _steps_an_epoch(len(plain), options.batch)
-
-    @lru_cache(maxsize=2)
-    def order(epoch: int) -> NDArray[np.intp]:
-        return step_generator(seed, -1 - epoch).permutation(len(plain))
+    """Batches as a function of the step."""
 
     def batch_for(step: int) -> Batch:
-        epoch, position = divmod(step, an_epoch)
-        chosen = order(epoch)[position * options.batch : (position + 1) * options.batch]
+        chosen = samples_of(step, seed, len(plain), options.batch)
         rng = step_generator(seed, step)
         as_they_are = rng.random(len(chosen)) < unmasked_share
         pictures = np.where(as_they_are[:, None, None], plain.pictures[chosen], masked.pictures[chosen])

@@ -1,15 +1,10 @@
 """CLISC in one page: Ma, Fu, Liao, Zhang, Wang, "CLISC: Bridging CLIP and SAM by Enhanced CAM", ISBI 2025."""
 
-from typing import TYPE_CHECKING
-
 from unseg_bench import Cohort, Context, Explanation, Mask, Method, Supervision, Volume
 
 from .options import CliscOptions
 from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE
 from .studies import LABEL_USE, TABLE_2
-
-if TYPE_CHECKING:
-    pass
 
 
 class Clisc(Method[CliscOptions]):

@@ -13,9 +13,10 @@ from unseg_bench_methods.constrained_vae.method import CHOOSE
 
 from unseg_bench.blocks.constrained_vae.maps import Maps, scale_rows, scale_slices
 from unseg_bench.blocks.constrained_vae.options import FitOptions, LossOptions
-from unseg_bench.blocks.constrained_vae.training import batches, constraint_start, steps_an_epoch
+from unseg_bench.blocks.constrained_vae.training import batches, constraint_start
 from unseg_bench.blocks.normals import PURPOSE
 from unseg_bench.blocks.slices import to_pictures
+from unseg_bench.blocks.training import steps_an_epoch
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.presets import preset_options

@@ -16,7 +16,7 @@ from unseg_bench.blocks.augmentation import (
     vary_lightly,
     vary_strongly,
 )
-from unseg_bench.blocks.training import step_generator
+from unseg_bench.blocks.training import epoch_order, step_generator
 from unseg_bench.blocks.unet.options import Augmentation, Orientation
 from unseg_bench.blocks.working_cases import Cases, LabelledCase
 
@@ -26,7 +26,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 def case_order(seed: int, count: int, draw: int) -> int:
     """Return which of `count` cases the draw number `draw` takes: each case once an epoch, in an order per epoch."""
     epoch, place = divmod(draw, count)
-    return int(step_generator(seed, -1 - epoch).permutation(count)[place])
+    return int(epoch_order(seed, epoch, count)[place])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -77,6 +79,25 @@ def step_seed(seed: int, step: int) -> int:
 def step_generator(seed: int, step: int) -> np.random.Generator:
     """Return numpy's generator of (seed, step): the only randomness that `batch_for(step)` may use."""
     return np.random.default_rng(step_seed(seed, step))
+
+
+def steps_an_epoch(samples: int, batch: int) -> int:
+    """Return the whole batches of an epoch; at least one, of fewer samples."""
+    return max(1, samples // batch)
+
+
+@lru_cache(maxsize=4)
+def epoch_order(seed: int, epoch: int, samples: int) -> NDArray[np.intp]:
+    """Return the samples (N,) in the order of an epoch, read-only; every epoch has another one."""
+    order = step_generator(seed, -1 - epoch).permutation(samples)
+    order.flags.writeable = False
+    return order
+
+
+def samples_of(step: int, seed: int, samples: int, batch: int) -> NDArray[np.intp]:
+    """Return which samples a step takes: each at most once an epoch, an incomplete last batch is left out."""
+    epoch, place = divmod(step, steps_an_epoch(samples, batch))
+    return epoch_order(seed, epoch, samples)[place * batch : (place + 1) * batch]
 
 
 @contextmanager

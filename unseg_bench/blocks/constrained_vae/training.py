@@ -1,11 +1,9 @@
 """The stage that trains a constrained VAE on normal slices."""
 
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unseg_bench.blocks.constrained_vae.losses import attention_map, constraint_loss, enlarged, vae_loss
@@ -18,9 +16,10 @@ from unseg_bench.blocks.training import (
     Batch,
     TrainingLog,
     fit_network,
+    samples_of,
     save_network,
     seeded_torch,
-    step_generator,
+    steps_an_epoch,
 )
 from unseg_bench.data.atomic import write_json
 from unseg_bench.data.cohort import Cohort
@@ -60,11 +59,6 @@ def train_vae(work: Work, options: FitOptions, *, cohort: Cohort, normal: Artifa
     _write(work, options, network, slices, log, start)
 
 
-def steps_an_epoch(slices: int, batch: int) -> int:
-    """Return the whole batches of an epoch; at least one, of fewer slices."""
-    return max(1, slices // batch)
-
-
 def constraint_start(options: LossOptions, an_epoch: int) -> int:
     """Return the first step at which the constraint acts; it begins with an epoch."""
     pause = options.warm_up_epochs if options.warm_up_steps is None else round(options.warm_up_steps / an_epoch)
@@ -74,17 +68,11 @@ def constraint_start(options: LossOptions, an_epoch: int) -> int:
 def batches(seed: int, options: FitOptions, pictures: Pictures, start: int) -> Callable[[int], Batch]:
     """Return batches as a function of the step: (pictures uint8,), from step `start` on with the region, bool (S, S).
 
-    The region is the eroded union of the batch's brains. Every epoch has an order of its own.
+    The region is the eroded union of the batch's brains.
     """
-    size, an_epoch = options.training.batch, steps_an_epoch(len(pictures), options.training.batch)
-
-    @lru_cache(maxsize=2)
-    def order(epoch: int) -> NDArray[np.intp]:
-        return step_generator(seed, -1 - epoch).permutation(len(pictures))
 
     def batch_for(step: int) -> Batch:
-        epoch, position = divmod(step, an_epoch)
-        own = np.asarray(pictures[order(epoch)[position * size : (position + 1) * size]])
+        own = np.asarray(pictures[samples_of(step, seed, len(pictures), options.training.batch)])
         if step < start or not options.loss.constraint_weight:
             return (torch.from_numpy(own),)
         region = eroded(np.any(own > 0, axis=0), options.slices.erosion_px)
