@@ -1,17 +1,14 @@
 """The stage that makes new heads to mix in; a module of its own, since a sealed run on the phantom may not read it."""
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from unseg_bench import Work, stage
+from unseg_bench import MethodOptions, Work, stage
 
 from .heads import make_head
 
 
-class HeadOptions(BaseModel):
+class HeadOptions(MethodOptions):
     """How many heads."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     count: int
 

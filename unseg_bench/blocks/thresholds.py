@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from unseg_bench.blocks.components import largest_component
 from unseg_bench.blocks.otsu import otsu
@@ -20,6 +20,7 @@ from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Artifact, Context, Work
+from unseg_bench.plugins.method import MethodOptions
 
 MapOf: TypeAlias = Callable[[Volume], Image]
 """The anomaly map (X, Y, Z) of a volume on its own grid, float32, high where it is unlike normal tissue."""
@@ -30,7 +31,7 @@ PlacesOf: TypeAlias = Callable[[Volume], Mask]
 _VALUES, _BEST = "values", "best-dice.json"
 
 
-class ThresholdOptions(BaseModel):
+class ThresholdOptions(MethodOptions):
     """How the map becomes a mask.
 
     - `quantile`: above that quantile of the map over held-out normals (what share of normal tissue may be called
@@ -39,8 +40,6 @@ class ThresholdOptions(BaseModel):
     - `best-dice`: above the threshold with the best Dice over all voxels of the validation cases together, as the
       reference codes choose theirs (there on the cases that are scored); reads the validation masks
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     rule: Literal["quantile", "otsu", "best-dice"] = "quantile"
     quantile: float = Field(default=0.98, gt=0, lt=1)

@@ -6,21 +6,20 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from unseg_bench.blocks.resample import resample, resample_mask
 from unseg_bench.data.atomic import write_json
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.plugins.context import Artifact, Work, stage
+from unseg_bench.plugins.method import MethodOptions
 
 _DIGESTS = "volumes.json"
 
 
-class WorkingGrid(BaseModel):
+class WorkingGrid(MethodOptions):
     """The isotropic voxel size of working volumes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     spacing_mm: float = Field(gt=0)
 

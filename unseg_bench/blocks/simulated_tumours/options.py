@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from unseg_bench.plugins.method import MethodOptions
 
 Pair = TypeVar("Pair", tuple[float, float], tuple[int, int])
 
@@ -24,10 +26,8 @@ Octaves: TypeAlias = Annotated[tuple[PositiveInt, PositiveInt], AfterValidator(_
 """Fewest and most octaves."""
 
 
-class SimulatorOptions(BaseModel):
+class SimulatorOptions(MethodOptions):
     """What is drawn for each tumour; the defaults are the published ones, uniform between two ends."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     volume_ml: Positive = Field((7.0, 200.0), description="Volume in ml before the noise and the brain's edge.")
     axis_ratio: Positive = Field((0.8, 1.0), description="Shortest to middle and middle to longest axis.")

@@ -2,7 +2,9 @@
 
 from typing import Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from unseg_bench.plugins.method import MethodOptions
 
 Norm: TypeAlias = Literal["batch", "instance"]
 LossName: TypeAlias = Literal["cross-entropy", "dice-ce"]
@@ -25,12 +27,10 @@ MIRROR_AXES: dict[Mirroring, tuple[int, ...]] = {"none": (), "left-right": (0,),
 Size: TypeAlias = tuple[int, int, int]
 
 
-class UNetOptions(BaseModel):
+class UNetOptions(MethodOptions):
     """Network and training. The defaults are CLISC's (section 3 of the paper; momentum, decay, dropout, loss and
     turns from its reference code): 16-256 channels, 128^3, SGD 0.01, batch 2, 400 epochs, last step.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     spacing_mm: float | None = Field(default=None, gt=0)
     """Isotropic voxel size that the network works at; None: each volume's own."""
@@ -96,10 +96,8 @@ class UNetOptions(BaseModel):
         return self.steps or self.epochs * -(-cases // self.batch)
 
 
-class UNetInference(BaseModel):
+class UNetInference(MethodOptions):
     """How a trained network segments a volume; changing it trains nothing again."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     way: Way = "sliding"
     mirror: Mirroring = "none"
