@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import grimp
 import pytest
 
 import unseg_bench
@@ -69,7 +70,7 @@ def test_nothing_heavy_is_loaded(statement):
 
 
 def test_public_names_exist_and_are_documented():
-    assert sorted(unseg_bench.__all__) == sorted([*unseg_bench._HOME_OF, *unseg_bench._ROOMS])
+    assert sorted(unseg_bench.__all__) == sorted([*unseg_bench._HOME_OF, *unseg_bench._CALLABLE])
     assert set(unseg_bench.__all__) <= set(dir(unseg_bench))
     for name in unseg_bench.__all__:
         value = getattr(unseg_bench, name)
@@ -145,3 +146,16 @@ def test_constraints_pin_what_the_project_asks_for():
     names = {re.sub(r"[-_.]+", "-", re.match(r"[A-Za-z0-9_.-]+", line)[0]).lower() for line in asked}
     assert names <= pinned
     assert {"torch==2.14.1", "torchvision==0.29.1"} <= set(lines)
+
+
+def test_no_imports_go_in_a_circle_those_for_types_included():
+    graph = grimp.build_graph("unseg_bench", "unseg_bench_methods", "unseg_bench_datasets", cache_dir=None)
+    left = {module: set(graph.find_modules_directly_imported_by(module)) for module in graph.modules}
+    while True:
+        imported = {one for found in left.values() for one in found}
+        kept = {module: found & left.keys() for module, found in left.items() if found & left.keys()}
+        kept = {module: found for module, found in kept.items() if module in imported}
+        if kept == left:
+            break
+        left = kept
+    assert left == {}

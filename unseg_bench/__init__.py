@@ -7,6 +7,8 @@ is first used, so `import unseg_bench` loads nothing.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from unseg_bench.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from unseg_bench.api import compare, report, run, score
     from unseg_bench.data.atomic import write_json
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
     from unseg_bench.plugins.method import Method, MethodOptions
     from unseg_bench.plugins.recipes import MethodsPart, Recipe, StudyPart, SweepPart
     from unseg_bench.plugins.studies import Study
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Artifact",
@@ -126,14 +126,14 @@ _HOMES = {
     "unseg_bench.plugins.recipes": ("MethodsPart", "Recipe", "StudyPart", "SweepPart"),
     "unseg_bench.plugins.studies": ("Study",),
 }
-_ROOMS = ("compare", "report", "run", "score")
-"""Packages that are functions too (see `unseg_bench.rooms`)."""
+_CALLABLE = ("compare", "report", "run", "score")
+"""Packages that are functions too (see `unseg_bench.callable_packages`)."""
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
     """Load a public name on first use (PEP 562)."""
-    if name in _ROOMS:
+    if name in _CALLABLE:
         return import_module(f"unseg_bench.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'unseg_bench' has no attribute {name!r}")

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from unseg_bench import __version__
 from unseg_bench.console.streams import warn
+from unseg_bench.version import __version__
 
 DISTRIBUTION = "unseg-bench"
 

@@ -17,9 +17,8 @@ from unseg_bench.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from unseg_bench.data.files import Progress, ReferenceFile
+    from unseg_bench.data.files import CaseFiles, Progress, ReferenceFile
     from unseg_bench.data.nifti import NiftiGrid
-    from unseg_bench.plugins.dataset import Dataset
 
 _REMEDY = "Mend or replace the files named above, or leave those cases out of the image pattern or the split."
 _NAMED = 3
@@ -45,7 +44,7 @@ class CaseReport:
     problems: tuple[str, ...] = ()
 
 
-def check_cases(dataset: Dataset, progress: Progress) -> DataCheck:
+def check_cases(dataset: CaseFiles, progress: Progress) -> DataCheck:
     """Open every image and reference of the split and the healthy cases, one at a time.
 
     `progress` is called as (done, total, case id).
@@ -54,7 +53,7 @@ def check_cases(dataset: Dataset, progress: Progress) -> DataCheck:
     reports = inspect_cases(dataset, (*split.case_ids, *healthy), progress)
     problems = [problem for report in reports for problem in report.problems]
     if not reports:
-        problems.append(f"the data set '{dataset.name}' has no case")
+        problems.append("there is no case")
     notes = [f"{part}: {count_cases(len(ids))}" for part in ("train", "valid", "test") if (ids := split.part(part))]
     if healthy:
         notes.append(f"healthy: {count_cases(len(healthy))}")
@@ -62,7 +61,7 @@ def check_cases(dataset: Dataset, progress: Progress) -> DataCheck:
     return DataCheck(len(reports), tuple(problems), tuple(notes), _REMEDY if problems else "")
 
 
-def inspect_cases(dataset: Dataset, case_ids: Sequence[str], progress: Progress) -> list[CaseReport]:
+def inspect_cases(dataset: CaseFiles, case_ids: Sequence[str], progress: Progress) -> list[CaseReport]:
     """Read image and reference of each case; whatever is wrong with them becomes a sentence of its report."""
     reports: list[CaseReport] = []
     for done, case_id in enumerate(case_ids):
@@ -126,14 +125,14 @@ def _on_labels(reports: Sequence[CaseReport]) -> list[str]:
     return notes
 
 
-def _inspect(dataset: Dataset, case_id: str) -> CaseReport:
+def _inspect(dataset: CaseFiles, case_id: str) -> CaseReport:
     problems: list[str] = []
     grid = _try_image(dataset, case_id, problems)
     report = CaseReport(case_id, grid.shape, forms_difference(grid)) if grid else CaseReport(case_id)
     return replace(_with_reference(report, dataset, grid, problems), problems=tuple(problems))
 
 
-def _try_image(dataset: Dataset, case_id: str, problems: list[str]) -> NiftiGrid | None:
+def _try_image(dataset: CaseFiles, case_id: str, problems: list[str]) -> NiftiGrid | None:
     try:
         source = dataset.image(case_id)
         image = read_image(source.path, source.channel)
@@ -144,7 +143,7 @@ def _try_image(dataset: Dataset, case_id: str, problems: list[str]) -> NiftiGrid
     return image
 
 
-def _with_reference(report: CaseReport, dataset: Dataset, grid: NiftiGrid | None, problems: list[str]) -> CaseReport:
+def _with_reference(report: CaseReport, dataset: CaseFiles, grid: NiftiGrid | None, problems: list[str]) -> CaseReport:
     """Return the report with what the case's reference holds."""
     try:
         reference = dataset.reference(report.case_id)

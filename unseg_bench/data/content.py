@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from unseg_bench.plugins.dataset import Dataset
+    from unseg_bench.data.files import CaseFiles
 
 MISSING = "missing"
 """Identity of a file that is not there, or cannot be read."""
@@ -26,7 +26,7 @@ def prepared_digest(sha256: str, channel: int | None) -> str:
     return hashlib.sha256(description.encode()).hexdigest()
 
 
-def identity_of(dataset: Dataset, case_id: str, digest: str) -> str:
+def identity_of(dataset: CaseFiles, case_id: str, digest: str) -> str:
     """Return the identity of an image whose prepared volume has this digest, as `Content` knows it beforehand."""
     recipe = dataset.made_from(case_id)
     return digest if recipe is None else _digest_of_recipe(recipe)
@@ -39,7 +39,7 @@ class Content:
     made from (`Dataset.made_from`), so that none is made.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: CaseFiles) -> None:
         self._dataset = dataset
         self._images: dict[str, str] = {}
         self._references: dict[str, str] = {}

@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from unseg_bench.data.splits import Split
 
 Progress = Callable[[int, int, str], None]
 """Called as (done, total, what) while something takes its time."""
@@ -32,3 +36,27 @@ class DataCheck:
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     remedy: str = ""
+
+
+class CaseFiles(Protocol):
+    """What is asked here of a data set: its cases and their files. `unseg_bench.Dataset` says what each means."""
+
+    def split(self) -> "Split":
+        """Return the case ids of each part."""
+        ...
+
+    def healthy(self) -> tuple[str, ...]:
+        """Return ids of cases that are declared free of tumour."""
+        ...
+
+    def image(self, case_id: str) -> ImageFile:
+        """Return the FLAIR file of a case; raises DataError when it is missing."""
+        ...
+
+    def reference(self, case_id: str) -> ReferenceFile | None:
+        """Return the reference mask's file of a case, or None where there is none for it."""
+        ...
+
+    def made_from(self, case_id: str) -> dict[str, object] | None:
+        """Return what a case's files are made from when they are first asked for, None where files are read."""
+        ...

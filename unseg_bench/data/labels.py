@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unseg_bench.data.files import ReferenceFile
+    from unseg_bench.data.files import CaseFiles, ReferenceFile
     from unseg_bench.data.splits import Split
     from unseg_bench.data.store import PreparedStore
     from unseg_bench.data.volume import Mask
-    from unseg_bench.plugins.dataset import Dataset
 
 _TRAINING = ("train", "valid")
 _EVERYWHERE = (*PARTS, "other")
@@ -54,7 +53,7 @@ class LabelAccess:
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: CaseFiles,
         split: Split,
         supervision: Supervision,
         store: PreparedStore,
@@ -98,7 +97,7 @@ class LabelAccess:
 
 
 def read_reference(
-    dataset: Dataset, case_id: str, like: NiftiGrid, uncounted: set[int] | None = None
+    dataset: CaseFiles, case_id: str, like: NiftiGrid, uncounted: set[int] | None = None
 ) -> tuple[Mask, NDArray[np.float64]]:
     """Read the whole tumour of a case for scoring: (mask (X, Y, Z) in file order, affine 4x4).
 
@@ -108,7 +107,7 @@ def read_reference(
     """
     reference = dataset.reference(case_id)
     if reference is None:
-        raise DataError(f"the data set '{dataset.name}' has no reference mask for case {case_id}; it cannot be scored")
+        raise DataError(f"there is no reference mask for case {case_id}; it cannot be scored")
     return read_whole_tumour(reference, like, uncounted), like.affine
 
 

@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unseg_bench.data.files import ImageFile, Progress
+    from unseg_bench.data.files import CaseFiles, ImageFile, Progress
     from unseg_bench.data.nifti import NiftiImage
     from unseg_bench.data.volume import Image, Mask
-    from unseg_bench.plugins.dataset import Dataset
 
 _IMAGE, _BRAIN, _FACTS = "image.npy", "brain.npy", "prepared.json"
 
@@ -123,7 +122,7 @@ class PreparedStore:
 def build_cohort(
     name: str,
     case_ids: Sequence[str],
-    dataset: Dataset,
+    dataset: CaseFiles,
     store: PreparedStore,
     progress: Progress,
     leave_out: Callable[[str, DataError], None] | None = None,

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unseg_bench import __version__
 from unseg_bench.data.atomic import write_text
 from unseg_bench.data.visible import visible
 from unseg_bench.errors import DataError
@@ -19,6 +18,7 @@ from unseg_bench.report.page.case_table import MEAN_COLUMN, case_scores, case_ta
 from unseg_bench.report.page.parts import chapter_parts, drawn_figures, leading_parts, numbered
 from unseg_bench.report.page.pictures import QUALITY, SLICE_MM, encode_case
 from unseg_bench.report.page.provenance import provenance
+from unseg_bench.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 
-class _Room(ModuleType):
+class _CallablePackage(ModuleType):
     """A package that can be called: the function of its name in `unseg_bench.api` answers."""
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as the function has them
@@ -24,4 +24,4 @@ class _Room(ModuleType):
 
 def make_callable(package: str) -> None:
     """Let a package of the house be called by its name; its modules stay where they are."""
-    sys.modules[package].__class__ = _Room
+    sys.modules[package].__class__ = _CallablePackage
