@@ -1,78 +1,59 @@
-"""How long a sealed process takes from start to end beside a plain one that imports the same, in one run.
+"""How long a whole run with a trivial method takes, sealed beside unsealed, and beside an older copy of this program.
 
-Processor seconds, which other work on the machine changes least, the best of several rounds taken in turn: a plain
-Python process, a sealed one without namespaces, and one with all that the kernel gives.
+Wall time of `ubench run`, since a PID namespace hides the processor seconds of what is inside; the least of several
+rounds taken in turn. Give the machine nothing else to do.
 
-    python benchmarks/seal_start.py
+    python benchmarks/seal_start.py [--before /path/to/older/.venv/bin/python] [--rounds 7]
 """
 
-import resource
+import argparse
 import subprocess
 import sys
-from collections.abc import Callable
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from unseg_bench.sandbox import namespaces, policy
-from unseg_bench.sandbox.channel import Message
-from unseg_bench.sandbox.process import Answer, SandboxProcess
-from unseg_bench.sandbox.workspace import Workspace
+METHOD = """
+from unseg_bench import Method
 
-ROUNDS = 9
-IMPORTS = "import numpy, unseg_bench, unseg_bench.plugins.manager"
-SERVER = f"""
-def serve(channel, given):
-    {IMPORTS}
-    channel.receive()
-    channel.send({{}})
+class Bright(Method):
+    name = "bright"
+
+    def segment(self, volume, context):
+        return volume.brain.copy()
 """
+COHORT = [f"--dataset-option={part}={count}" for part, count in (("train", 1), ("valid", 1), ("test", 1))]
 
 
-def plain() -> None:
-    """Start a plain process that imports what a trivial method needs."""
-    subprocess.run([sys.executable, "-c", IMPORTS], check=True, timeout=60)
-
-
-def sealed(wanted: tuple[str, ...]) -> Callable[[], None]:
-    """Return what starts a sealed process with these namespaces, calls it once, and ends it."""
-
-    def start() -> None:
-        namespaces.ALL = wanted
-        workspace = Workspace("seal_start")
-        rules = [*policy.interpreter_rules([], []), *workspace.rules]
-        try:
-            with SandboxProcess(workspace, rules, [], "seal_start_server:serve", {}, _no_answer, print) as process:
-                process.call("go", {})
-        finally:
-            workspace.leave()
-
-    return start
-
-
-def _no_answer(question: Message) -> Answer:
-    raise RuntimeError(question)
-
-
-def processor_seconds() -> float:
-    """Return the seconds that this process and its ended children took."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+def seconds_of(python: str, folder: Path, sealed: str) -> float:
+    """Return how long one run takes from the call to its scores; images are prepared before."""
+    command = [python, "-m", "unseg_bench.cli", "run", "bright.py", "--force", "--sealed", sealed, *COHORT]
+    began = time.perf_counter()
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)
+    return time.perf_counter() - began
 
 
 def main() -> None:
     """Measure and print."""
-    ways = {"plain": plain, "sealed": sealed(()), "sealed, own namespaces": sealed(namespaces.ALL)}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--before", default="", help="the interpreter of an older copy's environment")
+    parser.add_argument("--rounds", type=int, default=7)
+    given = parser.parse_args()
+    programs = {"now": sys.executable} | ({"before": given.before} if given.before else {})
+    ways = [(name, sealed) for name in programs for sealed in ("off", "required")]
     least = dict.fromkeys(ways, float("inf"))
     with TemporaryDirectory() as folder:
-        Path(folder, "seal_start_server.py").write_text(SERVER)
-        sys.path.insert(0, folder)
-        for _ in range(ROUNDS):
-            for name, start in ways.items():
-                before = processor_seconds()
-                start()
-                least[name] = min(least[name], processor_seconds() - before)
-    for name, seconds in least.items():
-        print(f"{name}: {seconds:.2f} s, {seconds / least['plain']:.2f} times a plain process")
+        Path(folder, "bright.py").write_text(METHOD)
+        for name, sealed in ways:
+            seconds_of(programs[name], Path(folder), sealed)
+        for _ in range(given.rounds):
+            for name, sealed in ways:
+                least[name, sealed] = min(least[name, sealed], seconds_of(programs[name], Path(folder), sealed))
+    for name in programs:
+        plain, sealed = least[name, "off"], least[name, "required"]
+        print(f"{name}: unsealed {plain:.2f} s, sealed {sealed:.2f} s, {sealed / plain:.2f} times")
+    if given.before:
+        print(f"sealed, now against before: {least['now', 'required'] / least['before', 'required']:.2f} times")
 
 
 if __name__ == "__main__":
