@@ -1,4 +1,4 @@
-"""A comparison in, a table out."""
+"""A comparison in; tables for the terminal and papers, figures and one HTML page out."""
 
 from unseg_bench.callable_packages import make_callable
 
