@@ -19,9 +19,9 @@ from unseg_bench import (
     ReferenceFile,
     Split,
     describe_cases,
+    first_of,
     hookimpl,
     inspect_cases,
-    name_cases,
     split_from_files,
 )
 
@@ -83,7 +83,7 @@ class Brats2020Dataset(Dataset[Brats2020Options]):
         reports = inspect_cases(self, present, progress)
         problems: list[str] = []
         if missing:
-            problems.append(f"{self._root} lacks {len(missing)} of 369 case folders: {name_cases(missing)}")
+            problems.append(f"{self._root} lacks {len(missing)} of 369 case folders: {first_of(missing)}")
         problems += [problem for report in reports for problem in report.problems]
         problems += _odd_sizes(reports)
         notes = [f"{self._root}: {len(present)} of 369 cases", *describe_cases(reports, set()), *_deviations(reports)]

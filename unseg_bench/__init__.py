@@ -12,7 +12,7 @@ from unseg_bench.version import __version__ as __version__
 if TYPE_CHECKING:
     from unseg_bench.api import compare, report, run, score
     from unseg_bench.data.atomic import write_json
-    from unseg_bench.data.check import CaseReport, describe_cases, inspect_cases, name_cases
+    from unseg_bench.data.check import CaseReport, describe_cases, inspect_cases
     from unseg_bench.data.cohort import Cohort
     from unseg_bench.data.nifti import write_image
     from unseg_bench.data.not_fetched import not_fetched
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from unseg_bench.plugins.method import Method, MethodOptions
     from unseg_bench.plugins.recipes import MethodsPart, Recipe, StudyPart, SweepPart
     from unseg_bench.plugins.studies import Study
+    from unseg_bench.words import count_text, first_of
 
 __all__ = [
     "Artifact",
@@ -81,10 +82,11 @@ __all__ = [
     "check_case_id",
     "check_method",
     "compare",
+    "count_text",
     "describe_cases",
+    "first_of",
     "hookimpl",
     "inspect_cases",
-    "name_cases",
     "not_fetched",
     "report",
     "run",
@@ -99,7 +101,7 @@ __all__ = [
 
 _HOMES = {
     "unseg_bench.data.atomic": ("write_json",),
-    "unseg_bench.data.check": ("CaseReport", "describe_cases", "inspect_cases", "name_cases"),
+    "unseg_bench.data.check": ("CaseReport", "describe_cases", "inspect_cases"),
     "unseg_bench.data.cohort": ("Cohort",),
     "unseg_bench.data.nifti": ("write_image",),
     "unseg_bench.data.not_fetched": ("not_fetched",),
@@ -125,6 +127,7 @@ _HOMES = {
     "unseg_bench.plugins.method": ("Method", "MethodOptions"),
     "unseg_bench.plugins.recipes": ("MethodsPart", "Recipe", "StudyPart", "SweepPart"),
     "unseg_bench.plugins.studies": ("Study",),
+    "unseg_bench.words": ("count_text", "first_of"),
 }
 _CALLABLE = ("compare", "report", "run", "score")
 """Packages that are functions too (see `unseg_bench.callable_packages`)."""

@@ -1,6 +1,6 @@
 """Numbers and names as people read them in a sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 
 def seconds_text(seconds: float) -> str:
@@ -29,7 +29,8 @@ def count_text(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def first_of(names: Sequence[str], most: int = 3) -> str:
+def first_of(names: Iterable[str], most: int = 3) -> str:
     """Return the first names with commas, and how many more there are: 'a, b, c and 4 more'."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+    listed = list(names)
+    more = len(listed) - most
+    return ", ".join(listed[:most]) + (f" and {more} more" if more > 0 else "")

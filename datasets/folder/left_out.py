@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from unseg_bench import name_cases
+from unseg_bench import count_text, first_of
 
 from .patterns import Matches, Pattern
 
@@ -22,16 +22,16 @@ def describe_left_out(
     for what, names in (("image", explained), ("reference", _without(references.misspelt, references.files))):
         if names:
             found.append(
-                f"{_count(len(names), 'name')} unlike the {what} pattern in upper and lower case "
+                f"{count_text(len(names), 'name')} unlike the {what} pattern in upper and lower case "
                 f"({_names(names.values(), root)}): rename"
             )
     if alone := _without(lacking, explained):
-        found.append(f"{_count(len(alone), 'reference')} without an image: {_names(alone.values(), root)}")
+        found.append(f"{count_text(len(alone), 'reference')} without an image: {_names(alone.values(), root)}")
     known = {path.parent for matches in (images, references, *others) for path in matches.paths}
     known |= {path.parent for path in explained.values()}
     if folders := [folder for folder in image.folders(root) if folder not in known and _has_volumes(folder)]:
         found.append(
-            f"{_count(len(folders), 'folder')} with NIfTI files of which image '{image.pattern}' matches none: "
+            f"{count_text(len(folders), 'folder')} with NIfTI files of which image '{image.pattern}' matches none: "
             f"{_names(folders, root)}"
         )
     return tuple(found)
@@ -43,7 +43,8 @@ def _not_fetched(what: str, matches: Matches, root: Path) -> list[str]:
     for path, reason in matches.not_fetched.values():
         by_reason.setdefault(reason, []).append(path)
     return [
-        f"{_count(len(paths), what)} not there ({_names(paths, root)}): {reason}" for reason, paths in by_reason.items()
+        f"{count_text(len(paths), what)} not there ({_names(paths, root)}): {reason}"
+        for reason, paths in by_reason.items()
     ]
 
 
@@ -60,8 +61,4 @@ def _has_volumes(folder: Path) -> bool:
 
 
 def _names(paths: Iterable[Path], root: Path) -> str:
-    return name_cases(path.relative_to(root).as_posix() for path in paths)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return first_of(path.relative_to(root).as_posix() for path in paths)

@@ -1,8 +1,6 @@
 import nibabel as nib
 import numpy as np
 
-from unseg_bench.data.check import name_cases
-
 
 def silent(done, total, what):
     pass
@@ -53,8 +51,3 @@ def test_cases_without_a_reference_are_noted(small):
     assert any(
         "neither score nor supervision: 5 cases, a, b, c and 2 more" in note for note in small.check(silent).notes
     )
-
-
-def test_names_of_cases_are_cut_short():
-    assert name_cases("ab") == "a, b"
-    assert name_cases("abcde") == "a, b, c and 2 more"

@@ -22,6 +22,7 @@ from unseg_bench.data.atomic import write_text
 from unseg_bench.data.locks import file_lock
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.errors import WeightsError
+from unseg_bench.words import first_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -158,7 +159,7 @@ def check_keys(module: "nn.Module", state: "Mapping[str, Tensor]", file: Weights
             if key in state and state[key].shape != shape
         ],
     }
-    found = [f"{len(keys)} {kind}: {_some(keys)}" for kind, keys in problems.items() if keys]
+    found = [f"{len(keys)} {kind}: {first_of(keys, _LISTED_KEYS)}" for kind, keys in problems.items() if keys]
     if found:
         raise WeightsError(
             f"{file.path} does not hold weights of {architecture} ({'; '.join(found)}): "
@@ -277,8 +278,3 @@ def _unknown(name: str) -> str:
     near = get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known names: {', '.join(names)}"
     return f"{name!r} is neither a file nor known weights; {hint} (`ubench weights` lists them)."
-
-
-def _some(keys: list[str]) -> str:
-    more = len(keys) - _LISTED_KEYS
-    return ", ".join(keys[:_LISTED_KEYS]) + (f" and {more} more" if more > 0 else "")

@@ -9,7 +9,7 @@ import typer
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.options import AsJson, DataOptions, Part, RunsFolder, grouped
 from unseg_bench.console.streams import new_table, path_text, print_json, runs_option, say, stdout, warn
-from unseg_bench.words import count_text
+from unseg_bench.words import count_text, first_of
 
 if TYPE_CHECKING:
     from unseg_bench.score.elsewhere import ScoredElsewhere
@@ -127,16 +127,15 @@ def _numbers(text: str | None) -> tuple[int, ...] | None:
 def _print_notes(scored: "ScoredElsewhere") -> None:
     """Say on stderr what was not scored, and whether anything was."""
     from unseg_bench.score.doubts import remarks
-    from unseg_bench.score.foreign_mask import list_briefly
 
     if scored.known:
         warn("  these files were scored under this name before; nothing is computed again")
     matching = scored.matching
     if matching.missing:
-        warn(f"  missing: {count_text(len(matching.missing), 'case')} ({list_briefly(matching.missing)})")
+        warn(f"  missing: {count_text(len(matching.missing), 'case')} ({first_of(matching.missing)})")
     for paths, what in ((matching.strangers, "of no case"), (matching.other_parts, "of other parts")):
         if paths:
-            names = list_briefly([path_text(path) for path in paths])
+            names = first_of([path_text(path) for path in paths])
             warn(f"  left out: {count_text(len(paths), 'file')} {what} ({names})")
     for remark in remarks(scored.run):
         warn(f"  Warning: {remark}")

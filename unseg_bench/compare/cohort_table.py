@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unseg_bench.compare.inputs import some_names
 from unseg_bench.data.visible import visible
 from unseg_bench.errors import DataError, SettingsError
 from unseg_bench.plugins.names import did_you_mean
+from unseg_bench.words import first_of
 
 _DELIMITERS = (",", ";", "\t")
 _NOT_GIVEN = frozenset({"", "na", "n/a", "nan"})
@@ -62,7 +62,9 @@ def read_column(wanted: GroupColumn, cases: Sequence[str]) -> dict[str, str]:
     if found and all(not text or _DECIMAL_COMMA.fullmatch(text) for text in found.values()):
         found = {case: text.replace(",", ".") for case, text in found.items()}
     if lacking := sorted(wanted_cases - found.keys()):
-        raise DataError(f"{wanted.table} has no row for {len(lacking)} cases: {some_names(lacking)}; add their rows")
+        raise DataError(
+            f"{wanted.table} has no row for {len(lacking)} cases: {first_of(sorted(lacking))}; add their rows"
+        )
     return found
 
 

@@ -1,12 +1,13 @@
 """What a comparison is made of: the scores of runs, with what must agree before they may stand in one table."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from unseg_bench.errors import ScoreError
 from unseg_bench.score.record import SCORING_RULES, CaseScore
+from unseg_bench.words import first_of
 
 _VOLUME_TOLERANCE_ML = 1e-6
 
@@ -149,7 +150,7 @@ def _check_same_cases(first: RunScores, run: RunScores) -> None:
     lacking, fuller, cases = (run, first, ones - others) if ones - others else (first, run, others - ones)
     if cases:
         raise ScoreError(
-            f"{lacking.name} lacks {len(cases)} of the cases of {fuller.name}: {some_names(cases)}; "
+            f"{lacking.name} lacks {len(cases)} of the cases of {fuller.name}: {first_of(sorted(cases))}; "
             "--missing common compares the cases that all have, --missing worst gives a missing case the worst scores"
         )
 
@@ -194,10 +195,3 @@ def _where(runs: Sequence[RunScores], run: RunScores) -> str:
     """The folders of all runs that have the label and seed of one."""
     folders = [one.folder for one in runs if (one.label, one.seed) == (run.label, run.seed)]
     return f" ({', '.join(map(str, filter(None, folders)))})" if any(folders) else ""
-
-
-def some_names(cases: Iterable[str], most: int = 3) -> str:
-    """The first few names, and how many more."""
-    names = sorted(cases)
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

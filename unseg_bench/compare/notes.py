@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from unseg_bench.blocks.weights_registry import shipped_entries
-from unseg_bench.compare.inputs import RunScores, some_names
+from unseg_bench.compare.inputs import RunScores
 from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.score.record import Flag
+from unseg_bench.words import first_of
 
 
 def comparison_notes(runs: Sequence[RunScores], table: ScoreTable, settings: CompareSettings) -> tuple[str, ...]:
@@ -35,7 +36,7 @@ def _missing(runs: Sequence[RunScores], table: ScoreTable, rule: str) -> list[st
         for run in runs
         if run.failure is None or (rule == "worst" and run.label in table.labels)
     }
-    words = [f"{name} lacks {len(cases)} ({some_names(cases)})" for name, cases in lacking.items() if cases]
+    words = [f"{name} lacks {len(cases)} ({first_of(sorted(cases))})" for name, cases in lacking.items() if cases]
     if not words:
         return []
     said = "; ".join(words)
@@ -61,7 +62,7 @@ def _limited(runs: Sequence[RunScores]) -> list[str]:
 
 def _without_reference(runs: Sequence[RunScores]) -> list[str]:
     """Which runs predicted cases that have no reference."""
-    words = [f"{run.name} {len(bare)} ({some_names(bare)})" for run in runs if (bare := run.without_reference)]
+    words = [f"{run.name} {len(bare)} ({first_of(sorted(bare))})" for run in runs if (bare := run.without_reference)]
     return [f"predicted but in no mean, since there is no reference: {'; '.join(words)}"] if words else []
 
 

@@ -13,15 +13,15 @@ from unseg_bench.data.labels import negative_label, not_counted, uncounted_label
 from unseg_bench.data.nifti import form_at_fault, forms_difference, grid_difference, read_image, read_labels
 from unseg_bench.data.prepare import prepare
 from unseg_bench.errors import DataError
+from unseg_bench.words import count_text, first_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from unseg_bench.data.files import CaseFiles, Progress, ReferenceFile
     from unseg_bench.data.nifti import NiftiGrid
 
 _REMEDY = "Mend or replace the files named above, or leave those cases out of the image pattern or the split."
-_NAMED = 3
 _USUAL_LABELS = 3
 """Labels of a tumour's parts, as BraTS has; one more is often none, such as the cavity of a resection."""
 
@@ -54,9 +54,11 @@ def check_cases(dataset: CaseFiles, progress: Progress) -> DataCheck:
     problems = [problem for report in reports for problem in report.problems]
     if not reports:
         problems.append("there is no case")
-    notes = [f"{part}: {count_cases(len(ids))}" for part in ("train", "valid", "test") if (ids := split.part(part))]
+    notes = [
+        f"{part}: {count_text(len(ids), 'case')}" for part in ("train", "valid", "test") if (ids := split.part(part))
+    ]
     if healthy:
-        notes.append(f"healthy: {count_cases(len(healthy))}")
+        notes.append(f"healthy: {count_text(len(healthy), 'case')}")
     notes += describe_cases(reports, set(healthy))
     return DataCheck(len(reports), tuple(problems), tuple(notes), _REMEDY if problems else "")
 
@@ -71,18 +73,6 @@ def inspect_cases(dataset: CaseFiles, case_ids: Sequence[str], progress: Progres
     return reports
 
 
-def count_cases(number: int) -> str:
-    """Say '1 case' or '3 cases'."""
-    return f"{number} case{'' if number == 1 else 's'}"
-
-
-def name_cases(case_ids: Iterable[str]) -> str:
-    """Name the first few of many cases: 'a, b, c and 4 more'."""
-    ids = list(case_ids)
-    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
-    return ", ".join(ids[:_NAMED]) + more
-
-
 def describe_cases(reports: Sequence[CaseReport], healthy: set[str]) -> list[str]:
     """Say what stands out but does not stop a run: sizes, label values, missing or empty references."""
     notes: list[str] = []
@@ -95,14 +85,15 @@ def describe_cases(reports: Sequence[CaseReport], healthy: set[str]) -> list[str
     patients = [report for report in reports if report.shape and report.case_id not in healthy]
     if bare := [report.case_id for report in patients if not report.has_reference]:
         notes.append(
-            f"no reference mask, so neither score nor supervision: {count_cases(len(bare))}, {name_cases(bare)}"
+            f"no reference mask, so neither score nor supervision: {count_text(len(bare), 'case')}, {first_of(bare)}"
         )
     if empty := [r.case_id for r in patients if r.has_reference and not r.tumour_voxels and not r.problems]:
-        notes.append(f"no tumour in the reference mask: {count_cases(len(empty))}, {name_cases(empty)}")
+        notes.append(f"no tumour in the reference mask: {count_text(len(empty), 'case')}, {first_of(empty)}")
     if odd := [report for report in reports if report.forms]:
         notes.append(
-            f"the image's header contradicts itself, and programs differ in what they read: {count_cases(len(odd))}, "
-            f"{name_cases(report.case_id for report in odd)} ({odd[0].forms}); the sform is used here"
+            f"the image's header contradicts itself, and programs differ in what they read: "
+            f"{count_text(len(odd), 'case')}, {first_of(report.case_id for report in odd)} ({odd[0].forms}); "
+            "the sform is used here"
         )
     return notes
 
@@ -117,8 +108,8 @@ def _on_labels(reports: Sequence[CaseReport]) -> list[str]:
     if partly:
         rest = {label for report in partly for label in report.uncounted}
         notes.append(
-            f"the references {not_counted(rest)}: {count_cases(len(partly))}, "
-            f"{name_cases(report.case_id for report in partly)}"
+            f"the references {not_counted(rest)}: {count_text(len(partly), 'case')}, "
+            f"{first_of(report.case_id for report in partly)}"
         )
     elif sum(label > 0 for label in found) > _USUAL_LABELS:
         notes.append("every value above 0 counts as tumour; name others by tumour_labels")

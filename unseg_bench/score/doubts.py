@@ -3,13 +3,13 @@
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 
-from unseg_bench.data.check import count_cases, name_cases
 from unseg_bench.data.labels import not_counted
 from unseg_bench.errors import DataError
 from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.run.empty import empty_text
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.score.record import CaseScore, Flag
+from unseg_bench.words import count_text, first_of
 
 
 def without_reference(dataset: Dataset, case_ids: Sequence[str]) -> list[str]:
@@ -30,7 +30,7 @@ def doubts_of(scores: Sequence[CaseScore], uncounted: Collection[int]) -> list[s
     if uncounted:
         found.append(f"the references {not_counted(uncounted)}")
     if full := [score.case for score in scores if Flag.FULL_PREDICTION in score.flags]:
-        found.append(f"the prediction fills the whole grid: {count_cases(len(full))}, {name_cases(full)}")
+        found.append(f"the prediction fills the whole grid: {count_text(len(full), 'case')}, {first_of(full)}")
     return found
 
 
@@ -39,5 +39,5 @@ def remarks(run: RunFolder) -> list[str]:
     record = run.record
     found = [*record.get("left_out", []), *record.get("source", {}).get("doubts", []), *record.get("doubts", [])]
     if bare := record.get("without_reference", []):
-        found.append(f"no reference, so predicted and not scored: {count_cases(len(bare))}, {name_cases(bare)}")
+        found.append(f"no reference, so predicted and not scored: {count_text(len(bare), 'case')}, {first_of(bare)}")
     return [*found, *filter(None, [empty_text(run)])]

@@ -32,7 +32,7 @@ from unseg_bench.run.progress import Reporter
 from unseg_bench.run.record import first_facts, utc_now
 from unseg_bench.run.settings import RunSettings, make_dataset
 from unseg_bench.score.doubts import doubts_of, without_reference
-from unseg_bench.score.foreign_mask import MaskReader, list_briefly
+from unseg_bench.score.foreign_mask import MaskReader
 from unseg_bench.score.intact import note_scored
 from unseg_bench.score.matching import Matching, match_files
 from unseg_bench.score.record import SCORING_RULES, CaseScore
@@ -40,6 +40,7 @@ from unseg_bench.score.run import reference_file, score_run
 from unseg_bench.score.run_scores import score_predictions
 from unseg_bench.score.table import write_scores
 from unseg_bench.score.unscored import unscored_facts
+from unseg_bench.words import first_of
 
 UNKNOWN = "unknown"
 """The supervision of predictions made elsewhere."""
@@ -105,7 +106,7 @@ def score_elsewhere(
     reporter.run_begins(f"{asked.name} (made elsewhere), seed {settings.seeds[0]}")
     known, made_again = plan.run.state == "complete", False
     if known and (replaced := replaced_in(plan.run, plan.matching.files)):
-        reporter.message(f"the masks of {list_briefly(replaced)} in {plan.run.path} are not those that were scored")
+        reporter.message(f"the masks of {first_of(replaced)} in {plan.run.path} are not those that were scored")
         known, made_again = False, True
     if known:
         if asked.label_use is not None:
@@ -287,12 +288,12 @@ def _check_missing(matching: Matching, asked: Elsewhere, part: str) -> None:
     total = len(matching.files) + len(matching.missing)
     text = (
         f"{asked.folder}: {len(matching.missing)} of {total} cases of the part '{part}' have no file: "
-        f"{list_briefly(matching.missing)}"
+        f"{first_of(matching.missing)}"
     )
     if matching.strangers:
         names = [path.relative_to(asked.folder).as_posix() for path in matching.strangers]
         text += (
-            f". Files that fit no case: {list_briefly(names)}; say where the case id stands in their names: "
+            f". Files that fit no case: {first_of(names)}; say where the case id stands in their names: "
             "--pattern 'pred_*.nii.gz'"
         )
     if matching.files:

@@ -1,7 +1,6 @@
 """One file made elsewhere: which of its voxels are tumour, and whether it lies where its image does."""
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from unseg_bench.data.labels import not_counted, refuse_negative, whole_tumour
 from unseg_bench.data.nifti import NiftiGrid, NiftiImage, form_at_fault, grid_difference, read_grid, read_image
 from unseg_bench.data.volume import Mask
 from unseg_bench.errors import DataError
+from unseg_bench.words import first_of
 
 MOST_VALUES = 4
 """A file with more distinct values than BraTS has labels (0, 1, 2, 4) is not taken for a mask unasked."""
@@ -45,7 +45,7 @@ class MaskReader:
         count = len(values) + bool((labels == 0).any())
         if self._labels is None and count > MOST_VALUES:
             raise DataError(
-                f"{path}: holds {count} different values, {list_briefly([str(value) for value in values])} among them; "
+                f"{path}: holds {count} different values, {first_of([str(value) for value in values])} among them; "
                 "say which are tumour: --labels 1,2,4"
             )
         self._seen.update(int(value) for value in values)
@@ -70,12 +70,6 @@ class MaskReader:
         if not lowest <= self._threshold < highest:
             return [f"{held}, so every voxel is on one side of it"]
         return [f"{held}; are these probabilities of 0 to {highest:g}?"] if 0 < self._threshold < 1 < highest else []
-
-
-def list_briefly(names: Sequence[str], most: int = 3) -> str:
-    """Return the first few names, and how many more there are."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _check_grid(image: NiftiGrid, like: NiftiGrid) -> None:

@@ -16,10 +16,10 @@ from unseg_bench.data.atomic import write_json
 from unseg_bench.data.digests import digests_of_readable
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.score.record import CaseScore
+from unseg_bench.words import count_text, first_of
 
 FILE = "scored.json"
 EARLIER = "scored by an earlier version, which kept no digests of predictions and references"
-_NAMED = 3
 _REMEDY = "the same `ubench run` or `ubench score` command scores again"
 
 
@@ -77,8 +77,7 @@ def doubts_about_files(run: RunFolder, scores: Sequence[CaseScore], *, everythin
 
 
 def _named(cases: Sequence[str]) -> str:
-    more = f" and {len(cases) - _NAMED} more" if len(cases) > _NAMED else ""
-    return f"{len(cases)} case{'s' * (len(cases) > 1)} ({', '.join(cases[:_NAMED])}{more})"
+    return f"{count_text(len(cases), 'case')} ({first_of(cases)})"
 
 
 def _sha256(run: RunFolder) -> str:
