@@ -172,6 +172,7 @@ def test_a_method_means_its_newest_run_with_the_usual_options_on_all_cases(
     assert usual.name in shown.out
     assert "4 newer runs of tiny on other cases, with other settings or without scores left out" in shown.err
     failed = next(one["run"] for one in ubench("runs", "--json").json if one["state"] == "failed")
-    assert "state       failed" in ubench("show", failed).out
+    assert "state       failed" in (out := ubench("show", failed).out)
+    assert "label-free  not measured (failed)\n" in out
     change(usual, state="failed")
     assert "preset low" in ubench("show", "tiny").out

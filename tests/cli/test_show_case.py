@@ -113,6 +113,17 @@ def test_each_step_is_a_picture_and_the_run_stays_as_it_was(ubench: Ubench, run:
     assert heat[1] > 1.8 * plain[1]
 
 
+def test_another_image_than_that_of_the_run_is_not_shown(
+    ubench: Ubench, run: Path, cohort: Path, error_line: ErrorLine
+) -> None:
+    case, other = json.loads((run / "run.json").read_text())["cases"]
+    shutil.copy(cohort / other / "flair.nii.gz", cohort / case / "flair.nii.gz")
+    line = error_line(ubench("show", run, "--case", case))
+    assert f"{case}/flair.nii.gz: is not the image from which" in line
+    assert "--data DIR, or run the method again" in line
+    assert not (run / "pictures").exists()
+
+
 def test_the_bytes_are_the_same_each_time_and_older_pictures_go(ubench: Ubench, run: Path, tmp_path: Path) -> None:
     ubench("show", run, "--case", "case-0")
     first = {path.name: path.read_bytes() for path in (run / "pictures" / "case-0").iterdir()}

@@ -261,13 +261,12 @@ def _scores(runs: Sequence[_Run]) -> list[RunScores]:
 
 def _run_scores(run: _Run, label: str) -> RunScores:
     record, failure = run.record, run.failure
-    measured = failure is None or "seal" in record
     scores = read_scores(run.folder.scores) if failure is None else []
     return RunScores(
         method=run.method,
         label=label,
         seed=run.seed,
-        label_free=label_free(record) if measured else "not measured",
+        label_free=label_free(record),
         dataset=str(record["dataset"]),
         split=str(record["split"]),
         part=str(record["part"]),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unseg_bench.data.content import identity_of
 from unseg_bench.data.labels import read_reference
 from unseg_bench.data.nifti import grid_difference, read_labels
 from unseg_bench.data.paths import cache_dir
@@ -15,7 +14,7 @@ from unseg_bench.data.store import PreparedStore
 from unseg_bench.errors import DataError
 from unseg_bench.plugins.manager import load_plugins
 from unseg_bench.run.folder import RunFolder
-from unseg_bench.run.made import made_in
+from unseg_bench.run.made import made_in, refuse_other_image
 from unseg_bench.run.settings import make_dataset
 
 if TYPE_CHECKING:
@@ -120,12 +119,7 @@ class CaseImages:
 
     def _prediction(self, folder: RunFolder, case: str, prepared: PreparedCase) -> Mask:
         """Read a prediction (X, Y, Z) in file order; raises DataError for one that was made from another image."""
-        made = self._made[folder.path].get(case)
-        if made is not None and made.image != identity_of(self._dataset, case, prepared.digest):
-            raise DataError(
-                f"{prepared.source.path}: is not the image from which {folder.prediction(case)} was made; give the "
-                "data of that run with --data DIR, or run the method again"
-            )
+        refuse_other_image(folder, self._made[folder.path], self._dataset, prepared)
         labels = read_labels(folder.prediction(case))
         if difference := grid_difference(prepared.grid, labels):
             raise DataError(

@@ -20,6 +20,7 @@ from unseg_bench.report.case_images import CasePicture, open_dataset
 from unseg_bench.report.figures.example_panels import HeadSlice
 from unseg_bench.report.figures.steps import SlicedStep, draw_step
 from unseg_bench.report.figures.write import figure_bytes
+from unseg_bench.run.made import made_in, refuse_other_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +63,7 @@ def open_case(run: RunFolder, case_id: str, data: Path | None) -> CaseOfRun:
     if case_id not in known:
         raise DataError(f"--case {case_id}: no such case in the run's split.{did_you_mean(case_id, known[:20])}")
     prepared = PreparedStore(cache_dir() / "prepared").prepare(case_id, dataset.image(case_id))
+    refuse_other_image(run, made_in(run), dataset, prepared)
     if not run.prediction(case_id).is_file():
         return CaseOfRun(run, prepared, None, "")
     labels = read_labels(run.prediction(case_id))

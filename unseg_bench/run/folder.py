@@ -23,6 +23,8 @@ LONGEST_LOG_BYTES = 64_000_000
 LONGEST_LINE = 1_000_000
 MOST_EVENTS = 100_000
 """Lines of a log that are read."""
+UNFINISHED = frozenset({"started", "failed"})
+"""States of a run that did not come to its end: nothing can be claimed of what it would have read."""
 SCORED = frozenset({"complete", "partial"})
 """States of a run that has scores, of all of its cases or of some."""
 

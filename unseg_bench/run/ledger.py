@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from unseg_bench.plugins.history import LEDGER, MODES, SEALED, UNKNOWN, History, identity, source_json, source_of
-from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.folder import UNFINISHED, RunFolder
 
 _COUNTED = ("opened_data_files", "opened_files", "started_programs")
 
@@ -107,8 +107,10 @@ def label_free(record: Mapping[str, Any]) -> str:
     was enforced. 'not sealed': the same of a method's file. With weights whose digest no publisher gave, '..., own
     weights'. 'no: ...': which labels were granted, or how many files of the data set an unsealed method opened by
     itself. 'unknown ...': the predictions, or masks that went into them, come from elsewhere. What went into masks and
-    stages that the run took counts as its own.
+    stages that the run took counts as its own. 'not measured (...)': the run did not come to its end, so nothing holds.
     """
+    if (state := str(record.get("state", ""))) in UNFINISHED:
+        return f"not measured ({state})"
     return "unknown (made elsewhere)" if record.get("made_elsewhere") else history_of(record).label
 
 

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from unseg_bench.data.atomic import append_line
+from unseg_bench.data.content import identity_of
 from unseg_bench.data.digests import digests_of_readable, file_digest
 from unseg_bench.data.store import PreparedCase
+from unseg_bench.errors import DataError
 from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.run.folder import RunFolder
 
@@ -45,6 +47,19 @@ def made_in(run: RunFolder) -> dict[str, Made]:
             case_id = str(values.pop("case"))
             made[case_id] = Made(**{name: str(value) for name, value in values.items()})
     return made
+
+
+def refuse_other_image(run: RunFolder, made: Mapping[str, Made], dataset: Dataset, prepared: PreparedCase) -> None:
+    """Raise DataError when a run's prediction of a case was made from another image than this one.
+
+    `made`: what the run's predictions were made from; one of which nothing is known is taken as it is.
+    """
+    known = made.get(prepared.case_id)
+    if known is not None and known.image != identity_of(dataset, prepared.case_id, prepared.digest):
+        raise DataError(
+            f"{prepared.source.path}: is not the image from which {run.prediction(prepared.case_id)} was made; give "
+            "the data of that run with --data DIR, or run the method again"
+        )
 
 
 def forget_unfounded(run: RunFolder, dataset: Dataset, images: Mapping[str, str]) -> str:
