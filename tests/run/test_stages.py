@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from unseg_bench.data.locks import hold
-from unseg_bench.errors import RunError, SettingsError
+from unseg_bench.errors import PluginError, RunError, SettingsError
 from unseg_bench.plugins.history import History, Source
 from unseg_bench.plugins.method import MethodOptions
 from unseg_bench.plugins.stage import Call, Work, stage
-from unseg_bench.plugins.stage_cache import StageCache
+from unseg_bench.plugins.stage_cache import StageCache, take_newest
 
 
 class Options(MethodOptions):
@@ -272,3 +272,55 @@ def test_lock_is_free_again_after_an_error(tmp_path):
     with hold(tmp_path / "a.lock", waits.append):
         pass
     assert waits == []
+
+
+def _link(folder):
+    (folder / "x").symlink_to("/etc/passwd")
+
+
+def _pipe_further_down(folder):
+    (folder / "a" / "b").mkdir(parents=True)
+    (folder / "a" / "b" / "whole").write_text("1")
+    os.mkfifo(folder / "a" / "b" / "x")
+
+
+def _second_name(folder):
+    (folder / "x").write_text("1")
+    (folder / "y").hardlink_to(folder / "x")
+
+
+def _no_folder(folder):
+    folder.rmdir()
+
+
+def _a_link_to_a_folder(folder):
+    folder.rmdir()
+    folder.symlink_to("/etc")
+
+
+def _a_file(folder):
+    folder.rmdir()
+    folder.write_text("1")
+
+
+@pytest.mark.parametrize("spoil", [_link, _pipe_further_down, _second_name, _no_folder, _a_link_to_a_folder, _a_file])
+def test_a_result_that_is_refused_leaves_nothing_among_the_results(cache, spoil):
+    @stage("spoilt", seeded=False)
+    def spoilt(work):
+        spoil(work.folder)
+
+    with pytest.raises(RunError, match=r"plain files only|is no folder any more"):
+        compute(cache, spoilt)
+    assert [path.suffix for path in cache.folder.iterdir()] == [".lock"]
+    assert find(cache, Call(spoilt, None, {}, 0)) is None
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../a", "-a", ".a", "a/b", "a\n", "ä", "a" * 101, "a*"])
+def test_a_name_that_is_none_is_refused_with_the_rule(name):
+    with pytest.raises(PluginError, match=r"a name is 1 to 100 letters, digits, '\.', '_' and '-', and begins with"):
+        stage(name)
+
+
+def test_the_end_of_a_stage_that_was_never_begun_is_an_error_that_says_so():
+    with pytest.raises(RunError, match="no stage is being made"):
+        take_newest([])

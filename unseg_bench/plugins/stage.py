@@ -1,5 +1,6 @@
 """A stage: a named step whose result is kept under the digest of all that it depends on."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +12,11 @@ from pydantic import BaseModel
 
 from unseg_bench.data.atomic import full_disk
 from unseg_bench.data.cohort import Cohort
-from unseg_bench.errors import RunError, UbenchError
+from unseg_bench.errors import PluginError, RunError, UbenchError
 from unseg_bench.plugins.determinism import explain_failure, is_deterministic
 from unseg_bench.plugins.digests import code_digest, digest_of
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +75,22 @@ def stage(name: str, *, seeded: bool = True) -> Callable[[Callable[..., None]], 
 
     The cache key is the stage's name, the code of its module and of what that imports from the same package or from
     `unseg_bench.blocks`, the options it is given, the digests of its inputs, and the seed unless `seeded` is False.
+    Raises PluginError for a name that cannot be a folder's.
     """
+    check_stage_name(name)
 
     def wrap(function: Callable[..., None]) -> Stage:
         return Stage(name, function, seeded, function.__module__)
 
     return wrap
+
+
+def check_stage_name(name: str) -> None:
+    """Raise PluginError, which says the rule, for a name that cannot be part of a folder's."""
+    if not _NAME.fullmatch(name):
+        raise PluginError(
+            f"stage {name!r}: a name is 1 to 100 letters, digits, '.', '_' and '-', and begins with a letter or digit"
+        )
 
 
 @dataclass(frozen=True, slots=True)

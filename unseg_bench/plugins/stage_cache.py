@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from unseg_bench.data.atomic import make_folder, room_on_disk, sync_folder, sync_tree, write_json
 from unseg_bench.data.locks import hold
@@ -22,6 +22,7 @@ from unseg_bench.plugins.host import Unfinished
 from unseg_bench.plugins.stage import Artifact
 
 RECORD = "stage.json"
+_Open = TypeVar("_Open")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,13 @@ class StageCache:
         sync_folder(final.parent)
 
 
+def take_newest(unfinished: list[_Open]) -> _Open:
+    """Take the newest of the stages that are being made; raises RunError where there is none."""
+    if not unfinished:
+        raise RunError("the end of a stage was told, but no stage is being made")
+    return unfinished.pop()
+
+
 def _read(stage: str, digest: str, record: Path) -> Kept | None:
     """Return a kept result, None for one that is being removed, is damaged, or was kept without a history."""
     with suppress(OSError, ValueError, KeyError, TypeError):
@@ -150,7 +158,9 @@ def _settle(result: Path, target: Path) -> None:
     Links to elsewhere, pipes and the like are refused, since whoever reads the result would follow them. A file that is
     still open for writing is refused too: what is written into it later would be missing.
     """
-    for parent, folders, names, here in os.fwalk(result):
+    if result.is_symlink() or not result.is_dir():
+        raise RunError(f"{result} is no folder any more; a stage writes its result into the folder that it was given")
+    for parent, folders, names, here in os.fwalk(result, onerror=_refuse_unreadable):
         place = target / Path(parent).relative_to(result)
         place.mkdir()
         for name in folders:
@@ -171,6 +181,10 @@ def _settle(result: Path, target: Path) -> None:
 
 def _not_plain(path: Path) -> RunError:
     return RunError(f"{path} is a link or a special file; a stage's result holds plain files only")
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    raise RunError(f"{error.filename}: cannot be read ({error.strerror}); a stage's result holds plain files only")
 
 
 def _refuse_open(file: int, name: str) -> None:

@@ -22,8 +22,8 @@ from unseg_bench.plugins.history import History
 from unseg_bench.plugins.host import Host, Unfinished
 from unseg_bench.plugins.method import Method, MethodOptions
 from unseg_bench.plugins.outputs import outside_segment
-from unseg_bench.plugins.stage import Artifact
-from unseg_bench.plugins.stage_cache import Attempt, StageCache
+from unseg_bench.plugins.stage import Artifact, check_stage_name
+from unseg_bench.plugins.stage_cache import Attempt, StageCache, take_newest
 
 _BRIGHT = 1.5
 """Standard deviations above the brain's mean."""
@@ -153,7 +153,8 @@ class TrialHost(Host):
         return self._healthy
 
     def stage(self, name: str, key: Mapping[str, Any]) -> Artifact | Unfinished:
-        """Return a stage's result from the cache, else where to make it."""
+        """Return a stage's result from the cache, else where to make it; raises PluginError for a name that is none."""
+        check_stage_name(name)
         manager = self._cache.attempt(name, key, device=lambda: "cpu", history=History)
         attempt = manager.__enter__()
         if attempt.kept is not None:
@@ -165,14 +166,14 @@ class TrialHost(Host):
 
     def stage_done(self, device: str) -> Artifact:
         """Keep what the newest stage has made."""
-        manager, attempt = self._open.pop()
+        manager, attempt = take_newest(self._open)
         manager.__exit__(None, None, None)
         self.finished.append(attempt.result.artifact.folder.name)
         return attempt.result.artifact
 
     def stage_failed(self) -> None:
         """Let go of the newest stage."""
-        manager, _ = self._open.pop()
+        manager, _ = take_newest(self._open)
         with suppress(RunError):
             manager.__exit__(RunError, RunError("the stage failed"), None)
 

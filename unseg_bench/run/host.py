@@ -3,7 +3,6 @@
 Case ids that come in and go out are those that the method sees (`run.case_names`); here they become the data set's.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -18,8 +17,8 @@ from unseg_bench.data.volume import Image, Mask
 from unseg_bench.errors import DataError, LabelAccessError, RunError, WeightsError
 from unseg_bench.plugins.history import History
 from unseg_bench.plugins.host import HandedFile, Host, LabelKind, Unfinished
-from unseg_bench.plugins.stage import Artifact
-from unseg_bench.plugins.stage_cache import Attempt, Kept, StageCache
+from unseg_bench.plugins.stage import Artifact, check_stage_name
+from unseg_bench.plugins.stage_cache import Attempt, Kept, StageCache, take_newest
 from unseg_bench.plugins.tables import Rows
 from unseg_bench.run.case_names import CaseNames
 from unseg_bench.run.case_outputs import CaseOutputs, NoOutputs
@@ -30,8 +29,6 @@ from unseg_bench.run.plan import RunPlan
 from unseg_bench.run.progress import Reporter
 from unseg_bench.run.tables import write_table
 from unseg_bench.run.watch import unwatched
-
-_STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 class Handing(Protocol):
@@ -125,8 +122,9 @@ class RunHost(Host):
 
     def stage(self, name: str, key: Mapping[str, Any]) -> Artifact | Unfinished:
         """Return the result of a stage if there is one that this run may take, else where to make it."""
-        if not _STAGE_NAME.fullmatch(str(name)) or key.get("stage") != name:
-            raise RunError(f"stage {name!r}: a name is letters, digits, '.', '_' and '-'")
+        check_stage_name(str(name))
+        if key.get("stage") != name:
+            raise RunError(f"stage {name!r}: its key is that of stage {key.get('stage')!r}")
         with unwatched():
             if (found := self._cache.look_up(name, key)) is not None:
                 return self._take(found, cached=True)
@@ -149,7 +147,7 @@ class RunHost(Host):
 
     def stage_done(self, device: str) -> Artifact:
         """Keep what the newest unfinished stage has made."""
-        manager, attempt = self._open.pop()
+        manager, attempt = take_newest(self._open)
         self._device = str(device)
         with unwatched():
             manager.__exit__(None, None, None)
@@ -157,7 +155,7 @@ class RunHost(Host):
 
     def stage_failed(self) -> None:
         """Let go of the newest unfinished stage."""
-        manager, _ = self._open.pop()
+        manager, _ = take_newest(self._open)
         error = RunError("the stage failed")
         with suppress(RunError):
             manager.__exit__(RunError, error, None)
