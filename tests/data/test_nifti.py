@@ -1,4 +1,5 @@
 import gzip
+import re
 import struct
 from pathlib import Path
 
@@ -248,6 +249,15 @@ def test_extensions_of_the_image_are_read_over_and_not_copied(tmp_path):
     write_mask(tmp_path / "mask.nii", image.data > 50, image)
     assert b"patient" not in (tmp_path / "mask.nii").read_bytes()
     assert np.array_equal(nib.load(tmp_path / "mask.nii").get_fdata(), image.data > 50)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 5, 6), (1, 4, 5, 6, 1), (1, 1, 4, 5, 6)])
+@pytest.mark.parametrize("read", [read_grid, read_image, read_labels])
+def test_an_axis_before_x_is_named_with_the_shape_that_the_file_has(tmp_path, shape, read):
+    """As tools for networks write it; the first three axes alone would look like another grid."""
+    with pytest.raises(DataError, match=re.escape(f"has shape {shape}; an axis of length 1 stands before X, Y and Z")):
+        read(save(tmp_path / "a.nii", ramp(shape, np.uint8)))
+    assert read(save(tmp_path / "slice.nii", ramp((1, 4, 5, 1), np.uint8))).shape == (1, 4, 5)
 
 
 def test_a_mask_of_the_wrong_type_or_shape_is_not_written(tmp_path):

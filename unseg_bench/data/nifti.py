@@ -94,6 +94,7 @@ def read_grid(path: Path) -> NiftiGrid:
     Raises DataError, naming the file and the remedy, when it has no usable grid.
     """
     header, shape = _read_header(path)
+    _refuse_leading_axis(path, shape)
     return NiftiGrid(*_grid(path, header, (*shape, 1, 1)[:3]))
 
 
@@ -279,6 +280,7 @@ def _check_fields(path: Path, header: Any, size: int) -> None:  # noqa: ANN401
 def _three_axes(path: Path, raw: NDArray[Any], channel: int | None) -> NDArray[Any]:
     """Choose the channel of a 4D array; trailing axes of length 1 do not count."""
     shape = raw.shape
+    _refuse_leading_axis(path, shape)
     while raw.ndim > 3 and raw.shape[-1] == 1 and not (raw.ndim == 4 and channel is not None):
         raw = raw[..., 0]
     while raw.ndim > 4 and 1 in raw.shape[3:]:
@@ -297,6 +299,14 @@ def _three_axes(path: Path, raw: NDArray[Any], channel: int | None) -> NDArray[A
     if channel not in (None, 0):
         raise DataError(f"{path}: is a 3D image and has no channel {channel}; leave the channel out")
     return raw
+
+
+def _refuse_leading_axis(path: Path, shape: tuple[int, ...]) -> None:
+    """Raise DataError for a shape such as (1, X, Y, Z), as tools for networks write it: every axis is off by one."""
+    if shape[0] == 1 and any(size > 1 for size in shape[3:]):
+        raise DataError(
+            f"{path}: has shape {shape}; an axis of length 1 stands before X, Y and Z, save the array without it"
+        )
 
 
 def _scaled(header: Any, raw: NDArray[Any]) -> NDArray[Any]:  # noqa: ANN401
