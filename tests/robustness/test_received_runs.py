@@ -2,7 +2,6 @@
 
 import copy
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -137,31 +136,10 @@ def test_whatever_stands_in_its_tables_and_log(two: Ubench, name: str, line: int
         file.write_bytes(before)
 
 
-def _a_million_rows(file: Path) -> None:
+@pytest.mark.parametrize("name", ["scores.csv", "scores-alternatives.csv", "tables/levels.csv", "log.jsonl"])
+def test_a_million_rows(two: Ubench, name: str) -> None:
+    file = BAD / name
     file.write_text(file.read_text().splitlines()[0] + "\n" + "p0,1\n" * 1_000_000)
-
-
-def _a_link(file: Path) -> None:
-    file.rename(file.with_name("aside"))
-    file.symlink_to("aside")
-
-
-def _a_pipe(file: Path) -> None:
-    file.unlink()
-    os.mkfifo(file)
-
-
-def _a_folder(file: Path) -> None:
-    file.unlink()
-    file.mkdir()
-
-
-@pytest.mark.parametrize("spoil", [_a_million_rows, _a_link, _a_pipe, _a_folder])
-@pytest.mark.parametrize(
-    "name", ["run.json", "scores.csv", "scores-alternatives.csv", "tables/levels.csv", "log.jsonl"]
-)
-def test_files_that_no_run_has(two: Ubench, name: str, spoil: Callable[[Path], None]) -> None:
-    spoil(BAD / name)
     check(two)
 
 

@@ -18,6 +18,8 @@ from unseg_bench.errors import DataError, RunError, UbenchError
 from unseg_bench.run.stored_record import check_record, missing_entries, shown_value
 
 FORMAT = 1
+LARGEST_FILE_BYTES = 4 << 30
+"""Of any file: a mask or a map that still fits into memory."""
 LARGEST_RECORD_BYTES = 64_000_000
 LONGEST_LOG_BYTES = 64_000_000
 LONGEST_LINE = 1_000_000
@@ -58,15 +60,17 @@ class RunFolder:
         """Return the path of one of the run's own files, which need not be there.
 
         Raises DataError where it, or a folder on the way, is a link or no ordinary file: a run that comes from
-        elsewhere must not lead out of its folder.
+        elsewhere must not lead out of its folder. So does a file that is larger than any run's.
         """
         path = self.path
         for part in parts:
             path /= part
             with suppress(FileNotFoundError, NotADirectoryError):
-                mode = path.lstat().st_mode
-                if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                status = path.lstat()
+                if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
                     raise DataError(f"{path}: is a link or no ordinary file; a run's folder holds its files themselves")
+                if status.st_size > LARGEST_FILE_BYTES:
+                    raise DataError(f"{path}: has {status.st_size:,} bytes, more than any run writes")
         return path
 
     def text_of(self, name: str, most_bytes: int = LARGEST_RECORD_BYTES) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from unseg_bench.data.atomic import write_json
 from unseg_bench.data.digests import digests_of_readable
+from unseg_bench.errors import DataError
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.score.record import CaseScore
 from unseg_bench.words import count_text, first_of
@@ -51,12 +52,13 @@ def check_files(run: RunFolder, scores: Sequence[CaseScore], references: Mapping
         wrong.append("scores.csv is not the file that was written when the run was scored")
     where = references if references is not None else _paths(noted)
     for what, expected in (
-        ("prediction", {score.case: (run.prediction(score.case), score.prediction_sha256) for score in scores}),
+        ("prediction", {score.case: (_prediction(run, score.case), score.prediction_sha256) for score in scores}),
         ("reference", {s.case: (where[s.case], s.reference_sha256) for s in scores if s.case in where}),
     ):
-        digests = digests_of_readable(path for path, _ in expected.values())
-        changed = [case for case, (path, sha256) in expected.items() if digests[path] not in {None, sha256}]
-        absent = [case for case, (path, _) in expected.items() if digests[path] is None]
+        digests = digests_of_readable(path for path, _ in expected.values() if path is not None)
+        found = {case: None if path is None else digests[path] for case, (path, _) in expected.items()}
+        changed = [c for c, (path, sha256) in expected.items() if path is None or found[c] not in {None, sha256}]
+        absent = [c for c, (path, _) in expected.items() if path is not None and found[c] is None]
         if changed:
             wrong.append(f"another {what} than was scored: {_named(changed)}")
         if absent:
@@ -80,6 +82,13 @@ def _named(cases: Sequence[str]) -> str:
     return f"{count_text(len(cases), 'case')} ({first_of(cases)})"
 
 
+def _prediction(run: RunFolder, case_id: str) -> Path | None:
+    """Return the path of a prediction, None where it is a link or no file that a run writes."""
+    with suppress(DataError):
+        return run.prediction(case_id)
+    return None
+
+
 def _sha256(run: RunFolder) -> str:
     """Return the digest of the run's scores.csv, '' where there is none."""
     text = run.text_of(run.scores.name)
@@ -87,8 +96,8 @@ def _sha256(run: RunFolder) -> str:
 
 
 def _read(run: RunFolder) -> dict[str, Any]:
-    """Return what was noted; of a file that is missing or damaged, nothing; DataError for what is no file."""
-    with suppress(OSError, ValueError, RecursionError):
+    """Return what was noted; of a file that is missing, damaged or no file at all, nothing."""
+    with suppress(OSError, ValueError, RecursionError, DataError):
         value: object = json.loads(run.text_of(FILE) or "{}")
         if isinstance(value, dict):
             return cast("dict[str, Any]", value)
