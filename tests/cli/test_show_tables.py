@@ -36,4 +36,6 @@ def test_show_gives_tables_as_json(ubench: Ubench, two_runs: Result) -> None:
     write_table(RunFolder(run), "s3f", ROWS)
     assert ubench("show", run, "--json").json["tables"] == {"s3f": {"columns": ["case", "[b]s3f", "note"], "rows": 5}}
     given = ubench("show", run, "--table", "s3f", "--json").json
-    assert given == {"run": str(run), "table": "s3f", "rows": ROWS}
+    written = [{**row, "note": row["note"] and row["note"].replace("\x1b", "\\x1b")} for row in ROWS]
+    assert given == {"run": str(run), "table": "s3f", "rows": written}
+    assert "\x1b" not in (run / "tables" / "s3f.csv").read_text()
