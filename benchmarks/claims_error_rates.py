@@ -21,6 +21,7 @@ from unseg_bench.compare.compare import compare
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.compare.statistics.record import StatisticsSettings
+from unseg_bench.score.metrics import BUILT_IN
 from unseg_bench.score.record import CaseScore, Flag
 
 LABELS = ("a", "b", "c")
@@ -165,13 +166,7 @@ def _run(label: str, volumes_ml: Scores, dsc: Scores, hd95_mm: Scores) -> RunSco
             f"case-{i:03d}",
             ml,
             ml,
-            own,
-            mm,
-            mm,
-            mm,
-            own,
-            own,
-            own,
+            dict(zip(BUILT_IN, (own, mm, mm, mm, own, own, own), strict=True)),
             DIAGONAL_MM,
             (Flag.EMPTY_PREDICTION,) * (own == 0.0),
         )

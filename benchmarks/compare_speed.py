@@ -23,6 +23,7 @@ import numpy as np
 from unseg_bench.data.digests import file_digest
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.score.intact import note_scored
+from unseg_bench.score.metrics import BUILT_IN
 from unseg_bench.score.record import SCORING_RULES, CaseScore
 from unseg_bench.score.table import write_scores
 
@@ -47,7 +48,13 @@ def write_runs(folder: Path) -> None:
         run = RunFolder(folder / "made-up" / f"method{number}-default-seed0-{number:08x}")
         dsc = np.clip(1.0 - difficulty - 0.03 * number + random.normal(0, 0.04, CASES), 0.0, 1.0)
         scores = [
-            CaseScore(f"case-{i:03d}", ml, ml, own, 30 * (1 - own), 60.0, 40.0, own, own, own, DIAGONAL_MM)
+            CaseScore(
+                f"case-{i:03d}",
+                ml,
+                ml,
+                dict(zip(BUILT_IN, (own, 30 * (1 - own), 60.0, 40.0, own, own, own), strict=True)),
+                DIAGONAL_MM,
+            )
             for i, (ml, own) in enumerate(zip(volumes_ml.tolist(), dsc.tolist(), strict=True))
         ]
         scores = [

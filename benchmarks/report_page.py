@@ -30,6 +30,7 @@ from unseg_bench.report.page import write_page
 from unseg_bench.report.page.write import PageSettings
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.settings import make_dataset
+from unseg_bench.score.metrics import BUILT_IN
 from unseg_bench.score.record import CaseScore
 
 GRID, HEAD, START = (240, 240, 155), (142, 176, 140), (48, 30, 4)
@@ -114,7 +115,8 @@ def _write(path: Path, head: np.ndarray) -> None:
 def _score(case: str, mask: np.ndarray, reference: np.ndarray, hd95_mm: float) -> CaseScore:
     sizes = mask.sum() / 1000, reference.sum() / 1000
     dsc = float(2 * (mask & reference).sum() / 1000 / max(sum(sizes), 1e-9))
-    return CaseScore(case, float(sizes[1]), float(sizes[0]), dsc, hd95_mm, hd95_mm, hd95_mm, dsc, dsc, dsc, DIAGONAL_MM)
+    values = dict(zip(BUILT_IN, (dsc, hd95_mm, hd95_mm, hd95_mm, dsc, dsc, dsc), strict=True))
+    return CaseScore(case, float(sizes[1]), float(sizes[0]), values, DIAGONAL_MM)
 
 
 def _runs(folder: Path, scores: list[list[CaseScore]]) -> list[RunScores]:

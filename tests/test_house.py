@@ -89,7 +89,7 @@ def test_every_error_is_public_and_ends_with_one_or_two():
 def test_every_hook_is_documented_typed_and_in_the_guide():
     guide = (ROOT / "docs" / "writing-a-method.md").read_text()
     hooks = {name: value for name, value in vars(hookspecs).items() if name.startswith("ubench_")}
-    assert set(hooks) == {"ubench_methods", "ubench_datasets", "ubench_recipes", "ubench_commands"}
+    assert set(hooks) == {f"ubench_{role}" for role in ("methods", "datasets", "metrics", "recipes", "commands")}
     for name, hook in hooks.items():
         assert inspect.getdoc(hook), name
         assert "return" in inspect.get_annotations(hook), name

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from unseg_bench.plugins.explain import Box, Explanation, Point, Step
     from unseg_bench.plugins.hookspecs import hookimpl
     from unseg_bench.plugins.method import Method, MethodOptions
+    from unseg_bench.plugins.metric import Metric
     from unseg_bench.plugins.recipes import MethodsPart, Recipe, StudyPart, SweepPart
     from unseg_bench.plugins.studies import Study
     from unseg_bench.words import count_text, first_of
@@ -59,6 +60,7 @@ __all__ = [
     "Method",
     "MethodOptions",
     "MethodsPart",
+    "Metric",
     "PluginError",
     "Point",
     "Progress",
@@ -125,6 +127,7 @@ _HOMES = {
     "unseg_bench.plugins.explain": ("Box", "Explanation", "Point", "Step"),
     "unseg_bench.plugins.hookspecs": ("hookimpl",),
     "unseg_bench.plugins.method": ("Method", "MethodOptions"),
+    "unseg_bench.plugins.metric": ("Metric",),
     "unseg_bench.plugins.recipes": ("MethodsPart", "Recipe", "StudyPart", "SweepPart"),
     "unseg_bench.plugins.studies": ("Study",),
     "unseg_bench.words": ("count_text", "first_of"),

@@ -11,7 +11,7 @@ How far a call is goes to stderr, in a notebook as in a log. Errors are `UbenchE
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,10 +106,10 @@ class Compared:
         return frame
 
     def cases(self) -> "DataFrame":
-        """Return a row a case and method, seeds averaged: group, volumes in ml, DSC 0-1, HD95 in mm."""
+        """Return a row a case and method, seeds averaged: group, volumes in ml, DSC 0-1, HD95 in mm, other metrics."""
         from pandas import DataFrame
 
-        return DataFrame([asdict(entry) for entry in self.comparison.entries])
+        return DataFrame([entry.to_dict() for entry in self.comparison.entries])
 
     def write(self, path: str | Path) -> None:
         """Write a file; its ending says which kind (.md, .tex, .html, .json, .csv, .parquet); raises SettingsError."""
@@ -256,6 +256,7 @@ def compare(
     groups: int = 5,
     group_by: str | None = None,
     table: str | Path | None = None,
+    metrics: Sequence[str] = (),
     empty: str = "diagonal",
     missing: str = "refuse",
     published: bool = False,
@@ -267,10 +268,11 @@ def compare(
     """Compare runs: of each method the newest with its preset's own options on all cases, or those that are named.
 
     selectors: run folders, names of runs, methods, or folders of runs. groups: how many of tumour size; or group_by: a
-    column of the cohort's own `table`. empty: HD95 of a missed tumour (diagonal, exclude, zero). missing: cases that
-    not every run has (refuse, common, worst). published: the paper's printed rows beside. statistics: tests, intervals
-    and claims, against `reference`, with `margin` (DSC) and `correction` (holm, fdr_by). Raises ScoreError where there
-    is nothing to compare or runs do not belong together, SettingsError for an unknown word.
+    column of the cohort's own `table`. metrics: names of others than DSC and HD95. empty: HD95 of a missed tumour
+    (diagonal, exclude, zero). missing: cases that not every run has (refuse, common, worst). published: the paper's
+    printed rows beside. statistics: tests, intervals and claims, against `reference`, with `margin` (DSC) and
+    `correction` (holm, fdr_by). Raises ScoreError where there is nothing to compare or runs do not belong together,
+    SettingsError for an unknown word.
     """
     from unseg_bench.compare.cohort_table import group_column
     from unseg_bench.compare.compare import compare as compare_scores
@@ -282,6 +284,7 @@ def compare(
     chosen = CompareSettings(
         groups=groups,
         group_by=group_column(None if table is None else Path(table), group_by),
+        metrics=metrics,
         empty=empty,
         missing=missing,
         published=TABLE_1 if published else None,

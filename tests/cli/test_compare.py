@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.conftest import Result, Ubench
 from unseg_bench.run.folder import RunFolder
+from unseg_bench.score.metrics import BUILT_IN
 from unseg_bench.score.record import SCORING_RULES, CaseScore
 from unseg_bench.score.table import write_scores
 
@@ -27,7 +28,13 @@ print(json.dumps([code, *sorted(sys.modules)]), file=sys.stderr)
 def write_run(folder: Path, method: str, dsc: float, *, floor: bool = False) -> None:
     """A complete run on fifteen cases whose DSC is near `dsc`."""
     scores = [
-        CaseScore(f"case-{i:02d}", 2.0 + i, 2.0, dsc - 0.01 * (i % 5) * dsc, 9 + i % 4 - 5 * dsc, 9, 9, 1, 1, 1, 90.0)
+        CaseScore(
+            f"case-{i:02d}",
+            2.0 + i,
+            2.0,
+            dict(zip(BUILT_IN, (dsc - 0.01 * (i % 5) * dsc, 9 + i % 4 - 5 * dsc, 9, 9, 1, 1, 1), strict=True)),
+            90.0,
+        )
         for i in range(15)
     ]
     write_scores(folder / "scores.csv", scores)
@@ -158,7 +165,7 @@ def test_json_stays_json_beside_files(compare: Callable[..., Result]) -> None:
         (["--stats", "--correction", "bonferroni"], "'bonferroni' is not one of 'holm', 'fdr_by'"),
         (["--empty", "nothing"], "'nothing' is not one of 'diagonal', 'exclude', 'zero', 'all'"),
         (["--missing", "ignore"], "'ignore' is not one of 'refuse', 'common', 'worst'"),
-        (["--metric", "iou"], "'iou' is not one of 'dsc', 'hd95', 'both'"),
+        (["--metric", "iou"], "--metric iou: there is no such metric. Known: dsc, hd95, hd95_max_directed"),
         (["--groups", "0"], "--groups"),
         (["--groups", "99"], "--groups 99: 1 to 12 groups can be made"),
     ],

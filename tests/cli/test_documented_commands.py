@@ -33,6 +33,7 @@ NEEDS = {
     "--output": "opens maps",
     "audit METHOD": "runs a method twice",
     "audit threshold": "runs a method twice",
+    "volume_error": "names a metric of a plugin, which its guide's own test installs",
     "cohort.csv": "opens a cohort's own table",
     "clean": "asks, or empties the cache",
 }

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Result, Ubench
-from unseg_bench.cli.cases import By, pick
+from unseg_bench.cli.cases import pick
 from unseg_bench.cli.listing import age_text
+from unseg_bench.score.metrics import DEFAULT
 from unseg_bench.score.table import read_scores
 
 ErrorLine = Callable[[Result], str]
@@ -78,7 +79,7 @@ def test_scores_of_an_earlier_form_are_warned_of_and_the_other_runs_listed(ubenc
     (run_of(two_runs, "tiny") / "scores.csv").write_text("case,dsc\na,0.5\n")
     listed = ubench("runs", "--json")
     assert [one["dsc"] is None for one in listed.json] == [True, False]
-    assert "scores.csv does not begin with the columns" in listed.err
+    assert "scores.csv does not have the columns" in listed.err
     assert "not scored" in ubench("show", "tiny").out
 
 
@@ -143,10 +144,10 @@ def test_picking_by_each_measure_from_each_end(ubench: Ubench, two_runs: Result)
 
     one = read_scores(run_of(two_runs, "tiny") / "scores.csv")[0]
     numbers = {"a": (0.5, 9.0), "b": (0.9, 30.0), "c": (0.5, 2.0), "d": (0.1, 5.0)}
-    scores = [replace(one, case=case, dsc=dsc, hd95_mm=hd95) for case, (dsc, hd95) in numbers.items()]
+    scores = [replace(one, case=case, values={"dsc": dsc, "hd95_mm": hd95}) for case, (dsc, hd95) in numbers.items()]
 
     def cases(**choice: int) -> list[str]:
-        return ["".join(score.case for score in pick(scores, by, **choice)) for by in By]
+        return ["".join(score.case for score in pick(scores, by, **choice)) for by in DEFAULT]
 
     assert cases() == ["dacb", "badc"]
     assert cases(worst=2) == ["da", "ba"]

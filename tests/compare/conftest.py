@@ -3,6 +3,7 @@
 import pytest
 
 from unseg_bench.compare.inputs import RunScores
+from unseg_bench.score.metrics import BUILT_IN
 from unseg_bench.score.record import CaseScore
 
 DIAGONAL_MM = 90.0
@@ -19,7 +20,14 @@ def make_run():
         volumes = volumes or {f"p{i:02d}": 1.5 * (i + 1) for i in range(len(dsc))}
         hd95_mm = hd95_mm or [10.0] * len(dsc)
         scores = [
-            CaseScore(case, ml, ml, own, mm, mm, mm, own, own, own, diagonal_mm, (flags or {}).get(case, ()))
+            CaseScore(
+                case,
+                ml,
+                ml,
+                dict(zip(BUILT_IN, (own, mm, mm, mm, own, own, own), strict=True)),
+                diagonal_mm,
+                (flags or {}).get(case, ()),
+            )
             for (case, ml), own, mm in zip(volumes.items(), dsc, hd95_mm, strict=True)
         ]
         facts = {"method": label, "seed": 0, "label_free": "sealed", "dataset": "d", "split": "s", "part": "test"}

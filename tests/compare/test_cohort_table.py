@@ -7,6 +7,7 @@ from unseg_bench.compare.compare import compare
 from unseg_bench.compare.groups import group_by_column
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.errors import DataError, SettingsError
+from unseg_bench.score.metrics import DSC
 
 CASES = [f"p{i:02d}" for i in range(10)]
 GRADES = ["HGG"] * 6 + ["LGG"] * 3 + [""]
@@ -62,7 +63,7 @@ def test_groups_of_words(write, runs):
 
 def test_numbers_of_many_values_are_cut_evenly(write, runs):
     found = compare(runs, by(write(), "Age", groups=2))
-    names = [column.group for column in found.columns if column.metric == "dsc"]
+    names = [column.group for column in found.columns if column.metric == DSC]
     assert names == [None, "Age 22 to 47.5", "Age 51 to 70"]
     assert found.columns[2].key == "dsc:age-22-to-47.5"
     younger = [i for i, age in enumerate(AGES) if age < 50]

@@ -11,6 +11,7 @@ from scipy import stats
 from unseg_bench.compare.compare import compare
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.compare.settings import CompareSettings
+from unseg_bench.score.metrics import BUILT_IN
 from unseg_bench.score.record import CaseScore, Flag
 
 VOLUMES_ML = {f"p{i:02d}": 1.5 * (i + 1) for i in range(10)}
@@ -20,7 +21,7 @@ def a_run(label, dsc, hd95_mm=None, *, volumes=VOLUMES_ML, **more):
     """A run with one DSC (and HD95) a case, in the order of the cases' names."""
     hd95_mm = hd95_mm or [10.0] * len(dsc)
     scores = [
-        CaseScore(case, ml, ml, own, mm, mm, mm, own, own, own, 90.0)
+        CaseScore(case, ml, ml, dict(zip(BUILT_IN, (own, mm, mm, mm, own, own, own), strict=True)), 90.0)
         for (case, ml), own, mm in zip(volumes.items(), dsc, hd95_mm, strict=True)
     ]
     facts = {"method": label, "seed": 0, "label_free": "sealed", "dataset": "d", "split": "s", "part": "test"}

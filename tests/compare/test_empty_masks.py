@@ -114,7 +114,7 @@ def test_a_method_without_any_case_left(make_run):
     assert (test.best, test.second, test.p, test.reason) == ("good", None, None, "no other method has a case left")
     assert found.policies[0].cells["exclude"].rank is None
     assert found.policies[0].rank_changes
-    assert found.entries[0].hd95_mm is None
+    assert found.entries[0].values["hd95_mm"] is None
     assert '"mean": null' in found.to_json()
     alone = compare([empty], CompareSettings(empty="exclude")).test("hd95_mm")
     assert (alone.best, alone.reason) == (None, "no case is left")

@@ -7,15 +7,21 @@ import pytest
 from unseg_bench.compare.compare import compare
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.errors import ScoreError
-from unseg_bench.score.record import CaseScore, Hd95Definition, ScoringRules
+from unseg_bench.score.metrics import BUILT_IN
+from unseg_bench.score.record import SCORING_RULES, CaseScore
 
-SCORES = [CaseScore(f"p{i}", 3.0 + i, 3.0, 0.5, 4.0, 4.0, 4.0, 0.5, 0.5, 0.5, 90.0) for i in range(6)]
+VALUES = dict(zip(BUILT_IN, (0.5, 4.0, 4.0, 4.0, 0.5, 0.5, 0.5), strict=True))
+SCORES = [CaseScore(f"p{i}", 3.0 + i, 3.0, VALUES, 90.0) for i in range(6)]
 RUN = RunScores("first", "first", 0, "sealed", "brats2020", "published", "test", True, SCORES)
 OTHER = replace(RUN, method="other", label="other", seed=3)
 
 
 def changed(index, **values):
     return [replace(score, **values) if i == index else score for i, score in enumerate(SCORES)]
+
+
+def measured(index, **values):
+    return changed(index, values=VALUES | values)
 
 
 @pytest.mark.parametrize(
@@ -26,14 +32,14 @@ def changed(index, **values):
         ({"part": "validation"}, "part test, .* part validation"),
         ({"evidence": False, "dataset": "phantom"}, "phantom .phantom. and first .* real data .brats2020."),
         (
-            {"scoring_rules": ScoringRules(hd95=Hd95Definition.SURFEL).as_dict()},
+            {"scoring_rules": SCORING_RULES | {"hd95": "surfel"}},
             "scoring rule hd95 is 'pooled' for first .* 'surfel' for other",
         ),
         ({"scores": SCORES[:1]}, "other .seed 3. lacks 5 of the cases of first .*: p1, p2, p3 and 2 more"),
         ({"scores": [*SCORES, replace(SCORES[0], case="p9")]}, "first .* lacks 1 of the cases of other .*: p9"),
         ({"scores": changed(2, tumour_ml=5.1)}, "case p2: the reference has 5 ml .* 5.1 ml"),
-        ({"scores": changed(2, dsc=float("nan"))}, "other .*: dsc of case p2 is nan"),
-        ({"scores": changed(2, hd95_mm=float("inf"))}, "other .*: hd95_mm of case p2 is inf"),
+        ({"scores": measured(2, dsc=float("nan"))}, "other .*: dsc of case p2 is nan"),
+        ({"scores": measured(2, hd95_mm=float("inf"))}, "other .*: hd95_mm of case p2 is inf"),
         ({"scores": []}, "other .* no scored case"),
         ({"scores": [*SCORES, SCORES[4]]}, "other .* two scores for case p4"),
         ({"label": "first", "method": "first", "seed": 0}, "first .seed 0. is given twice"),
@@ -53,7 +59,7 @@ def test_runs_that_are_given_twice_are_told_by_their_folders(tmp_path):
 
 
 def test_the_order_of_cases_does_not_matter():
-    turned = replace(OTHER, scores=changed(0, dsc=0.9)[::-1])
+    turned = replace(OTHER, scores=measured(0, dsc=0.9)[::-1])
     assert compare([RUN, turned]).rows[1].cells["dsc"].mean == pytest.approx(0.5 + 0.4 / 6)
 
 

@@ -41,7 +41,7 @@ def test_common_cases_only(full, short):
     assert [row.cells["dsc"].mean for row in found.rows] == pytest.approx([0.75, 0.9])
     assert [row.cells["dsc"].missing for row in found.rows] == [0, 2]
     assert [row.cells["dsc:size-1/1"].missing for row in found.rows] == [0, 0]
-    assert [(entry.label, entry.case) for entry in found.entries if entry.dsc is not None] == [
+    assert [(entry.label, entry.case) for entry in found.entries if entry.values["dsc"] is not None] == [
         *(("full", "p01"), ("full", "p02"), ("short", "p01"), ("short", "p02"))
     ]
     assert [(one.label, one.case, one.missing) for one in found.entries if one.missing] == [
@@ -68,7 +68,7 @@ def test_the_worst_for_a_missing_case(full, short):
     assert found.rows[0].cells["dsc"].missing == 0
     assert found.test("dsc").best == "full"
     first = next(entry for entry in found.entries if (entry.label, entry.case) == ("short", "p00"))
-    assert (first.dsc, first.hd95_mm, first.predicted_ml, first.seeds, first.missing) == (0.0, 90.0, None, 0, 1)
+    assert (*first.values.values(), first.predicted_ml, first.seeds, first.missing) == (0.0, 90.0, None, 0, 1)
     assert found.basis == "over all 4 cases, a missing one as the worst"
     assert first.tumour_ml == 1.5
     (note,) = [note for note in found.notes if "missing" in note]
@@ -83,7 +83,7 @@ def test_a_case_that_one_seed_of_two_lacks(full, short):
     assert row.cells["dsc"].missing == 2
     assert row.dsc_seed_sd == pytest.approx(statistics.stdev([0.75, 0.45]))
     entry = found.entries[0]
-    assert (entry.case, entry.dsc, entry.seeds, entry.missing) == ("p00", 0.3, 1, 1)
+    assert (entry.case, entry.values["dsc"], entry.seeds, entry.missing) == ("p00", 0.3, 1, 1)
 
 
 def test_a_missing_case_ranks_last_under_every_policy(full, short):
@@ -140,9 +140,9 @@ def test_the_worst_counts_cases_that_no_run_has(make_run):
     cell = found.rows[0].cells["dsc"]
     assert (cell.mean, cell.n, cell.missing) == (pytest.approx(1.7 / 20), 20, 18)
     assert found.rows[0].cells["hd95_mm"].mean == pytest.approx((2 * 10 + 18 * 90) / 20)
-    assert [entry.dsc for entry in found.entries] == [0.9, 0.8] + [0.0] * 18
+    assert [entry.values["dsc"] for entry in found.entries] == [0.9, 0.8] + [0.0] * 18
     assert [entry.tumour_ml for entry in found.entries[2:]] == [None] * 18
-    assert statistics.fmean(entry.hd95_mm for entry in found.entries) == found.rows[0].cells["hd95_mm"].mean
+    assert statistics.fmean(entry.values["hd95_mm"] for entry in found.entries) == found.rows[0].cells["hd95_mm"].mean
     assert "the reference of 18 is not known here" in found.notes[0]
     assert found.to_json()
 
@@ -152,7 +152,7 @@ def test_entries_hold_what_the_means_are_made_of(full, short, missing):
     found = compare([full, short], CompareSettings(missing=missing))
     for row in found.rows:
         for name in ("dsc", "hd95_mm"):
-            own = [getattr(one, name) for one in found.entries if one.label == row.label]
+            own = [one.values[name] for one in found.entries if one.label == row.label]
             assert statistics.fmean(x for x in own if x is not None) == pytest.approx(row.cells[name].mean)
 
 

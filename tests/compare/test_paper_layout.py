@@ -94,5 +94,5 @@ def test_entries_hold_every_case_of_every_method(found, scores):
     entry = found.entries[-1]
     assert entry.group == "Huge"
     assert entry.tumour_ml == volumes.max()
-    assert entry.hd95_mm == pytest.approx(numbers["salip"]["hd95_mm"][0, volumes.argmax()])
+    assert entry.values["hd95_mm"] == pytest.approx(numbers["salip"]["hd95_mm"][0, volumes.argmax()])
     assert (entry.seeds, found.entries[0].seeds) == (1, 3)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from unseg_bench.compare.compare import compare
 from unseg_bench.compare.settings import CompareSettings
+from unseg_bench.score.metrics import DSC
 from unseg_bench.score.record import Flag
 
 NUMBERS = st.sampled_from([0.0, 0.25, 0.5, 0.75, 0.9, 1.0])
@@ -68,7 +69,7 @@ def test_the_order_of_runs_and_cases_changes_nothing(make_run, table, seed, grou
 @given(table=tables(), groups=st.integers(1, 6))
 def test_groups_add_up_to_the_whole(make_run, table, groups):
     found = compare(runs_of(make_run, *table), CompareSettings(groups=groups, missing="worst"))
-    parts = [column for column in found.columns if column.group is not None and column.metric == "dsc"]
+    parts = [column for column in found.columns if column.group is not None and column.metric == DSC]
     numbers = [column.n for column in parts]
     assert sum(numbers) == len(found.cases)
     assert max(numbers) - min(numbers) <= 1

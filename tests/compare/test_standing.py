@@ -87,14 +87,14 @@ def test_no_star_points_the_other_way(make_run, rows, empty):
     found = compare(runs, CompareSettings(empty=empty))
     values = {(entry.label, entry.case): entry for entry in found.entries}
     for column in found.columns[:2]:
-        test, name = found.test(column.key), column.metric
+        test, name = found.test(column.key), column.metric.name
         if test.second is None:
             continue
         labels = [row.label for row in found.rows if row.cells[column.key].mean is not None]
         both = [
-            [getattr(values[label, case], name) for label in (test.best, test.second)]
+            [values[label, case].values[name] for label in (test.best, test.second)]
             for case in found.cases
-            if all(getattr(values[label, case], name) is not None for label in labels)
+            if all(values[label, case].values[name] is not None for label in labels)
         ]
         assert len(both) == test.n
         lead = sum(x - y for x, y in both) * (1 if column.higher_is_better else -1)

@@ -30,6 +30,7 @@ from unseg_bench.compare.statistics.record import (
     StatisticsSettings,
     TestResult,
 )
+from unseg_bench.score.metrics import DEFAULT
 
 LABELS = ("clisc", "threshold", "sam|x_1 & <script>", "=cmd")
 GROUPS = ("Tiny", "Small", "Medium", "Large", "Huge")
@@ -39,20 +40,20 @@ HD95 = {"clisc": 6.72, "threshold": 110.5, "sam|x_1 & <script>": 27.44, "=cmd": 
 
 
 def columns():
-    for metric in ("dsc", "hd95_mm"):
-        yield Column(metric, metric, None, metric == "dsc", 10, 0.5, 1204.4, False, 1)
-    for metric in ("dsc", "hd95_mm"):
+    for metric in DEFAULT:
+        yield Column(metric.name, metric, None, metric.higher_is_better, 10, 0.5, 1204.4, False, 1)
+    for metric in DEFAULT:
         for i, (group, (low, high)) in enumerate(zip(GROUPS, RANGES_ML, strict=True)):
-            key = f"{metric}:{group.lower()}"
-            yield Column(key, metric, group, metric == "dsc", 2, low, high, True, int(i == 0))
+            key = f"{metric.name}:{group.lower()}"
+            yield Column(key, metric, group, metric.higher_is_better, 2, low, high, True, int(i == 0))
 
 
 def cell(label, column):
     shift = 0.0 if column.group is None else 0.01 * (GROUPS.index(column.group) - 2)
-    mean = DSC[label] + shift if column.metric == "dsc" else HD95[label] - 100 * shift
+    mean = DSC[label] + shift if column.metric.name == "dsc" else HD95[label] - 100 * shift
     sam = label.startswith("sam") and column.group in {None, "Tiny"}
-    fewer = int(sam and column.metric == "hd95_mm")
-    return Cell(mean, 0.0926 if column.metric == "dsc" else 5.41, column.n - fewer, 2 * sam, int(sam))
+    fewer = int(sam and column.metric.name == "hd95_mm")
+    return Cell(mean, 0.0926 if column.metric.name == "dsc" else 5.41, column.n - fewer, 2 * sam, int(sam))
 
 
 def method_rows():
@@ -73,8 +74,7 @@ def entries():
                 group=GROUPS[i // 2],
                 tumour_ml=0.5 + i / 3,
                 predicted_ml=None if missing else 0.4,
-                dsc=None if missing else DSC[label],
-                hd95_mm=None if missing else HD95[label],
+                values={"dsc": None if missing else DSC[label], "hd95_mm": None if missing else HD95[label]},
                 seeds=0 if missing else 2 if label == "clisc" else 1,
                 empty_predictions=int(label.startswith("sam") and i in {1, 2}),
             )
@@ -148,7 +148,7 @@ def statistics():
 
 
 def published():
-    cells = {column.key: PublishedCell(0.797, 0.0958) for column in columns() if column.metric == "dsc"}
+    cells = {column.key: PublishedCell(0.797, 0.0958) for column in columns() if column.metric.name == "dsc"}
     row = PublishedRow("CLISC", "yes", cells | {"hd95_mm": PublishedCell(6.72, 5.41)})
     by_correlation = {f"{tenth / 10:.1f}": 0.29 - tenth / 50 for tenth in range(10)}
     return Published(

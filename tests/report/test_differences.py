@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from unseg_bench.report.differences import difference_table, mean_difference
+from unseg_bench.score.metrics import DSC, HD95
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def comparison(make):
     }
     template = whole.entries[0]
     entries = tuple(
-        replace(template, label=label, case=f"c{number}", dsc=dsc, hd95_mm=hd95)
+        replace(template, label=label, case=f"c{number}", values={"dsc": dsc, "hd95_mm": hd95})
         for label, values in numbers.items()
         for number, (dsc, hd95) in enumerate(values)
     )
@@ -27,9 +28,9 @@ def comparison(make):
 
 def test_means_are_over_the_cases_that_both_have(comparison):
     first, second = comparison.labels[:2]
-    assert mean_difference(comparison, "dsc", first, second) == pytest.approx((0.4 - 0.1) / 2)
-    assert mean_difference(comparison, "hd95_mm", first, second) == pytest.approx((-3.0 + 1.0) / 2)
-    assert mean_difference(replace(comparison, entries=()), "dsc", first, second) is None
+    assert mean_difference(comparison, DSC, first, second) == pytest.approx((0.4 - 0.1) / 2)
+    assert mean_difference(comparison, HD95, first, second) == pytest.approx((-3.0 + 1.0) / 2)
+    assert mean_difference(replace(comparison, entries=()), DSC, first, second) is None
 
 
 def test_the_table_has_signs_and_leaves_the_reference_out(comparison):

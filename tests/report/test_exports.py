@@ -9,7 +9,7 @@ from pyarrow import parquet
 
 from unseg_bench.errors import SettingsError
 from unseg_bench.report import exports
-from unseg_bench.report.case_rows import COLUMNS
+from unseg_bench.report.case_rows import columns_of
 
 SAM = "sam|x_1 & <script>"
 
@@ -23,11 +23,10 @@ def test_csv_reads_back_equal(make, tmp_path):
     comparison = make()
     exports.write(comparison, tmp_path / "cases.csv")
     rows = read_csv(tmp_path / "cases.csv")
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == columns_of(comparison)
     assert len(rows) == len(comparison.entries)
     for row, entry in zip(rows, comparison.entries, strict=True):
-        for name in ("tumour_ml", "predicted_ml", "dsc", "hd95_mm"):
-            value = getattr(entry, name)
+        for name, value in {"tumour_ml": entry.tumour_ml, "predicted_ml": entry.predicted_ml, **entry.values}.items():
             assert row[name] == "" if value is None else float(row[name]) == value
         assert row["label"].removeprefix("'") == entry.label
         assert int(row["seeds"]) == entry.seeds
@@ -50,11 +49,13 @@ def test_parquet_reads_back_equal(make, tmp_path):
     comparison = make()
     exports.write(comparison, tmp_path / "cases.parquet")
     table = parquet.read_table(tmp_path / "cases.parquet")
-    assert tuple(table.column_names) == COLUMNS
+    assert tuple(table.column_names) == columns_of(comparison)
     rows = table.to_pylist()
     assert [row["label"] for row in rows] == [entry.label for entry in comparison.entries]
-    for name in ("case", "group", "tumour_ml", "predicted_ml", "dsc", "hd95_mm", "seeds", "empty_predictions"):
+    for name in ("case", "group", "tumour_ml", "predicted_ml", "seeds", "empty_predictions"):
         assert [row[name] for row in rows] == [getattr(entry, name) for entry in comparison.entries]
+    for name in ("dsc", "hd95_mm"):
+        assert [row[name] for row in rows] == [entry.values[name] for entry in comparison.entries]
     assert table.schema.field("dsc").type == "double"
     assert table.schema.field("evidence").type == "bool"
     assert json.loads(table.schema.metadata[b"unseg-bench"]) == json.loads(comparison.to_json())

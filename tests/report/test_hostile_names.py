@@ -18,6 +18,7 @@ from unseg_bench.data.csv_text import cell_text, csv_cell
 from unseg_bench.report import exports
 from unseg_bench.report.latex import escape as tex
 from unseg_bench.report.terminal import print_comparison
+from unseg_bench.score.metrics import DSC
 
 OLD, PLAIN = "=cmd", "plain"
 SIGNS = "_&%$#{}~^\\|<>\"'`*[]()+-=@!:;,./?–±"
@@ -187,7 +188,7 @@ def test_no_control_character_reaches_a_file_or_the_terminal(named, tmp_path, wi
     print_comparison(
         named(name),
         Console(file=shown, width=100, highlight=False),
-        metrics=("dsc",),
+        metrics=(DSC,),
         policies=True,
         statistics=True,
         claims=True,

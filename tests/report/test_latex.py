@@ -9,6 +9,7 @@ import pytest
 from unseg_bench.report.latex import escape, latex
 from unseg_bench.report.statistics_tables import statistics_tables
 from unseg_bench.report.tables import group_table, main_table, score_tables
+from unseg_bench.score.metrics import DSC
 
 DOCUMENT = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
@@ -24,7 +25,7 @@ def test_one_environment_for_each_table(make):
     comparison = make()
     text = latex(comparison)
     tables = [
-        *(main_table(comparison), group_table(comparison, "dsc")),
+        *(main_table(comparison), group_table(comparison, DSC)),
         *score_tables(comparison)[1:],
         *statistics_tables(comparison),
     ]

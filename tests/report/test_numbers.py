@@ -4,6 +4,7 @@ import pytest
 
 from unseg_bench.compare.statistics.record import Interval
 from unseg_bench.report import numbers
+from unseg_bench.score.metrics import DSC, HD95
 
 
 @pytest.mark.parametrize(
@@ -37,23 +38,23 @@ def test_shares_are_never_rounded_to_certainty(value, text):
 
 
 def test_points_and_millimetres():
-    assert numbers.mean_and_spread(0.856, 0.0926, "dsc") == "85.60±9.26"
-    assert numbers.mean_and_spread(6.72, 5.41, "hd95_mm", 1) == "6.7±5.4"
-    assert numbers.mean_and_spread(0.5, None, "dsc") == "50.00±–"
-    assert numbers.mean_and_spread(None, None, "dsc") == "–"
+    assert numbers.mean_and_spread(0.856, 0.0926, DSC) == "85.60±9.26"
+    assert numbers.mean_and_spread(6.72, 5.41, HD95, 1) == "6.7±5.4"
+    assert numbers.mean_and_spread(0.5, None, DSC) == "50.00±–"
+    assert numbers.mean_and_spread(None, None, DSC) == "–"
 
 
 def test_signs():
-    assert numbers.signed(0.012, "dsc") == "+1.20"
-    assert numbers.signed(-3.0, "hd95_mm") == "-3.00"
-    assert numbers.signed(-1e-9, "dsc") == "0.00"
-    assert numbers.signed(None, "dsc") == "–"
+    assert numbers.signed(0.012, DSC) == "+1.20"
+    assert numbers.signed(-3.0, HD95) == "-3.00"
+    assert numbers.signed(-1e-9, DSC) == "0.00"
+    assert numbers.signed(None, DSC) == "–"
     assert numbers.fixed(-0.0004, 2) == "0.00"
 
 
 def test_intervals():
-    assert numbers.interval_text(Interval(-0.012, 0.034), "dsc") == "-1.20 to 3.40"
-    assert numbers.interval_text(Interval(None, None, "why"), "dsc") == "–"
+    assert numbers.interval_text(Interval(-0.012, 0.034), DSC) == "-1.20 to 3.40"
+    assert numbers.interval_text(Interval(None, None, "why"), DSC) == "–"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from unseg_bench.compare.statistics.record import Interval
 from unseg_bench.report.statistics_tables import interval_table, statistics_tables
 from unseg_bench.report.tables import false_claims_table, group_table, main_table, policies_table, score_tables
 from unseg_bench.report.text_table import TextCell
+from unseg_bench.score.metrics import DSC, HD95
 
 SAM = "sam|x_1 & <script>"
 
@@ -22,7 +23,7 @@ def texts(row):
 
 
 def test_main_table(make):
-    table = main_table(make(), ("dsc",))
+    table = main_table(make(), (DSC,))
     assert [column.heading for column in table.columns[:5]] == [
         ("method",),
         ("label-free",),
@@ -80,14 +81,14 @@ def test_the_title_says_when_no_mean_is_over_all_cases(make):
 
 
 def test_published_rows_stand_apart_and_win_nothing(make):
-    section = main_table(make(), ("dsc",)).sections[1]
+    section = main_table(make(), (DSC,)).sections[1]
     assert section.title == "published, other data: the paper, Table 1"
     assert texts(section.rows[0])[:5] == ["CLISC (published)", "yes", "79.70±9.58", "6.72±5.41", "79.70±9.58"]
     assert not any(cell.emphasis or cell.star or cell.marks for cell in section.rows[0])
     same = replace(make().published, same_cases=True)
     assert main_table(make(published=same)).sections[1].title.startswith("published, the same cases")
     assert len(main_table(make(published=None)).sections) == 1
-    assert len(group_table(make(), "hd95_mm").sections) == 1
+    assert len(group_table(make(), HD95).sections) == 1
 
 
 def test_notes(make):
@@ -107,8 +108,8 @@ def test_notes(make):
     assert table.notes[-1].endswith("CLISC +0.08, SAM -0.74")
     assert not any("size groups" in note for note in table.notes)
     assert "a note on groups" not in table.notes
-    assert any("size groups" in note for note in group_table(make(), "dsc").notes)
-    assert "a note on groups" in group_table(make(), "dsc").notes
+    assert any("size groups" in note for note in group_table(make(), DSC).notes)
+    assert "a note on groups" in group_table(make(), DSC).notes
 
 
 def test_every_table_carries_the_warnings(make):
@@ -199,7 +200,7 @@ def test_an_interval_beyond_what_a_mean_can_be_is_said_so(make, key, interval, s
     found = make()
     one = replace(found.statistics.mean_intervals[0], column=key, t_interval=Interval(*interval))
     comparison = replace(found, statistics=replace(found.statistics, mean_intervals=(one,)))
-    notes = interval_table(comparison, comparison.statistics, key, "Student's t").notes
+    notes = interval_table(comparison, comparison.statistics, comparison.metric(key), "Student's t").notes
     assert [said in note for note in notes] == ([True] if said else [])
 
 

@@ -10,9 +10,10 @@ from rich.console import Console
 from unseg_bench.report.statistics_tables import statistics_tables
 from unseg_bench.report.tables import false_claims_table, group_table, main_table, policies_table
 from unseg_bench.report.terminal import print_comparison
+from unseg_bench.score.metrics import DEFAULT, DSC
 
 SAM = "sam|x_1 & <script>"
-BOTH = ("dsc", "hd95_mm")
+BOTH = DEFAULT
 
 
 def shown(comparison, width, *, colour=False, **asked):
@@ -55,7 +56,7 @@ def test_no_line_is_too_wide_and_no_number_is_cut(make, width):
 def test_groups_stand_beside_where_they_fit_else_below(make):
     comparison = make(published=None)
     for width, pieces in ((80, 2), (100, 2), (160, 1)):
-        text = shown(comparison, width, metrics=("dsc",))
+        text = shown(comparison, width, metrics=(DSC,))
         assert len(re.findall(r"^method ", text, re.MULTILINE)) == pieces
     assert "Tiny" not in shown(comparison, 160)
 

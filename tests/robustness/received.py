@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from unseg_bench.score.metrics import BUILT_IN
 from unseg_bench.score.record import SCORING_RULES, CaseScore
 from unseg_bench.score.table import write_named_scores, write_scores
 
@@ -103,7 +104,13 @@ def write_received(folder: Path, record: Any) -> Path:
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
     scores = [
-        CaseScore(case, 5.0 + place, 4.0, 0.5 + place / 10, 9.0, 9.0, 8.0, 0.5, 0.5, 0.5, 90.0)
+        CaseScore(
+            case,
+            5.0 + place,
+            4.0,
+            dict(zip(BUILT_IN, (0.5 + place / 10, 9.0, 9.0, 8.0, 0.5, 0.5, 0.5), strict=True)),
+            90.0,
+        )
         for place, case in enumerate(CASES)
     ]
     write_scores(folder / "scores.csv", scores)

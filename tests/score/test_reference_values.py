@@ -4,13 +4,11 @@ import csv
 import importlib.util
 from functools import cache
 
-import numpy as np
 import pytest
 
 from unseg_bench.data.nifti import read_labels
-from unseg_bench.score import distances
 from unseg_bench.score.case import score_case
-from unseg_bench.score.record import Flag, Hd95Definition, ScoringRules
+from unseg_bench.score.record import Flag
 
 STORED_TO = 1e-6
 FLOAT32_TO = 2e-5  # MONAI's values were float32
@@ -54,13 +52,9 @@ def _check_row(row, recipe, mask):
         assert score.hd95_mm == pytest.approx(0.0 if score.dsc == 1.0 else DIAGONAL_MM, abs=STORED_TO)
         return
     assert score.hd95_mm == pytest.approx(float(row["hd95_medpy"]), abs=STORED_TO)
-    assert score.hd95_max_directed_mm == pytest.approx(float(row["hd95_monai"]), abs=FLOAT32_TO)
-    pair = distances.crop_pair(prediction, reference, spacing_mm)
-    stored_26 = row["hd95_medpy_connectivity3"]
-    assert distances.border_distances(pair, neighbours=26).hd95_mm() == pytest.approx(float(stored_26), abs=STORED_TO)
-    assert distances.surfel_hd95_mm(pair) == pytest.approx(float(row["hd95_surface_distance"]), abs=STORED_TO)
+    assert score.values["hd95_max_directed_mm"] == pytest.approx(float(row["hd95_monai"]), abs=FLOAT32_TO)
     assert (
-        score.hd_max_mm >= float(row["hd_max_simpleitk"]) - FLOAT32_TO
+        score.values["hd_max_mm"] >= float(row["hd_max_simpleitk"]) - FLOAT32_TO
     )  # ITK also measures from inner voxels: never more
 
 
@@ -78,12 +72,3 @@ def test_the_other_cases(recipe, rows, tumour):
     assert len(others) == 42
     for row in others:
         _check_row(row, recipe, tumour(row["case"]))
-
-
-def test_named_definitions_reach_the_score(recipe, tumour):
-    reference, prediction, spacing_mm = recipe.build("aniso_dilate", tumour("brats_2013_pat0002_1"))
-    found = {
-        definition: score_case(prediction, reference, spacing_mm, rules=ScoringRules(hd95=definition)).hd95_mm
-        for definition in Hd95Definition
-    }
-    assert np.round(list(found.values()), 4).tolist() == [6.6, 5.7326, 5.0825]

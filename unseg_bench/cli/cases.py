@@ -1,8 +1,6 @@
 """`ubench cases`: the scores of one run, case by case."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,14 +15,8 @@ from unseg_bench.words import count_text
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from unseg_bench.plugins.metric import Metric
     from unseg_bench.score.record import CaseScore
-
-
-class By(StrEnum):
-    """What cases are ordered by."""
-
-    DSC = "dsc"
-    HD95 = "hd95"
 
 
 @app.command(
@@ -38,7 +30,7 @@ def cases(
     selector: RunSelector,
     worst: Annotated[int | None, typer.Option(min=1, metavar="N", help="The N worst only.")] = None,
     best: Annotated[int | None, typer.Option(min=1, metavar="N", help="The N best only, best first.")] = None,
-    by: Annotated[By, typer.Option(help="What is worst and best.")] = By.DSC,
+    by: Annotated[str, typer.Option(metavar="METRIC", help="What is worst and best: dsc, hd95, recall ...")] = "dsc",
     runs: RunsFolder = Path("runs"),
     as_json: AsJson = False,
 ) -> None:
@@ -46,6 +38,7 @@ def cases(
     from unseg_bench.errors import ScoreError, SettingsError
     from unseg_bench.run.folder import SCORED
     from unseg_bench.score.intact import doubts_about_files
+    from unseg_bench.score.metrics import DEFAULT, SCORE_AGAIN, find_metric, metrics_of
     from unseg_bench.score.table import read_scores
 
     if worst is not None and best is not None:
@@ -53,28 +46,30 @@ def cases(
     run = find_run(selector, runs)
     if run.state not in SCORED:
         raise ScoreError(f"{path_text(run.path)}: not scored (state '{run.state}'); its `ubench run` command goes on")
-    scores = read_scores(run.scores)
-    chosen = pick(scores, by, worst=worst, best=best)
+    scores, metric = read_scores(run.scores), find_metric(by, metrics_of(run.record), "--by")
+    if any(metric.name not in score.values for score in scores):
+        raise ScoreError(f"{path_text(run.path)}: no {metric.title} in its scores; {SCORE_AGAIN}")
+    chosen = pick(scores, metric, worst=worst, best=best)
     for doubt in doubts_about_files(run, scores):
         warn(f"Warning: {run.path.name}: {doubt}")
     missing = list(run.record.get("missing_cases", []))
     if as_json:
-        print_json({"run": str(run.path), "cases": [asdict(score) for score in chosen], "missing": missing})
+        print_json({"run": str(run.path), "cases": [score.to_dict() for score in chosen], "missing": missing})
         return
     say(f"{path_text(run.path)}: {_how_many(len(chosen), len(scores), best is not None)}")
     say()
-    stdout().print(_table(chosen))
+    stdout().print(_table(chosen, tuple(dict.fromkeys((*DEFAULT, metric)))))
     if missing:
         say(f"\nmissing  {', '.join(missing)}")
 
 
 def pick(
-    scores: "Sequence[CaseScore]", by: By, *, worst: int | None = None, best: int | None = None
+    scores: "Sequence[CaseScore]", by: "Metric", *, worst: int | None = None, best: int | None = None
 ) -> "list[CaseScore]":
     """Return the cases worst first, all or the first `worst`; or the `best` ones, best first. Ties go by case id."""
 
     def goodness(score: "CaseScore") -> float:
-        return score.dsc if by is By.DSC else -score.hd95_mm
+        return score.values[by.name] if by.higher_is_better else -score.values[by.name]
 
     sign = 1 if best is None else -1
     ordered = sorted(scores, key=lambda score: (sign * goodness(score), score.case))
@@ -87,16 +82,15 @@ def _how_many(shown: int, known: int, best: bool) -> str:
     return f"the {shown} {'best' if best else 'worst'} of {count_text(known, 'case')}"
 
 
-def _table(scores: "Sequence[CaseScore]") -> "Table":
-    numbers = ("tumour ml", "predicted ml", "DSC %", "HD95 mm")
+def _table(scores: "Sequence[CaseScore]", metrics: "Sequence[Metric]") -> "Table":
+    numbers = ("tumour ml", "predicted ml", *(metric.heading for metric in metrics))
     table = new_table("case", *numbers, "flags", right=numbers)
     for score in scores:
         table.add_row(
             score.case,
             f"{score.tumour_ml:.1f}",
             f"{score.predicted_ml:.1f}",
-            f"{100 * score.dsc:.2f}",
-            f"{score.hd95_mm:.2f}",
+            *(metric.text(score.values[metric.name]) for metric in metrics),
             " ".join(score.flags),
         )
     return table

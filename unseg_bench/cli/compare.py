@@ -1,5 +1,6 @@
 """`ubench compare`: scores of many runs in one table, and as files for papers and other programs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -23,17 +24,9 @@ from unseg_bench.console.streams import path_text, print_json, stdout, warn
 from unseg_bench.errors import SettingsError
 
 if TYPE_CHECKING:
-    from unseg_bench.compare.comparison import Comparison, Metric
+    from unseg_bench.compare.comparison import Comparison
 
 ALL_POLICIES = "all"
-
-
-class GroupMetric(StrEnum):
-    """Whose columns the groups have."""
-
-    DSC = "dsc"
-    HD95 = "hd95"
-    BOTH = "both"
 
 
 class ShownEmpty(StrEnum):
@@ -45,13 +38,6 @@ class ShownEmpty(StrEnum):
     ALL = ALL_POLICIES
 
 
-_METRICS: "dict[GroupMetric, tuple[Metric, ...]]" = {
-    GroupMetric.DSC: ("dsc",),
-    GroupMetric.HD95: ("hd95_mm",),
-    GroupMetric.BOTH: ("dsc", "hd95_mm"),
-}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownOptions:
     """What of the comparison is shown, beyond the table of means."""
@@ -59,10 +45,6 @@ class ShownOptions:
     by_size: Annotated[
         bool, typer.Option("--by-size", help="Also by groups of tumour size.", rich_help_panel=TABLE)
     ] = False
-    metric: Annotated[
-        GroupMetric | None,
-        typer.Option(help="Whose columns the groups have. Default: dsc.", rich_help_panel=TABLE),
-    ] = None
     empty: Annotated[
         ShownEmpty,
         typer.Option(
@@ -109,6 +91,7 @@ class ResultOptions:
         ("ubench compare --by-size", "The newest run of each method, by tumour size."),
         ("ubench compare clisc threshold --stats --claims", "Two methods: tests, intervals, and what can be claimed."),
         ("ubench compare --out table.tex --out cases.csv", "For a paper, and every case for another program."),
+        ("ubench compare --metric recall --metric precision", "Other metrics than DSC and HD95."),
         ("ubench compare --group-by grade --table cohort.csv", "By a column of the cohort's own table."),
         ("ubench compare runs/phantom/clisc-* --json", "Certain runs, for a script."),
     ),
@@ -149,19 +132,22 @@ def compare(
     if result.as_json:
         print_json(compared.comparison.to_dict())
     else:
-        by_groups = shown.metric is not None or groups.group_by is not None or groups.groups != GROUPS
-        _print(compared.comparison, shown, by_groups=shown.by_size or by_groups)
+        by_groups = bool(groups.metrics) or groups.group_by is not None or groups.groups != GROUPS
+        names = (groups.metrics or ["dsc"]) if shown.by_size or by_groups else []
+        _print(compared.comparison, shown, names)
     for path in files:
         warn(f"wrote {path_text(path)}")
 
 
-def _print(comparison: "Comparison", shown: ShownOptions, *, by_groups: bool) -> None:
+def _print(comparison: "Comparison", shown: ShownOptions, metrics: Sequence[str]) -> None:
+    """Print the table, with the groups' columns of `metrics`."""
     from unseg_bench.report.terminal import print_comparison
+    from unseg_bench.score.metrics import find_metric
 
     print_comparison(
         comparison,
         stdout(),
-        metrics=_METRICS[shown.metric or GroupMetric.DSC] if by_groups else (),
+        metrics=[find_metric(name, {one.name: one for one in comparison.metrics}) for name in metrics],
         policies=shown.empty is ShownEmpty.ALL,
         statistics=shown.stats,
         claims=shown.claims,

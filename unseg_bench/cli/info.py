@@ -19,7 +19,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
     ),
 )
 def info(as_json: AsJson = False) -> None:
-    """Show versions, threads, device, cache folder and plugins, for bug reports."""
+    """Show versions, threads, device, cache folder, metrics and plugins, for bug reports."""
     facts = _collect()
     if as_json:
         print_json(facts)
@@ -38,6 +38,7 @@ def _collect() -> dict[str, Any]:
 
     from unseg_bench.data.paths import cache_dir
     from unseg_bench.plugins.device import machine, package_versions, pick_device
+    from unseg_bench.score.metrics import BUILT_IN, plugin_metrics
 
     plugins = plugins_with_warnings()
     device = pick_device("auto")
@@ -51,6 +52,7 @@ def _collect() -> dict[str, Any]:
         "device": device,
         "GPUs": ", ".join(gpus) or "none",
         "cache": str(cache_dir()),
+        "metrics": {one.short: f"{one.heading}: {one.about}" for one in (*BUILT_IN.values(), *plugin_metrics(plugins))},
         "plugins": {name: plugins.sources[name] for name in sorted(plugins.sources)},
         "broken plugins": {broken.name: broken.reason for broken in plugins.broken} or "none",
     }

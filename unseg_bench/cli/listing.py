@@ -80,7 +80,7 @@ def _filtered(found: "Sequence[RunFolder]", entry: str, wanted: str | None) -> "
 
 def _facts(run: "RunFolder") -> dict[str, Any]:
     """Return what the list tells of a run."""
-    from statistics import fmean
+    from unseg_bench.score.record import default_means
 
     record, scores = run.record, scores_or_warning(run)
     names = ("state", "method", "preset", "seed", "dataset", "split", "part")
@@ -90,8 +90,7 @@ def _facts(run: "RunFolder") -> dict[str, Any]:
         "made_elsewhere": bool(record.get("made_elsewhere")),
         "started": record.get("started"),
         "cases": len(record.get("cases", [])),
-        "dsc": fmean(score.dsc for score in scores) if scores else None,
-        "hd95_mm": fmean(score.hd95_mm for score in scores) if scores else None,
+        **default_means(scores),
         "error": record.get("error"),
     }
 

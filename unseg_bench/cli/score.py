@@ -142,9 +142,8 @@ def _print_notes(scored: "ScoredElsewhere") -> None:
 
 
 def _facts(scored: "ScoredElsewhere") -> dict[str, Any]:
-    from statistics import fmean
-
     from unseg_bench.score.doubts import remarks
+    from unseg_bench.score.record import default_means
 
     run, record = scored.run, scored.run.record
     return {
@@ -157,8 +156,7 @@ def _facts(scored: "ScoredElsewhere") -> dict[str, Any]:
         "without_reference": record.get("without_reference", []),
         "remarks": remarks(run),
         "left_out": [str(path) for path in (*scored.matching.strangers, *scored.matching.other_parts)],
-        "dsc": fmean(score.dsc for score in scored.scores),
-        "hd95_mm": fmean(score.hd95_mm for score in scored.scores),
+        **default_means(scored.scores),
         "scores": str(run.scores),
     }
 

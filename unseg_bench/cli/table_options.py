@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from unseg_bench.cli.complete import complete_method
+from unseg_bench.score.metrics import BOTH
 
 TABLE, STATISTICS, OUTPUT = "Table", "Statistics", "Output"
 GROUPS = 5
@@ -94,12 +95,32 @@ class GroupOptions:
         Path | None,
         typer.Option("--table", metavar="FILE", help="That table: CSV with the case ids.", rich_help_panel=TABLE),
     ] = None
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Another metric beside DSC and HD95, such as recall or surface_dsc, in the groups too; dsc, hd95, "
+            "both: whose columns the groups of the table have. Repeatable.",
+            rich_help_panel=TABLE,
+        ),
+    ] = None
     missing: MissingRule = Missing.REFUSE
+
+    @property
+    def metrics(self) -> list[str]:
+        """The names of the metrics that were asked for."""
+        return [name for word in self.metric or () for name in (["dsc", "hd95"] if word == BOTH else [word])]
 
     @property
     def given(self) -> dict[str, Any]:
         """The arguments of `api.compare` that these options are."""
-        return {"groups": self.groups, "group_by": self.group_by, "table": self.table, "missing": str(self.missing)}
+        return {
+            "groups": self.groups,
+            "group_by": self.group_by,
+            "table": self.table,
+            "metrics": self.metrics,
+            "missing": str(self.missing),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

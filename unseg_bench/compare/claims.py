@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from unseg_bench.compare.comparison import Comparison, Metric
+from unseg_bench.compare.comparison import Comparison
 from unseg_bench.compare.groups import BY_SIZE
 from unseg_bench.compare.statistics.record import Family, Friedman, Interaction, Pair, SeedSpread, Statistics
 from unseg_bench.compare.verdicts import CLAIM_LEVELS, Verdict, doubt_of_mean, verdict
@@ -17,9 +17,10 @@ from unseg_bench.compare.wording import (
     say_share,
     say_two_means,
 )
+from unseg_bench.plugins.metric import DIAGONAL
+from unseg_bench.score.metrics import BUILT_IN, DEFAULT, DSC
 
 _CORRECTED = {"holm": "Holm p", "fdr_by": "Benjamini-Yekutieli p"}
-_OVERALL: tuple[tuple[str, Metric, str], ...] = (("overall-dsc", "dsc", ""), ("overall-hd95", "hd95_mm", " on HD95"))
 _TESTS = {"mean": "sign-flip", "median": "sign test"}
 _NO_EVIDENCE = "these are phantoms: nothing below is evidence about the methods on patients"
 _CHOSEN = " (exploratory: these data chose the reference)"
@@ -59,9 +60,11 @@ def claims(comparison: Comparison) -> tuple[Claim, ...]:
 
 
 def _from_statistics(comparison: Comparison, statistics: Statistics) -> Iterator[Claim]:
-    for key, metric, where in _OVERALL:
-        family = statistics.family(key)
-        policy = "" if metric == "dsc" or comparison.empty == "diagonal" else f", empty masks: {comparison.empty}"
+    for metric in DEFAULT:
+        family = statistics.family(f"overall-{metric.short}")
+        where = "" if metric == DSC else f" on {metric.title}"
+        ruled = metric.worst == DIAGONAL and comparison.empty != "diagonal"
+        policy = f", empty masks: {comparison.empty}" if ruled else ""
         for rival in comparison.measured:
             if rival != statistics.reference:
                 yield _overall(comparison, statistics, family, rival, where, policy)
@@ -70,10 +73,11 @@ def _from_statistics(comparison: Comparison, statistics: Statistics) -> Iterator
         yield _size(comparison, interaction, _CORRECTED[statistics.settings.correction])
     yield from _groups(comparison, statistics)
     for test in statistics.friedman:
-        yield _ranks(test)
+        if test.metric in {metric.name for metric in DEFAULT}:
+            yield _ranks(test)
     floors = {row.label for row in comparison.rows if row.is_floor}
     yield from _seeds(
-        comparison, [spread for spread in statistics.seeds if spread.metric == "dsc" and spread.label not in floors]
+        comparison, [spread for spread in statistics.seeds if spread.metric == DSC.name and spread.label not in floors]
     )
 
 
@@ -210,11 +214,11 @@ def _too_small(statistics: Statistics, family: Family) -> str:
 
 
 def _ranks(test: Friedman) -> Claim:
-    """Whether the methods' ranks differ at all; two metrics share the level.
+    """Whether the methods' ranks differ at all; the two default metrics share the level.
 
     Nemenyi's sets are not said: at .05 they tell equal methods apart in 3 % of comparisons where another one differs.
     """
-    metric = "DSC" if test.metric == "dsc" else "HD95"
+    metric = BUILT_IN[test.metric].title
     if test.p is None:
         return Claim(f"ranks differ on {metric}: not shown ({test.reason}, n = {test.n})", False, "friedman", False)
     said = f"Friedman p {say_p(test.p)}, {len(test.mean_ranks)} methods, n = {test.n}"
@@ -274,7 +278,8 @@ def _floor_pair(comparison: Comparison, floor: str, label: str) -> tuple[Pair, F
 
 def _lead(comparison: Comparison, pair: Pair, found: Verdict) -> str:
     """How far who leads is ahead, over which cases: 'by 2.1 DSC points [1.0, 3.2] (BCa 95 %) in the mean over 75'."""
-    scale, unit = (1.0, "mm") if pair.column.startswith("hd95_mm") else (100.0, "DSC points")
+    metric = comparison.metric(pair.column.partition(":")[0])
+    scale, unit = metric.scale, f"{metric.title} points" if metric.unit == "%" else metric.unit
     ahead = f"by {say_number(scale * found.lead)} {unit}"
     if found.about == "mean":
         over = over_cases(comparison, pair.column, pair.n, pair.a, pair.b)

@@ -6,6 +6,7 @@ from unseg_bench.compare.cohort_table import read_column
 from unseg_bench.compare.comparison import Comparison, MethodRow
 from unseg_bench.compare.groups import Grouping, group_by_column, group_by_size
 from unseg_bench.compare.inputs import CaseFacts, RunScores, check_runs
+from unseg_bench.compare.metrics import compared_metrics
 from unseg_bench.compare.notes import comparison_notes
 from unseg_bench.compare.patients import by_patient, patients_note
 from unseg_bench.compare.policies import policy_rows
@@ -25,14 +26,16 @@ def compare(runs: Sequence[RunScores], settings: CompareSettings = DEFAULTS, not
     """Compare runs overall and by groups of cases; rows keep the order in which their labels first come.
 
     notes: of how the runs were chosen, to stand with those on their cases. Raises: ScoreError where runs do not belong
-    together (see `check_runs`), SettingsError or DataError where groups cannot be made.
+    together (see `check_runs`), SettingsError or DataError where groups cannot be made, SettingsError for a metric that
+    nobody knows.
     """
     check_runs(runs, same_cases=settings.missing == "refuse")
     first, scored = next(run for run in runs if run.failure is None), by_label(runs)
     standing, planned, facts = sections(runs), planned_cases(runs), case_facts(runs)
     cases = chosen_cases(scored, planned, facts, settings.missing)
+    metrics = compared_metrics(runs, settings.metrics, settings.missing)
     grouping = _grouping(facts, cases, settings)
-    table = score_table(scored, cases, facts, grouping, competing_labels(standing), settings)
+    table = score_table(scored, cases, facts, grouping, competing_labels(standing), metrics, settings)
     tested = by_patient(table, runs)
     rows, floor = method_rows(runs, scored, table, standing)
     floors = [row.label for row in rows if row.is_floor]

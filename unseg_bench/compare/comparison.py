@@ -1,18 +1,16 @@
-"""One comparison: rows are methods, columns DSC and HD95 overall and by group, every mark already decided."""
+"""One comparison: rows are methods, columns metrics overall and by group, every mark already decided."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, cast
 
 from unseg_bench.compare.published import Published
 from unseg_bench.compare.statistics.record import Statistics
+from unseg_bench.plugins.metric import Metric
 
 SCHEMA = "unseg-bench/comparison/4"
 """Name and version of the JSON form; the number changes when a field changes its meaning or goes."""
-
-Metric = Literal["dsc", "hd95_mm"]
-METRICS: tuple[Metric, ...] = ("dsc", "hd95_mm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Mean and population standard deviation (ddof 0) over `n` cases, DSC 0-1 or mm.
+    """Mean and population standard deviation (ddof 0) over `n` cases, in the metric's own unit (DSC 0-1).
 
     mean: None where no case is left; sd: None for fewer than two. empty_predictions: predictions without a voxel on
     cases with a tumour, over all seeds, whatever they earned; missing: cases without a prediction, over all seeds: of
@@ -94,8 +92,9 @@ class ColumnTest:
 class CaseEntry:
     """One case as one method did it, its seeds averaged: what its means are made of.
 
-    dsc, hd95_mm: None where the case is in no mean of the method's: there is no prediction and that does not count as
-    the worst, or the policy on empty masks leaves it out. missing: seeds without a prediction, of `seeds` and these.
+    values: by metric; None where the case is in no mean of the method's: there is no prediction and that does not count
+    as the worst, the policy on empty masks leaves it out, or the metric was not measured. missing: seeds without a
+    prediction, of `seeds` and these.
     group: '' where it is in none; tumour_ml: None where no run has a score of the case.
     """
 
@@ -104,11 +103,17 @@ class CaseEntry:
     group: str
     tumour_ml: float | None
     predicted_ml: float | None
-    dsc: float | None
-    hd95_mm: float | None
+    values: Mapping[str, float | None]
     seeds: int
     empty_predictions: int
     missing: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, each value under its metric's name."""
+        facts: dict[str, Any] = {}
+        for one in fields(self):
+            facts |= self.values if one.name == "values" else {one.name: getattr(self, one.name)}
+        return facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +172,15 @@ class Comparison:
     group_notes: tuple[str, ...]
 
     @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics that it compares by, in the order of their columns: DSC, HD95, then those that were asked for."""
+        return tuple(dict.fromkeys(column.metric for column in self.columns))
+
+    def metric(self, name: str) -> Metric:
+        """The metric of this name. Raises: KeyError for one that is not compared by."""
+        return {metric.name: metric for metric in self.metrics}[name]
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The methods' labels, in the order of the rows."""
         return tuple(row.label for row in self.rows)
@@ -191,8 +205,23 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts and lists; the first entry names the schema."""
-        return {"schema": SCHEMA, **asdict(self)}
+        return {"schema": SCHEMA, **_plain(self)}
 
     def to_json(self) -> str:
         """JSON text; numbers keep every digit, an undefined number is null."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a comparison holds
+    """Dicts and lists of records; a metric is its name, and the values of a case stand among its other facts."""
+    if isinstance(value, Metric):
+        return value.name
+    if isinstance(value, CaseEntry):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        return {name: _plain(own) for name, own in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, tuple | list):
+        return [_plain(own) for own in cast("Sequence[Any]", value)]
+    if not is_dataclass(value):
+        return value
+    return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}

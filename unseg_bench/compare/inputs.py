@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unseg_bench.errors import ScoreError
+from unseg_bench.plugins.metric import Metric
+from unseg_bench.score.metrics import BUILT_IN
 from unseg_bench.score.record import SCORING_RULES, CaseScore
 from unseg_bench.words import first_of
 
@@ -32,8 +34,8 @@ class RunScores:
     why its scores may not be those of its files, in sentences.
 
     `cases`: all that the run was to do, by its own record; those without a score are missing, whatever other runs lack.
-    `unscored`: what is known of these. `limit`: only so many of the part's cases were asked for. `failure`: why the run
-    has no scores at all.
+    `metrics`: those that it was scored by. `unscored`: what is known of cases without a score. `limit`: only
+    so many of the part's cases were asked for. `failure`: why the run has no scores at all.
     `patients`: case -> patient, where that is not the case itself. `without_reference`: cases that were predicted and
     cannot be scored.
     """
@@ -55,6 +57,7 @@ class RunScores:
     folder: Path | None = None
     weights: Sequence[str] = ()
     cases: Sequence[str] = ()
+    metrics: Mapping[str, Metric] = field(default_factory=lambda: BUILT_IN)
     unscored: Mapping[str, CaseFacts] = field(default_factory=dict[str, CaseFacts])
     limit: int | None = None
     failure: str | None = None
@@ -109,11 +112,11 @@ def _check_one(run: RunScores) -> None:
         if score.case in seen:
             raise ScoreError(f"{run.name} has two scores for case {score.case}; score the run again")
         seen.add(score.case)
-        for column in ("tumour_ml", "dsc", "hd95_mm", "diagonal_mm"):
-            if not math.isfinite(getattr(score, column)):
+        for column, value in {"tumour_ml": score.tumour_ml, "diagonal_mm": score.diagonal_mm, **score.values}.items():
+            if not math.isfinite(value):
                 raise ScoreError(
-                    f"{run.name}: {column} of case {score.case} is {getattr(score, column)}, which no mean may include "
-                    "or leave out; score the run again"
+                    f"{run.name}: {column} of case {score.case} is {value}, which no mean may include or leave out; "
+                    "score the run again"
                 )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from unseg_bench.blocks.weights_registry import shipped_entries
 from unseg_bench.compare.inputs import RunScores
+from unseg_bench.compare.metrics import unmeasured_notes
 from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.score.record import Flag
@@ -22,6 +23,7 @@ def comparison_notes(runs: Sequence[RunScores], table: ScoreTable, settings: Com
     notes += _limited(scored)
     notes += _without_reference(scored)
     notes += _not_as_scored(scored)
+    notes += unmeasured_notes(scored, table.metrics)
     notes += _nothing_found(scored)
     notes += _learned_from_phantoms(scored)
     notes += _empty(table, settings.empty)

@@ -7,6 +7,7 @@ from unseg_bench.compare.comparison import PolicyCell, PolicyRow
 from unseg_bench.compare.inputs import CaseFacts
 from unseg_bench.compare.settings import EMPTY_POLICIES, RANK_POLICY
 from unseg_bench.compare.values import Scored, Values, mean_of, mean_of_seeds, missed_tumour, seed_values
+from unseg_bench.score.metrics import HD95
 
 
 def policy_rows(
@@ -40,7 +41,7 @@ def ranks(numbers: Mapping[str, float]) -> dict[str, float]:
 def _values(
     scored: Scored, cases: Sequence[str], facts: Mapping[str, CaseFacts], policy: str, missing: str
 ) -> dict[str, Values]:
-    by_seed = seed_values(scored, cases, facts, "hd95_mm", policy, missing)
+    by_seed = seed_values(scored, cases, facts, HD95, policy, missing)
     return {label: mean_of_seeds(seeds.values(), cases) for label, seeds in by_seed.items()}
 
 

@@ -14,6 +14,7 @@ from unseg_bench.run.choice import Standing, data_of, is_scored, lacking_cases, 
 from unseg_bench.run.folder import RunFolder, find_runs, open_run
 from unseg_bench.run.ledger import label_free
 from unseg_bench.score.intact import doubts_about_files
+from unseg_bench.score.metrics import metrics_of
 from unseg_bench.score.table import read_scores
 
 _UNFINISHED = {"started": "not finished", "predicted": "segmented, not scored"}
@@ -280,6 +281,7 @@ def _run_scores(run: _Run, label: str) -> RunScores:
         folder=run.folder.path,
         weights=tuple(record.get("weights", {})),
         cases=tuple(planned_cases(record)),
+        metrics=metrics_of(record),
         unscored={case: CaseFacts(**facts) for case, facts in record.get("unscored", {}).items()},
         limit=limit_of(record),
         failure=failure,

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
-from unseg_bench.compare.comparison import Column, Metric
+from unseg_bench.compare.comparison import Column
+from unseg_bench.plugins.metric import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,8 @@ class ScoreTable:
     count as the worst. labels: those with a value at all; competing: those that may be best of a column, and the
     reference where none is named. tumour_ml: of the cases whose reference is known. seed_means: mean over the cases of
     one seed, by metric, label and seed; a seed without a value is not there. worst: what a case is worth at worst, by
-    metric and case (DSC 0, its grid's diagonal in mm where a run has a score of it).
+    metric and case (DSC 0, its grid's diagonal in mm where a run has a score of it); nothing for a metric without a
+    worst value.
     """
 
     labels: tuple[str, ...]
@@ -24,14 +26,19 @@ class ScoreTable:
     tumour_ml: Mapping[str, float]
     columns: tuple[Column, ...]
     members: Mapping[str, tuple[str, ...]]
-    values: Mapping[Metric, Mapping[str, Mapping[str, float | None]]]
-    seed_means: Mapping[Metric, Mapping[str, Mapping[int, float]]]
-    worst: Mapping[Metric, Mapping[str, float]]
+    values: Mapping[str, Mapping[str, Mapping[str, float | None]]]
+    seed_means: Mapping[str, Mapping[str, Mapping[int, float]]]
+    worst: Mapping[str, Mapping[str, float]]
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics, in the order of their columns."""
+        return tuple(dict.fromkeys(column.metric for column in self.columns))
 
     def column(self, key: str, label: str) -> dict[str, float | None]:
         """One method's values in one column, by case. Raises: KeyError for a column or label that is not there."""
         column = {column.key: column for column in self.columns}[key]
-        own = self.values[column.metric][label]
+        own = self.values[column.metric.name][label]
         return {case: own[case] for case in self.members[key]}
 
     def pairs(self, key: str, a: str, b: str) -> tuple[list[float], list[float]]:
@@ -42,7 +49,11 @@ class ScoreTable:
         ]
         return [x for x, _ in both], [y for _, y in both]
 
-    def worst_of(self, key: str) -> float:
-        """Mean over a column's cases of what a case is worth at worst. Raises: KeyError for another key."""
-        worst = self.worst[{column.key: column for column in self.columns}[key].metric]
-        return fmean(worst[case] for case in self.members[key] if case in worst)
+    def worst_of(self, key: str) -> float | None:
+        """Mean over a column's cases of what a case is worth at worst, None where nothing is known of that.
+
+        Raises: KeyError for another key.
+        """
+        worst = self.worst[{column.key: column for column in self.columns}[key].metric.name]
+        known = [worst[case] for case in self.members[key] if case in worst]
+        return fmean(known) if known else None

@@ -1,5 +1,6 @@
 """What a comparison can be asked for, checked before anything is read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unseg_bench.compare.cohort_table import GroupColumn
@@ -10,7 +11,7 @@ from unseg_bench.plugins.names import did_you_mean
 ALPHA = 0.001
 """The paper's threshold for its star (CLISC, Table 1): p < 0.001, per column, uncorrected."""
 EMPTY_POLICIES = ("diagonal", "exclude", "zero")
-"""What HD95 a case earns when one of its two masks is empty: as scored, left out, or 0 mm (as the authors' code)."""
+"""What a distance is where one of the two masks is empty: as scored, left out, or 0 mm (as in the authors' code)."""
 RANK_POLICY = "rank"
 """The policy for ranks only: the distance of an empty mask is infinite."""
 MISSING_RULES = ("refuse", "common", "worst")
@@ -22,6 +23,7 @@ class CompareSettings:
     """How to compare; the defaults make the paper's table.
 
     groups: how many groups of equal number; group_by: a column of the cohort's table instead of tumour size;
+    metrics: names of those that are compared beside DSC and HD95, unit left out or not;
     empty, missing: one of EMPTY_POLICIES, of MISSING_RULES; alpha: of the star; statistics: None leaves them out;
     published: put the printed rows of this table (of `published_table.PRINTED`) beside. Raises: SettingsError for an
     unknown word or an alpha beyond 0-1.
@@ -29,6 +31,7 @@ class CompareSettings:
 
     groups: int = 5
     group_by: GroupColumn | None = None
+    metrics: Sequence[str] = ()
     empty: str = "diagonal"
     missing: str = "refuse"
     alpha: float = ALPHA

@@ -4,12 +4,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from statistics import fmean
 
-from unseg_bench.compare.comparison import METRICS, Column, Metric
+from unseg_bench.compare.comparison import Column
 from unseg_bench.compare.groups import FEW_CASES, Grouping
 from unseg_bench.compare.inputs import CaseFacts, RunScores
 from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.settings import RANK_POLICY, CompareSettings
 from unseg_bench.errors import ScoreError
+from unseg_bench.plugins.metric import DIAGONAL, Metric
 from unseg_bench.score.record import CaseScore, Flag
 
 Scored = Mapping[str, Mapping[int, Mapping[str, CaseScore]]]
@@ -53,6 +54,7 @@ def score_table(
     facts: Mapping[str, CaseFacts],
     grouping: Grouping,
     competing: Sequence[str],
+    metrics: Sequence[Metric],
     settings: CompareSettings,
 ) -> ScoreTable:
     """The table that a comparison is computed from, by the settings' rules on empty masks and missing cases."""
@@ -61,11 +63,15 @@ def score_table(
     for key, group in group_keys(grouping).items():
         of_group = set(grouping.groups[group].cases)
         members[key] = tuple(case for case in cases if case in of_group)
-    columns = [_column(metric, key, grouping, members[key], volumes_ml) for metric in METRICS for key in ("",)]
-    columns += [
-        _column(metric, key, grouping, members[key], volumes_ml) for metric in METRICS for key in members if key
+    columns = [
+        _column(metric, key, grouping, members[key], volumes_ml)
+        for keys in ([""], group_keys(grouping))
+        for metric in metrics
+        for key in keys
     ]
-    seeds = {metric: seed_values(scored, cases, facts, metric, settings.empty, settings.missing) for metric in METRICS}
+    seeds = {
+        metric.name: seed_values(scored, cases, facts, metric, settings.empty, settings.missing) for metric in metrics
+    }
     labels = tuple(label for label, own in scored.items() if any(own.values()))
     return ScoreTable(
         labels=labels,
@@ -73,13 +79,17 @@ def score_table(
         cases=cases,
         tumour_ml=volumes_ml,
         columns=tuple(columns),
-        members={column.key: members[column.key.removeprefix(column.metric).removeprefix(":")] for column in columns},
-        values={
-            metric: {label: mean_of_seeds(own.values(), cases) for label, own in seeds[metric].items()}
-            for metric in METRICS
+        members={
+            column.key: members[column.key.removeprefix(column.metric.name).removeprefix(":")] for column in columns
         },
-        seed_means={metric: {label: _seed_means(own) for label, own in seeds[metric].items()} for metric in METRICS},
-        worst={"dsc": dict.fromkeys(cases, 0.0), "hd95_mm": _diagonals_mm(cases, facts)},
+        values={
+            name: {label: mean_of_seeds(own.values(), cases) for label, own in by_seed.items()}
+            for name, by_seed in seeds.items()
+        },
+        seed_means={
+            name: {label: _seed_means(own) for label, own in by_seed.items()} for name, by_seed in seeds.items()
+        },
+        worst={metric.name: _worst(metric, cases, facts) for metric in metrics},
     )
 
 
@@ -116,6 +126,13 @@ def seed_values(
     return found
 
 
+def _worst(metric: Metric, cases: Sequence[str], facts: Mapping[str, CaseFacts]) -> dict[str, float]:
+    """What every case is worth at worst; nothing where the metric has no such value."""
+    if metric.worst is None:
+        return {}
+    return _diagonals_mm(cases, facts) if metric.worst == DIAGONAL else dict.fromkeys(cases, metric.worst)
+
+
 def _diagonals_mm(cases: Sequence[str], facts: Mapping[str, CaseFacts]) -> dict[str, float]:
     """Diagonal of every case's image; of a case that nothing is known of, the largest of the others."""
     largest_mm = max(own.diagonal_mm for own in facts.values())
@@ -123,18 +140,19 @@ def _diagonals_mm(cases: Sequence[str], facts: Mapping[str, CaseFacts]) -> dict[
 
 
 def value_of(score: CaseScore | None, metric: Metric, empty: str, diagonal_mm: float) -> float | None:
-    """What a case is worth. No score: the worst that there is, DSC 0 and the grid's diagonal.
+    """What a case is worth; None where the metric was not measured. No score: the worst that there is.
 
-    `empty` rules the HD95 of a case of which one mask is empty and the other is not: 'diagonal' as scored, 'exclude'
+    `empty` rules a distance of a case of which one mask is empty and the other is not: 'diagonal' as scored, 'exclude'
     None, 'zero' 0 mm, 'rank' infinite (as a missing case then is).
     """
-    if metric == "dsc":
-        return score.dsc if score is not None else 0.0
+    value = None if score is None else score.values.get(metric.name)
+    if metric.worst != DIAGONAL:
+        return metric.worst if score is None else value
     if score is None:
         return math.inf if empty == RANK_POLICY else diagonal_mm
-    if (Flag.EMPTY_PREDICTION in score.flags) == (Flag.EMPTY_REFERENCE in score.flags):
-        return score.hd95_mm
-    return {"diagonal": score.hd95_mm, "exclude": None, "zero": 0.0, RANK_POLICY: math.inf}[empty]
+    if value is None or (Flag.EMPTY_PREDICTION in score.flags) == (Flag.EMPTY_REFERENCE in score.flags):
+        return value
+    return {"diagonal": value, "exclude": None, "zero": 0.0, RANK_POLICY: math.inf}[empty]
 
 
 def missed_tumour(score: CaseScore) -> bool:
@@ -164,10 +182,10 @@ def _column(
 ) -> Column:
     own = [volumes_ml[case] for case in cases if case in volumes_ml]
     return Column(
-        key=f"{metric}:{key}" if key else metric,
+        key=f"{metric.name}:{key}" if key else metric.name,
         metric=metric,
         group=grouping.groups[group_keys(grouping)[key]].name if key else None,
-        higher_is_better=metric == "dsc",
+        higher_is_better=metric.higher_is_better,
         n=len(cases),
         low_ml=min(own, default=0.0),
         high_ml=max(own, default=0.0),

@@ -5,6 +5,7 @@ from typing import Literal
 
 from unseg_bench.compare.statistics.record import Family, Interval, Pair, TestResult
 from unseg_bench.compare.wording import scaled
+from unseg_bench.score.metrics import BUILT_IN
 
 CLAIM_LEVELS: dict[str, float] = {
     "overall-dsc": 0.02,
@@ -131,4 +132,4 @@ def _below(test: TestResult, level: float) -> bool:
 
 
 def _higher_is_better(pair: Pair) -> bool:
-    return pair.column.partition(":")[0] == "dsc"
+    return BUILT_IN[pair.column.partition(":")[0]].higher_is_better

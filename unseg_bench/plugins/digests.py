@@ -27,8 +27,12 @@ def code_digest(module_name: str) -> str:
 
     Comments, docstrings, layout and where the files lie do not count; torch's version does, since it decides the bits.
     """
-    sources = sorted(_normal_form(path) for path in _closure(module_name).values())
-    return digest_of({"code": sources, "torch": version("torch")})
+    return digest_of({"code": _sources(module_name), "torch": version("torch")})
+
+
+def source_digest(module_name: str) -> str:
+    """Return the digest of the same code for what torch has no part in."""
+    return digest_of(_sources(module_name))
 
 
 def file_code_digest(path: Path, source: str) -> str:
@@ -39,6 +43,10 @@ def file_code_digest(path: Path, source: str) -> str:
     except (OSError, SyntaxError, ValueError) as error:
         raise PluginError(f"{path} could not be imported: {type(error).__name__}: {error}") from None
     return digest_of({"code": sources, "torch": version("torch")})
+
+
+def _sources(module_name: str) -> list[str]:
+    return sorted(_normal_form(path) for path in _closure(module_name).values())
 
 
 def _closure(start: str, file: Path | None = None, source: str | None = None) -> dict[str, Path]:

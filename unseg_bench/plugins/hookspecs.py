@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from unseg_bench.plugins.dataset import Dataset
     from unseg_bench.plugins.method import Method
+    from unseg_bench.plugins.metric import Metric
     from unseg_bench.plugins.recipes import Recipe
 
 PROJECT = "unseg_bench"
@@ -28,6 +29,11 @@ def ubench_methods() -> "list[type[Method]]":  # pyright: ignore[reportReturnTyp
 @hookspec
 def ubench_datasets() -> "list[type[Dataset]]":  # pyright: ignore[reportReturnType]
     """Return the data sets that this plugin brings; their `name` must not be taken."""
+
+
+@hookspec
+def ubench_metrics() -> "list[Metric]":  # pyright: ignore[reportReturnType]
+    """Return the metrics that this plugin brings; every case that is scored gets a value of each."""
 
 
 @hookspec

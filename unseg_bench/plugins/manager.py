@@ -4,7 +4,7 @@ import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -16,7 +16,9 @@ import pluggy
 from unseg_bench.errors import PluginError
 from unseg_bench.plugins import hookspecs
 from unseg_bench.plugins.dataset import Dataset
+from unseg_bench.plugins.digests import digest_of, source_digest
 from unseg_bench.plugins.method import Method
+from unseg_bench.plugins.metric import Metric
 from unseg_bench.plugins.names import did_you_mean
 from unseg_bench.plugins.recipes import Recipe
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _FILE_MODULE = "ubench_file_"
 Role = TypeVar("Role", bound=Method | Dataset)
+Value = TypeVar("Value", bound=Metric | Recipe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,8 @@ class Broken:
 class Plugins:
     """All plugins found, by role and name.
 
-    `methods` and `datasets` map names to classes, `recipes` names to recipes, `sources` names of methods and data sets
-    to where they came from, and `broken` lists what did not load.
+    `methods` and `datasets` map names to classes, `metrics` and `recipes` names to values, `sources` names of methods
+    and data sets to where they came from, and `broken` lists what did not load.
     """
 
     def __init__(self) -> None:
@@ -48,6 +51,7 @@ class Plugins:
         self._manager.add_hookspecs(hookspecs)
         self.methods: dict[str, type[Method]] = {}
         self.datasets: dict[str, type[Dataset]] = {}
+        self.metrics: dict[str, Metric] = {}
         self.recipes: dict[str, Recipe] = {}
         self.sources: dict[str, str] = {}
         self.broken: list[Broken] = []
@@ -123,10 +127,10 @@ class Plugins:
                 self._add(self.methods, method, source)
             for dataset in cast("list[type[Dataset]]", _call(module, "ubench_datasets")):
                 self._add(self.datasets, dataset, source)
+            for metric in cast("list[Metric]", _call(module, "ubench_metrics")):
+                _add_value(self.metrics, _with_code(metric, module, source), "metric", source)
             for recipe in cast("list[Recipe]", _call(module, "ubench_recipes")):
-                if recipe.name in self.recipes:
-                    raise PluginError(f"{source}: there is a recipe '{recipe.name}' already; choose another name")
-                self.recipes[recipe.name] = recipe
+                _add_value(self.recipes, recipe, "recipe", source)
             self._manager.check_pending()
         except Exception:
             self._manager.unregister(module)
@@ -170,6 +174,20 @@ def file_of(method: type[Method]) -> Path | None:
 def _call(module: ModuleType, hook: str) -> list[object]:
     function = getattr(module, hook, None)
     return [] if function is None else list(function())
+
+
+def _add_value(known: dict[str, Value], value: Value, what: str, source: str) -> None:
+    if value.name in known:
+        raise PluginError(f"{source}: there is a {what} '{value.name}' already; choose another name")
+    known[value.name] = value
+
+
+def _with_code(metric: Metric, module: ModuleType, source: str) -> Metric:
+    """Return the metric with the digest of the code that measures it: scores of other code are not compared."""
+    if not callable(metric.measure):
+        raise PluginError(f"{source}: metric '{metric.name}' needs a function: measure=...")
+    modules = {module.__name__, metric.measure.__module__}
+    return replace(metric, code=digest_of(sorted(map(source_digest, modules))))
 
 
 def _methods_defined_in(module: ModuleType) -> list[type[Method]]:

@@ -4,17 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from unseg_bench.compare.comparison import METRICS, CaseEntry, Comparison, MethodRow
+from unseg_bench.compare.comparison import Comparison, MethodRow
 from unseg_bench.data.atomic import whole_file
 from unseg_bench.data.csv_text import csv_text
 from unseg_bench.report.notes import NO_EVIDENCE
 
-COLUMNS = (
-    *("dataset", "split", "part", "evidence", "method", "label", "label_free", "is_floor", "below_floor"),
-    *("case", "group", "tumour_ml", "predicted_ml", "dsc", "hd95_mm", "seeds", "empty_predictions", "missing"),
-)
-"""Columns of the long form, in order. dsc 0-1; dsc and hd95_mm are what the tables' means are made of: empty where the
-case is in no mean, the worst values where a missing case counts so (`--missing worst`).
+_OF_METHOD = ("dataset", "split", "part", "evidence", "method", "label", "label_free", "is_floor", "below_floor")
+_OF_CASE = ("case", "group", "tumour_ml", "predicted_ml")
+_COUNTS = ("seeds", "empty_predictions", "missing")
+"""Columns of the long form, in order; between the last two a column for each metric, dsc and hd95_mm first.
+
+dsc 0-1; values are what the tables' means are made of: empty where the case is in no mean, the worst values where a
+missing case counts so (`--missing worst`).
 
 evidence: false for a phantom, whose figures say nothing about the real methods. below_floor: of the method, over all
 cases. seeds: how many have a prediction. empty_predictions: of them, without a voxel though there is a tumour. missing:
@@ -25,8 +26,13 @@ CHALLENGER_COLUMNS = ("task", "case", "algorithm", "value", "note")
 _SCHEMA = "unseg-bench/cases/2"
 
 
+def columns_of(comparison: Comparison) -> tuple[str, ...]:
+    """Return the columns of the long form, in order."""
+    return (*_OF_METHOD, *_OF_CASE, *(metric.name for metric in comparison.metrics), *_COUNTS)
+
+
 def case_rows(comparison: Comparison) -> Iterator[dict[str, str | float | int | bool | None]]:
-    """Yield a row for every case and method, by the names of COLUMNS; None where there is no number."""
+    """Yield a row for every case and method, by the names of `columns_of`; None where there is no number."""
     rows = {row.label: row for row in comparison.rows}
     for entry in comparison.entries:
         row = rows[entry.label]
@@ -40,24 +46,26 @@ def case_rows(comparison: Comparison) -> Iterator[dict[str, str | float | int | 
             "label_free": row.label_free,
             "is_floor": row.is_floor,
             "below_floor": row.below_floor,
-            **{name: getattr(entry, name) for name in COLUMNS[COLUMNS.index("case") :]},
+            **{name: getattr(entry, name) for name in _OF_CASE},
+            **entry.values,
+            **{name: getattr(entry, name) for name in _COUNTS},
         }
 
 
 def long_text(comparison: Comparison) -> str:
     """Return the long form as CSV: numbers to the last bit, an empty cell where there is none, 'true' and 'false'."""
-    return csv_text([COLUMNS, *(row.values() for row in case_rows(comparison))])
+    return csv_text([columns_of(comparison), *(row.values() for row in case_rows(comparison))])
 
 
 def challenger_text(comparison: Comparison) -> str:
-    """Return CSV as challengeR reads it: a row a metric ('dsc', 'hd95_mm'), case and method; NA where there is none.
+    """Return CSV as challengeR reads it: a row per metric, case and method; NA where there is none.
 
     Only the cases that are compared; a note says how many a method lacks.
     """
     cases, notes = set(comparison.cases), {row.label: _note(comparison, row) for row in comparison.rows}
     rows = (
-        (metric, entry.case, entry.label, _value(entry, metric), notes[entry.label])
-        for metric in METRICS
+        (metric.name, entry.case, entry.label, entry.values[metric.name], notes[entry.label])
+        for metric in comparison.metrics
         for entry in comparison.entries
         if entry.case in cases
     )
@@ -71,10 +79,10 @@ def write_parquet(comparison: Comparison, path: Path) -> None:
 
     types = {
         **dict.fromkeys(("evidence", "is_floor", "below_floor"), pa.bool_()),
-        **dict.fromkeys(("tumour_ml", "predicted_ml", "dsc", "hd95_mm"), pa.float64()),
-        **dict.fromkeys(("seeds", "empty_predictions", "missing"), pa.int64()),
+        **dict.fromkeys(("tumour_ml", "predicted_ml", *(one.name for one in comparison.metrics)), pa.float64()),
+        **dict.fromkeys(_COUNTS, pa.int64()),
     }
-    schema = pa.schema([(name, types.get(name, pa.string())) for name in COLUMNS])
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in columns_of(comparison)])
     schema = schema.with_metadata({"schema": _SCHEMA, "unseg-bench": comparison.to_json()})
     table: Any = pa.Table.from_pylist(list(case_rows(comparison)), schema=schema)
     with whole_file(path) as temporary:
@@ -90,7 +98,3 @@ def _note(comparison: Comparison, row: MethodRow) -> str:
         "" if comparison.evidence else NO_EVIDENCE,
     )
     return "; ".join(filter(None, words))
-
-
-def _value(entry: CaseEntry, metric: str) -> float | None:
-    return entry.dsc if metric == "dsc" else entry.hd95_mm

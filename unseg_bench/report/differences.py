@@ -2,15 +2,16 @@
 
 from statistics import fmean
 
-from unseg_bench.compare.comparison import Comparison, Metric
-from unseg_bench.report.numbers import NAMES, difference_unit, digits_for, signed
+from unseg_bench.compare.comparison import Comparison
+from unseg_bench.plugins.metric import Metric
+from unseg_bench.report.numbers import digits_for, signed
 from unseg_bench.report.text_table import TextSection, TextTable, plain_columns, text_row
 
 
 def mean_difference(comparison: Comparison, metric: Metric, label: str, reference: str) -> float | None:
-    """Return the mean over cases of a row minus the reference, DSC 0-1 or mm; None without a case that both have."""
+    """Return the mean over cases of a row minus the reference, DSC 0-1; None without a case that both have."""
     values = {
-        name: {entry.case: getattr(entry, metric) for entry in comparison.entries if entry.label == name}
+        name: {entry.case: entry.values[metric.name] for entry in comparison.entries if entry.label == name}
         for name in (label, reference)
     }
     pairs = [(value, values[reference].get(case)) for case, value in values[label].items()]
@@ -19,21 +20,20 @@ def mean_difference(comparison: Comparison, metric: Metric, label: str, referenc
 
 
 def difference_table(comparison: Comparison, reference: str) -> TextTable:
-    """Return a row per label: mean DSC (points) and HD95 (mm) minus those of `reference`, case by case.
+    """Return a row per label: its mean of each metric minus that of `reference`, case by case.
 
     Different means print differently, and none that is not 0 as 0.
     """
-    metrics: tuple[Metric, ...] = ("dsc", "hd95_mm")
     labels = [label for label in comparison.labels if label != reference]
     means = {
-        metric: {label: mean_difference(comparison, metric, label, reference) for label in labels} for metric in metrics
+        metric: {label: mean_difference(comparison, metric, label, reference) for label in labels}
+        for metric in comparison.metrics
     }
     digits = {metric: digits_for((0.0, *own.values()), metric) for metric, own in means.items()}
     rows = tuple(
-        text_row(label, *(signed(means[metric][label], metric, digits[metric]) for metric in metrics))
-        for label in labels
+        text_row(label, *(signed(means[metric][label], metric, digits[metric]) for metric in means)) for label in labels
     )
-    headings = [f"{NAMES[metric]}\n{difference_unit(metric)}" for metric in metrics]
+    headings = [f"{metric.title}\n{metric.difference_unit}" for metric in means]
     return TextTable(
         key="differences",
         title=f"Mean difference to '{reference}'",

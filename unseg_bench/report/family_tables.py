@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 
 from unseg_bench.compare.comparison import Column, Comparison
 from unseg_bench.compare.statistics.record import Equivalence, Family, Interval, Pair, Statistics, TestResult
+from unseg_bench.plugins.metric import Metric
 from unseg_bench.report.notes import column_name, name_cell, warnings
 from unseg_bench.report.numbers import (
     amount,
     count,
-    difference_unit,
     digits_for,
     fixed,
     interval_text,
@@ -17,12 +17,13 @@ from unseg_bench.report.numbers import (
     signed,
 )
 from unseg_bench.report.text_table import TextCell, TextSection, TextTable, plain_columns
+from unseg_bench.score.metrics import DSC
 
 _CORRECTIONS = {"holm": "Holm", "fdr_by": "Benjamini-Yekutieli"}
 
 
 def family_tables(
-    comparison: Comparison, statistics: Statistics, family: Family, digits: int = 2
+    comparison: Comparison, statistics: Statistics, family: Family, digits: int | None = None
 ) -> tuple[TextTable, ...]:
     """The differences and the tests of one family; nothing for a family without pairs."""
     if not family.pairs:
@@ -47,7 +48,7 @@ def reasons(lacking: str, found: Iterable[tuple[str, str | None]]) -> tuple[str,
     return tuple(f"{f'{lacking} ({why})' if lacking else why}: {', '.join(names)}" for why, names in by_reason.items())
 
 
-def _differences(comparison: Comparison, family: Family, digits: int) -> TextTable:
+def _differences(comparison: Comparison, family: Family, digits: int | None) -> TextTable:
     """Mean difference with its intervals, effect sizes, wins."""
     columns = {column.key: column for column in comparison.columns}
     metrics = {columns[pair.column].metric for pair in family.pairs}
@@ -66,7 +67,7 @@ def _differences(comparison: Comparison, family: Family, digits: int) -> TextTab
         )
         for pair in family.pairs
     )
-    unit = "/".join(dict.fromkeys(difference_unit(columns[pair.column].metric) for pair in family.pairs))
+    unit = "/".join(dict.fromkeys(columns[pair.column].metric.difference_unit for pair in family.pairs))
     means = ("n", f"mean d\n{unit}", "95 %\nt", "95 %\nBCa")
     headings = (*means, f"median d\n{unit}", "95 %", "dz", "rank-\nbis.", "HL", "W/T/L", "far")
     return TextTable(
@@ -95,7 +96,7 @@ def _tests(comparison: Comparison, statistics: Statistics, family: Family) -> Te
     """The p of each test, as it is and corrected within the family, the hypotheses in words below."""
     columns = {column.key: column for column in comparison.columns}
     by = correction_name(family.correction)
-    margin = amount(statistics.settings.margin, "dsc", 1)
+    margin = amount(statistics.settings.margin, DSC, 1)
     equivalence = any(pair.equivalence is not None for pair in family.pairs)
     tests = ("sign-flip", "t-test", "Wilcoxon", "sign test", *([f"TOST ±{margin}"] * equivalence))
     rows = tuple(
@@ -184,7 +185,7 @@ def _who(comparison: Comparison, family: Family, pair: Pair, column: Column) -> 
     return [*([TextCell(group)] if grouped else []), *(name_cell(comparison, label) for label in labels)]
 
 
-def _effects(pair: Pair, metric: str, digits: int) -> tuple[str, ...]:
+def _effects(pair: Pair, metric: Metric, digits: int) -> tuple[str, ...]:
     return (
         str(pair.n),
         signed(pair.mean_difference, metric, digits),

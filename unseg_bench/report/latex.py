@@ -45,7 +45,7 @@ def latex(comparison: Comparison) -> str:
     wide, *others = score_tables(comparison)
     narrow = [main_table(comparison)]
     if len(wide.columns) > len(narrow[0].columns):
-        narrow.append(group_table(comparison, "dsc"))
+        narrow.append(group_table(comparison, comparison.metrics[0]))
     where = comparison_title(comparison)
     parts = [_HEAD.format(title=_comment(where))]
     parts += [_table(table, where) for table in (*narrow, *others, *statistics_tables(comparison))]

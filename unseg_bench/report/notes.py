@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from unseg_bench.compare.comparison import Cell, Column, Comparison, MethodRow
 from unseg_bench.compare.published import Published
 from unseg_bench.compare.standing import SECTIONS
-from unseg_bench.report.numbers import count, fixed, metric_heading, signed
+from unseg_bench.plugins.metric import DIAGONAL
+from unseg_bench.report.numbers import count, fixed, signed
 from unseg_bench.report.text_table import TextCell
+from unseg_bench.score.metrics import DEFAULT, DSC
 
 BELOW_FLOOR = "†"
 """After the name of a learned method whose mean DSC is below that of the best floor."""
@@ -16,11 +18,7 @@ STAR = "*"
 """After the best mean of a column that is significantly better than the second best."""
 NO_EVIDENCE = "phantom figures are no evidence about the real methods"
 
-_HD95 = {
-    "pooled": "95th percentile of the surface distances of both directions together",
-    "border-26": "95th percentile of the surface distances of both directions together, borders by 26 neighbours",
-    "surfel": "the larger of both directions' 95th percentiles, surfaces weighted by area",
-}
+_HD95 = {"pooled": "95th percentile of the surface distances of both directions together"}
 _EMPTY = {
     "diagonal": "counts as the diagonal of its image",
     "exclude": "is left out",
@@ -99,9 +97,17 @@ def _groups(comparison: Comparison, columns: Sequence[Column]) -> list[str]:
 
 
 def _rules(comparison: Comparison) -> list[str]:
-    """How HD95 was measured, and what it is where there is nothing to measure."""
-    rule = str(comparison.scoring_rules.get("hd95", "?"))
-    return [f"HD95: {_HD95.get(rule, rule)}; a case of which one mask is empty {_EMPTY[comparison.empty]}"]
+    """How HD95 was measured, what it is where there is nothing to measure, and what other metrics are."""
+    rule, empty = str(comparison.scoring_rules.get("hd95", "?")), _EMPTY[comparison.empty]
+    others = [metric for metric in comparison.metrics if metric not in DEFAULT]
+    return [
+        f"HD95: {_HD95.get(rule, rule)}; a case of which one mask is empty {empty}",
+        *(
+            f"{metric.title}: {metric.about}; {'higher' if metric.higher_is_better else 'lower'} is better"
+            f"{f'; a case of which one mask is empty {empty}' if metric.worst == DIAGONAL else ''}"
+            for metric in others
+        ),
+    ]
 
 
 def _counts(comparison: Comparison) -> list[str]:
@@ -143,7 +149,7 @@ def _untested(comparison: Comparison, columns: Sequence[Column]) -> list[str]:
 
 def column_name(column: Column) -> str:
     """Return a column in a sentence: 'DSC %', 'Tiny DSC %'."""
-    return " ".join(filter(None, (column.group, metric_heading(column.metric))))
+    return " ".join(filter(None, (column.group, column.metric.heading)))
 
 
 def _seeds(comparison: Comparison) -> list[str]:
@@ -164,7 +170,7 @@ def _published(published: Published | None, columns: Sequence[Column]) -> list[s
     other = f"; on other data: {published.why_other}" if published.why_other else ""
     notes = [f"published rows are as printed, neither measured nor tested here{other}"]
     if published.audit:
-        differences = ", ".join(f"{row.label} {signed(row.difference, 'dsc')}" for row in published.audit)
+        differences = ", ".join(f"{row.label} {signed(row.difference, DSC)}" for row in published.audit)
         what = "published overall DSC less the mean of its five groups, which is 0 where groups are equal"
         notes.append(f"{what}: {differences}")
     return notes

@@ -1,26 +1,13 @@
 """Numbers as a paper prints them; every export takes them from here. None, an undefined number, is a dash."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from unseg_bench.compare.digits import digits_apart
 from unseg_bench.compare.statistics.record import Interval
+from unseg_bench.plugins.metric import Metric
 
 DASH = "–"
 """What stands for a number that there is not."""
-UNITS: Mapping[str, str] = {"dsc": "%", "hd95_mm": "mm"}
-"""Unit of a mean of each metric, as printed."""
-NAMES: Mapping[str, str] = {"dsc": "DSC", "hd95_mm": "HD95"}
-"""Name of each metric, as printed."""
-
-
-def metric_heading(metric: str) -> str:
-    """Return 'DSC %' or 'HD95 mm'."""
-    return f"{NAMES[metric]} {UNITS[metric]}"
-
-
-def difference_unit(metric: str) -> str:
-    """Return 'points' (of DSC in %) or 'mm'."""
-    return "points" if metric == "dsc" else "mm"
 
 
 def fixed(value: float | None, digits: int) -> str:
@@ -31,24 +18,24 @@ def fixed(value: float | None, digits: int) -> str:
     return text.removeprefix("-") if not text.strip("-0.") else text
 
 
-def amount(value: float | None, metric: str, digits: int = 2) -> str:
+def amount(value: float | None, metric: Metric, digits: int | None = None) -> str:
     """Return a score or a difference of scores as printed: DSC (0-1) in points, HD95 in mm."""
-    return fixed(value if value is None or metric != "dsc" else 100.0 * value, digits)
+    return fixed(None if value is None else metric.scale * value, metric.digits if digits is None else digits)
 
 
-def digits_for(values: Iterable[float | None], metric: str, least: int = 2) -> int:
-    """Return how many decimals, `least` or more, tell the scores that are not equal apart as printed."""
-    scale = 100.0 if metric == "dsc" else 1.0
-    return digits_apart((None if value is None else scale * value for value in values), least)
+def digits_for(values: Iterable[float | None], metric: Metric, least: int | None = None) -> int:
+    """Return how many decimals tell scores that are not equal apart as printed: `least` (the metric's), or more."""
+    printed = (None if value is None else metric.scale * value for value in values)
+    return digits_apart(printed, metric.digits if least is None else least)
 
 
-def signed(value: float | None, metric: str, digits: int = 2) -> str:
+def signed(value: float | None, metric: Metric, digits: int | None = None) -> str:
     """Return a difference of scores with its sign: '+1.20', '-3.00', '0.00'."""
     text = amount(value, metric, digits)
     return text if text[0] in f"-{DASH}" or not text.strip("0.") else f"+{text}"
 
 
-def mean_and_spread(mean: float | None, sd: float | None, metric: str, digits: int = 2) -> str:
+def mean_and_spread(mean: float | None, sd: float | None, metric: Metric, digits: int | None = None) -> str:
     """Return '85.60±9.26'."""
     return DASH if mean is None else f"{amount(mean, metric, digits)}±{amount(sd, metric, digits)}"
 
@@ -78,7 +65,7 @@ def share(value: float | None) -> str:
     return ">.99" if value > 0.99 else f"{value:.2f}".removeprefix("0")
 
 
-def interval_text(interval: Interval, metric: str, digits: int = 2) -> str:
+def interval_text(interval: Interval, metric: Metric, digits: int | None = None) -> str:
     """Return '-1.20 to 3.40', a dash where the interval is undefined."""
     if interval.low is None or interval.high is None:
         return DASH

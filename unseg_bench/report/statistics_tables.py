@@ -3,19 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from string import ascii_uppercase
 
-from unseg_bench.compare.comparison import METRICS, Column, Comparison, Metric
+from unseg_bench.compare.comparison import Column, Comparison
 from unseg_bench.compare.digits import digits_apart
 from unseg_bench.compare.statistics.record import Friedman, Interval, MeanInterval, Ranking, Statistics
+from unseg_bench.plugins.metric import Metric
 from unseg_bench.report.family_tables import correction_name, family_tables, reasons
 from unseg_bench.report.notes import name_cell, warnings
 from unseg_bench.report.numbers import (
     DASH,
-    NAMES,
     amount,
     digits_for,
     fixed,
     interval_text,
-    metric_heading,
     p_value,
     p_values,
     rank,
@@ -24,6 +23,7 @@ from unseg_bench.report.numbers import (
     volume_range,
 )
 from unseg_bench.report.text_table import TextCell, TextColumn, TextSection, TextTable, plain_columns
+from unseg_bench.score.metrics import DSC
 
 _INTERVALS: Mapping[str, Callable[[MeanInterval], Interval]] = {
     "Student's t": lambda found: found.t_interval,
@@ -31,10 +31,10 @@ _INTERVALS: Mapping[str, Callable[[MeanInterval], Interval]] = {
 }
 
 
-def statistics_tables(comparison: Comparison, digits: int = 2) -> tuple[TextTable, ...]:
+def statistics_tables(comparison: Comparison, digits: int | None = None) -> tuple[TextTable, ...]:
     """All tables of the statistics, in the order of reading; none where there are no statistics.
 
-    digits: decimals of points and mm.
+    digits: decimals of scores, None: each metric's own.
     """
     found = comparison.statistics
     if found is None:
@@ -42,9 +42,9 @@ def statistics_tables(comparison: Comparison, digits: int = 2) -> tuple[TextTabl
     families = [table for family in found.families for table in family_tables(comparison, found, family, digits)]
     intervals = [
         interval_table(comparison, found, metric, kind, digits)
-        for metric in METRICS
+        for metric in comparison.metrics
         for kind in _INTERVALS
-        if any(one.column.partition(":")[0] == metric for one in found.mean_intervals)
+        if any(one.column.partition(":")[0] == metric.name for one in found.mean_intervals)
     ]
     return (
         *families,
@@ -57,7 +57,7 @@ def statistics_tables(comparison: Comparison, digits: int = 2) -> tuple[TextTabl
 
 
 def interval_table(
-    comparison: Comparison, statistics: Statistics, metric: Metric, kind: str, digits: int = 2
+    comparison: Comparison, statistics: Statistics, metric: Metric, kind: str, digits: int | None = None
 ) -> TextTable:
     """95 % intervals of one metric's means, of one kind ('Student's t', 'BCa'): a row a method, a column a group."""
     columns = [column for column in comparison.columns if column.metric == metric]
@@ -84,8 +84,8 @@ def interval_table(
     ]
     notes = _beyond(metric, shown) if kind == "Student's t" else _resampled(statistics)
     return TextTable(
-        key=f"intervals-{metric}-{kind.rsplit(maxsplit=1)[-1].lower()}",
-        title=f"{metric_heading(metric)}: 95 % intervals of the means ({kind})",
+        key=f"intervals-{metric.name}-{kind.rsplit(maxsplit=1)[-1].lower()}",
+        title=f"{metric.heading}: 95 % intervals of the means ({kind})",
         columns=(TextColumn(("method",), number=False), *map(_interval_heading, columns)),
         sections=(TextSection(rows),),
         notes=(*notes, *why),
@@ -110,14 +110,14 @@ def friedman_table(comparison: Comparison, statistics: Statistics) -> TextTable:
         )
         for label in sorted(comparison.measured, key=lambda label: first.get(label, float("inf")))
     )
-    headings = [f"{NAMES[test.metric]}\n{what}" for test in tests for what in ("mean rank", "set")]
+    headings = [f"{comparison.metric(test.metric).title}\n{what}" for test in tests for what in ("mean rank", "set")]
     return TextTable(
         key="friedman",
         title="All methods at once: Friedman's test, Nemenyi's critical difference",
         columns=plain_columns("method", *headings, words=("method", *headings[1::2])),
         sections=(TextSection(rows),),
         notes=(
-            *map(_friedman_note, tests),
+            *(_friedman_note(test, comparison.metric(test.metric)) for test in tests),
             *(["methods that share a letter are not told apart at .05"] if any(letters) else []),
             "mean rank: over cases, of the rank within the case; 1 is the best",
         ),
@@ -142,7 +142,7 @@ def ranking_table(comparison: Comparison, ranking: Ranking) -> TextTable:
     agreement = f"; Kendall's tau of their rankings to this one: median {fixed(tau, 2)}" if tau is not None else ""
     return TextTable(
         key=f"ranking-{ranking.metric}",
-        title=f"{NAMES[ranking.metric]}: ranks and how stable they are",
+        title=f"{comparison.metric(ranking.metric).title}: ranks and how stable they are",
         columns=plain_columns(
             "method", "rank of\nthe mean", "mean rank\nwithin cases", "P(first)", "95 %\nranks", words=("method",)
         ),
@@ -154,7 +154,7 @@ def ranking_table(comparison: Comparison, ranking: Ranking) -> TextTable:
     )
 
 
-def interactions_table(comparison: Comparison, statistics: Statistics, digits: int = 2) -> TextTable:
+def interactions_table(comparison: Comparison, statistics: Statistics, digits: int | None = None) -> TextTable:
     """Whether the reference's lead in DSC depends on tumour size; 'better on tiny tumours' needs this."""
     found = statistics.interactions
     by = correction_name(statistics.settings.correction)
@@ -162,8 +162,8 @@ def interactions_table(comparison: Comparison, statistics: Statistics, digits: i
         (
             name_cell(comparison, one.b),
             TextCell(str(one.n)),
-            TextCell(signed(one.slope, "dsc", digits)),
-            TextCell(interval_text(one.slope_interval, "dsc", digits)),
+            TextCell(signed(one.slope, DSC, digits)),
+            TextCell(interval_text(one.slope_interval, DSC, digits)),
             TextCell(p_values(one.p, one.p_adjusted)),
             TextCell(f"{fixed(one.spearman.statistic, 2)} ({p_value(one.spearman.p)})"),
             TextCell(DASH if one.cases_needed is None else str(one.cases_needed)),
@@ -194,15 +194,15 @@ def seeds_table(comparison: Comparison, statistics: Statistics) -> TextTable:
     rows = tuple(
         (
             name_cell(comparison, label),
-            TextCell(metric_heading(metric)),
-            TextCell(", ".join(map(str, spreads[label, metric].means))),
+            TextCell(metric.heading),
+            TextCell(", ".join(map(str, spreads[label, metric.name].means))),
             TextCell(", ".join(amount(mean, metric, digits) for mean in means)),
-            TextCell(amount(spreads[label, metric].sd, metric)),
+            TextCell(amount(spreads[label, metric.name].sd, metric)),
         )
         for label in labels
-        for metric in METRICS
-        if (label, metric) in spreads
-        for means in [spreads[label, metric].means.values()]
+        for metric in comparison.metrics
+        if (label, metric.name) in spreads
+        for means in [spreads[label, metric.name].means.values()]
         for digits in [digits_for(means, metric)]
     )
     return TextTable(
@@ -224,11 +224,14 @@ def _beyond(metric: Metric, intervals: Sequence[Interval]) -> tuple[str, ...]:
     """Said where an interval reaches what no mean can be."""
     lows = [one.low for one in intervals if one.low is not None]
     highs = [one.high for one in intervals if one.high is not None]
-    if metric == "dsc" and (any(low < 0.0 for low in lows) or any(high > 1.0 for high in highs)):
-        return ("an interval that passes 0 or 100 % is of too few cases for Student's t; see the BCa one",)
-    if metric != "dsc" and any(low < 0.0 for low in lows):
-        return ("an interval that passes 0 mm is of too few or too unlike cases for Student's t; see the BCa one",)
-    return ()
+    ends = sorted(end for end in (metric.best, metric.worst) if isinstance(end, int | float))
+    below = not (metric.higher_is_better and len(ends) == 1) and any(low < ends[0] for low in lows)
+    above = (metric.higher_is_better or len(ends) == 2) and any(high > ends[-1] for high in highs)
+    if not (below or above):
+        return ()
+    passed = f"{' or '.join(f'{metric.scale * end:g}' for end in ends)} {metric.unit}".rstrip()
+    few = "few" if len(ends) == 2 else "few or too unlike"
+    return (f"an interval that passes {passed} is of too {few} cases for Student's t; see the BCa one",)
 
 
 def _interval_heading(column: Column) -> TextColumn:
@@ -253,8 +256,8 @@ def _letter(index: int) -> str:
     return ascii_uppercase[at] + (str(more) if more else "")
 
 
-def _friedman_note(test: Friedman) -> str:
-    name = NAMES[test.metric]
+def _friedman_note(test: Friedman, metric: Metric) -> str:
+    name = metric.title
     if test.reason:
         return f"{name}: no test ({test.reason}), n={test.n}"
     p = f"p={p_value(test.p)}".replace("=<", "<")

@@ -2,21 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 
-from unseg_bench.compare.comparison import Cell, Column, Comparison, MethodRow, Metric, PolicyCell, PolicyRow
+from unseg_bench.compare.comparison import Cell, Column, Comparison, MethodRow, PolicyCell, PolicyRow
 from unseg_bench.compare.published import FalseClaim, Published, PublishedRow
 from unseg_bench.compare.standing import SECTIONS
+from unseg_bench.plugins.metric import Metric
 from unseg_bench.report.notes import comparison_title, name_cell, score_notes, warnings
 from unseg_bench.report.numbers import (
     DASH,
     amount,
     digits_for,
     mean_and_spread,
-    metric_heading,
     rank,
     share,
     volume_range,
 )
 from unseg_bench.report.text_table import Emphasis, TextCell, TextColumn, TextSection, TextTable, plain_columns
+from unseg_bench.score.metrics import HD95
 
 POLICY_MARK = "‡"
 """After the name of a method whose place is not the same under every policy on empty masks."""
@@ -29,25 +30,26 @@ _POLICY_HEADINGS: Mapping[str, str] = {
 }
 
 
-def main_table(comparison: Comparison, metrics: Sequence[Metric] = (), digits: int = 2) -> TextTable:
-    """The paper's Table 1: DSC and HD95 over all cases, then the groups' columns of `metrics`; a row a method."""
+def main_table(comparison: Comparison, metrics: Sequence[Metric] = (), digits: int | None = None) -> TextTable:
+    """The paper's Table 1: every metric over all cases, then the groups' columns of `metrics`; a row a method.
+
+    digits: of every number, or more where that tells them apart; None: each metric's own.
+    """
     columns = [column for column in comparison.columns if column.group is None]
     columns += [column for metric in metrics for column in _groups(comparison, metric)]
     return _scores(comparison, "main", comparison_title(comparison), columns, digits, main=True)
 
 
-def group_table(comparison: Comparison, metric: Metric, digits: int = 2) -> TextTable:
+def group_table(comparison: Comparison, metric: Metric, digits: int | None = None) -> TextTable:
     """One metric by group, without the overall columns: what a page or a terminal is wide enough for."""
-    title = f"{metric_heading(metric)} by {comparison.grouping}"
-    return _scores(comparison, f"{metric}-by-group", title, _groups(comparison, metric), digits, main=False)
+    title = f"{metric.heading} by {comparison.grouping}"
+    return _scores(comparison, f"{metric.name}-by-group", title, _groups(comparison, metric), digits, main=False)
 
 
 def policies_table(comparison: Comparison) -> TextTable:
     """Overall HD95 under every policy on empty masks, side by side; the policy in use is said in the notes."""
     policies = list(dict.fromkeys(policy for row in comparison.policies for policy in row.cells))
-    digits = {
-        policy: digits_for((row.cells[policy].mean for row in comparison.policies), "hd95_mm") for policy in policies
-    }
+    digits = {policy: digits_for((row.cells[policy].mean for row in comparison.policies), HD95) for policy in policies}
     rows = tuple(
         (
             _policy_name(comparison, row),
@@ -106,11 +108,10 @@ def false_claims_table(comparison: Comparison, published: Published) -> TextTabl
 
 
 def score_tables(comparison: Comparison) -> tuple[TextTable, ...]:
-    """The main table with DSC by group, HD95 by group, the policies, and the false claims where there are any."""
-    tables = [main_table(comparison, ("dsc",))]
-    if _groups(comparison, "hd95_mm"):
-        tables.append(group_table(comparison, "hd95_mm"))
-    return (*tables, *further_tables(comparison))
+    """The main table with DSC by group, the other metrics by group, the policies, and the false claims if any."""
+    first, *others = comparison.metrics
+    groups = [group_table(comparison, metric) for metric in others if _groups(comparison, metric)]
+    return (main_table(comparison, (first,)), *groups, *further_tables(comparison))
 
 
 def further_tables(comparison: Comparison) -> tuple[TextTable, ...]:
@@ -127,7 +128,7 @@ def _groups(comparison: Comparison, metric: Metric) -> list[Column]:
 
 
 def _scores(
-    comparison: Comparison, key: str, title: str, columns: Sequence[Column], digits: int, *, main: bool
+    comparison: Comparison, key: str, title: str, columns: Sequence[Column], digits: int | None, *, main: bool
 ) -> TextTable:
     """Rows of means; `main`: with the column on labels, and the metric in every heading."""
     heads = [TextColumn(("method",), number=False), *([TextColumn(("label-free",), number=False)] if main else [])]
@@ -165,7 +166,7 @@ def _row(
 
 def _heading(column: Column, *, with_metric: bool) -> TextColumn:
     """Name of a column, of a group also the volumes in ml; the number of cases, and those without a tumour."""
-    metric = metric_heading(column.metric)
+    metric = column.metric.heading
     lines = [metric] if column.group is None else [column.group, *([metric] if with_metric else [])]
     if column.group is not None:
         lines.append(volume_range(column.low_ml, column.high_ml))
@@ -196,7 +197,7 @@ def _emphasis(comparison: Comparison, column: Column, label: str) -> Emphasis:
 
 
 def _published(
-    published: Published | None, columns: Sequence[Column], digits: int, *, main: bool
+    published: Published | None, columns: Sequence[Column], digits: int | None, *, main: bool
 ) -> tuple[TextSection, ...]:
     """The printed rows below a rule; nothing where they have none of the columns."""
     if published is None or not any(column.key in row.cells for row in published.rows for column in columns):
@@ -210,7 +211,9 @@ def _published(
     )
 
 
-def _published_row(row: PublishedRow, columns: Sequence[Column], digits: int, *, main: bool) -> tuple[TextCell, ...]:
+def _published_row(
+    row: PublishedRow, columns: Sequence[Column], digits: int | None, *, main: bool
+) -> tuple[TextCell, ...]:
     cells = [(row.cells.get(column.key), column.metric) for column in columns]
     numbers = [DASH if cell is None else mean_and_spread(cell.mean, cell.sd, metric, digits) for cell, metric in cells]
     return tuple(map(TextCell, (f"{row.label} (published)", *([row.label_free] if main else []), *numbers)))
@@ -223,7 +226,7 @@ def _policy_name(comparison: Comparison, row: PolicyRow) -> TextCell:
 
 def _policy_cell(comparison: Comparison, cell: PolicyCell, digits: int) -> TextCell:
     """'33.17 (3)', with n where the policy leaves cases out."""
-    mean = amount(cell.mean, "hd95_mm", digits) if cell.mean is not None else DASH
+    mean = amount(cell.mean, HD95, digits) if cell.mean is not None else DASH
     text = mean if cell.rank is None else f"{mean} ({rank(cell.rank)})"
     return TextCell(text, marks=(f"n={cell.n}",) if cell.n != len(comparison.cases) else ())
 

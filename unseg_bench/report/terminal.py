@@ -7,8 +7,9 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from unseg_bench.compare.claims import claims as claims_of
-from unseg_bench.compare.comparison import Comparison, Metric
+from unseg_bench.compare.comparison import Comparison
 from unseg_bench.data.visible import visible
+from unseg_bench.plugins.metric import Metric
 from unseg_bench.report.layout import BEST, SECOND, fits, lines_of
 from unseg_bench.report.notes import CLAIMS_TITLE, warnings
 from unseg_bench.report.statistics_tables import statistics_tables

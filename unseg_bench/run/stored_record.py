@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from unseg_bench.data.paths import check_case_id
 from unseg_bench.data.visible import visible
-from unseg_bench.errors import DataError
+from unseg_bench.errors import DataError, PluginError
+from unseg_bench.plugins.metric import Metric
 
 DEEPEST = 32
 _LARGEST = 2**63 - 1
@@ -31,6 +32,15 @@ def _an_id(text: str) -> str:
         return check_case_id(text)
     except DataError as error:
         raise ValueError(str(error)) from None
+
+
+def _metrics(described: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    try:
+        for name, facts in described.items():
+            Metric.of_record(name, facts)
+    except PluginError as error:
+        raise ValueError(str(error)) from None
+    return described
 
 
 _Case = Annotated[str, AfterValidator(_an_id)]
@@ -139,6 +149,7 @@ class _Record(_Part):
     images: dict[str, str] = {}
     weights: dict[str, str] = {}
     scoring_rules: dict[str, str | float] = {}
+    metrics: Annotated[dict[str, dict[str, Any]], AfterValidator(_metrics)] = {}
     seal: _Seal = Field(default_factory=_Seal.model_construct)
     source: _Source = Field(default_factory=_Source.model_construct)
     machine: _Machine = Field(default_factory=_Machine.model_construct)

@@ -15,7 +15,7 @@ from unseg_bench.data.volume import Mask
 from unseg_bench.errors import ScoreError
 from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.run.folder import RunFolder
-from unseg_bench.score.empty import EMPTY_TABLE, EmptyPolicy
+from unseg_bench.score.metrics import DSC
 
 POINTS = 60
 _SMALLEST_SHARE = 1e-4
@@ -91,8 +91,7 @@ def case_dice(values: Values, tumour: NDArray[np.bool_], elsewhere: int, thresho
         for found in (below, below[tumour])
     )
     total = above + np.count_nonzero(tumour) + elsewhere
-    both_empty = EMPTY_TABLE[EmptyPolicy.DIAGONAL][True, True].dsc
-    return np.divide(2.0 * hits, total, out=np.full(len(thresholds), both_empty), where=total > 0)
+    return np.divide(2.0 * hits, total, out=np.full(len(thresholds), DSC.best), where=total > 0)
 
 
 def kept_maps(run: RunFolder, dataset: Dataset, store: PreparedStore) -> MapOf:

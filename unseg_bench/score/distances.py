@@ -1,4 +1,4 @@
-"""Distances between the surfaces of two masks: HD95 by three definitions, HD, and surface DSC.
+"""Distances between the surfaces of two masks: HD95 by two definitions, HD, and surface DSC.
 
 All of them ask the same question, how far from each surface point of one mask the nearest of the other is, and differ
 in what a surface point is (a border voxel's centre, or a voxel corner) and in how the two lists become one number.
@@ -6,7 +6,7 @@ in what a surface point is (a border voxel's centre, or a voxel corner) and in h
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ PERCENTILE = 95.0
 _RING_VOXELS = 8.5  # lateral reach of the ring search; what lies farther waits for whole planes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MaskPair:
     """Two masks cut to the box of their union, with one background voxel around; built by `crop_pair`.
 
@@ -38,6 +38,11 @@ class MaskPair:
     reference_count: int
     common_count: int
     grid_diagonal_mm: float
+
+    @cached_property
+    def borders(self) -> "DirectedDistances":
+        """Distances between border voxels' centres; neither mask may be empty."""
+        return border_distances(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +106,17 @@ def crop_pair(prediction: Mask, reference: Mask, spacing_mm: Spacing) -> MaskPai
     )
 
 
-def border_distances(pair: MaskPair, *, neighbours: int = 6) -> DirectedDistances:
-    """Distances between border voxels' centres: border = voxels with one of 6 (or 26) neighbours outside the mask.
+def border_distances(pair: MaskPair) -> DirectedDistances:
+    """Distances between border voxels' centres: border = voxels with one of 6 neighbours outside the mask.
 
-    Beyond the edge of the grid is outside, as in medpy (`connectivity` 1 or 3). Neither mask may be empty.
+    Beyond the edge of the grid is outside, as in medpy (`connectivity` 1). Neither mask may be empty.
     """
-    find = kernels.border_6 if neighbours == 6 else kernels.border_26
     borders: list[tuple[Bytes, int]] = []
     for padded in (pair.prediction, pair.reference):
         border = np.empty([size - 2 for size in padded.shape], dtype=np.uint8)
-        borders.append((border, int(find(padded, border))))
-    return _both_ways(borders[0], borders[1], pair.spacing_mm)
+        borders.append((border, int(kernels.border_6(padded, border))))
+    one, other = borders
+    return DirectedDistances(_directed(one, other[0], pair.spacing_mm), _directed(other, one[0], pair.spacing_mm))
 
 
 def corner_surfaces(pair: MaskPair) -> tuple[Surface, Surface]:
@@ -122,18 +127,6 @@ def corner_surfaces(pair: MaskPair) -> tuple[Surface, Surface]:
         corners = np.empty_like(codes)
         surfaces.append(Surface(codes, corners, int(kernels.corner_codes(padded, codes, corners))))
     return surfaces[0], surfaces[1]
-
-
-def surfel_hd95_mm(pair: MaskPair) -> float:
-    """HD95 as the surface-distance library has it: area at voxel corners, larger direction, no interpolation."""
-    prediction, reference = corner_surfaces(pair)
-    distances = _both_ways(
-        (prediction.corners, prediction.count), (reference.corners, reference.count), pair.spacing_mm
-    )
-    return max(
-        _weighted_percentile(distances.from_prediction, prediction.areas_mm2(pair.spacing_mm)),
-        _weighted_percentile(distances.from_reference, reference.areas_mm2(pair.spacing_mm)),
-    )
 
 
 def surface_dsc(pair: MaskPair, tolerance_mm: float) -> float:
@@ -170,11 +163,6 @@ def _pad(crop: Mask) -> Bytes:
     padded = np.zeros([size + 2 for size in crop.shape], dtype=np.uint8)
     padded[1:-1, 1:-1, 1:-1] = crop
     return padded
-
-
-def _both_ways(one: tuple[Bytes, int], other: tuple[Bytes, int], spacing_mm: Spacing) -> DirectedDistances:
-    """Distances from each marked point of `one` (points, count) to the nearest of `other`, and back."""
-    return DirectedDistances(_directed(one, other[0], spacing_mm), _directed(other, one[0], spacing_mm))
 
 
 def _directed(start: tuple[Bytes, int], goal: Bytes, spacing_mm: Spacing) -> Distances:
@@ -235,14 +223,6 @@ def _far_distances(far: _Far, goal: Bytes, columns: NDArray[np.uint16], spacing_
     return distances
 
 
-def _weighted_percentile(distances: Distances, areas: Distances) -> float:
-    """The first distance at which the area summed in order of distance reaches 95 % of the whole."""
-    order = np.lexsort((areas, distances))
-    share = np.cumsum(areas[order]) / areas[order].sum()
-    index = int(np.searchsorted(share, PERCENTILE / 100.0))
-    return float(distances[order][min(index, len(order) - 1)])
-
-
 def warm_up() -> None:
     """Compile every kernel, or load it from the cache, on a tiny pair of masks."""
     prediction = np.zeros((3, 3, 3), dtype=np.bool_)
@@ -250,7 +230,6 @@ def warm_up() -> None:
     prediction[0], reference[1, 1, 1] = True, True
     pair = crop_pair(prediction, reference, (1.0, 1.0, 1.0))
     border_distances(pair)
-    border_distances(pair, neighbours=26)
     surface_dsc(pair, 1.0)
     squared, distances = np.empty((1, 1, 1)), np.empty(1)
     kernels.transform_planes(np.zeros((1, 1, 1), dtype=np.uint16), 1.0, 1.0, squared)

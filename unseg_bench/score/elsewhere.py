@@ -23,6 +23,7 @@ from unseg_bench.errors import DataError, RunError, SettingsError, UbenchError
 from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.plugins.digests import digest_of
 from unseg_bench.plugins.manager import Plugins
+from unseg_bench.plugins.metric import Metric
 from unseg_bench.run.case_names import CaseNames
 from unseg_bench.run.empty import finds_nothing
 from unseg_bench.run.folder import RunFolder, find_runs
@@ -35,6 +36,7 @@ from unseg_bench.score.doubts import doubts_of, without_reference
 from unseg_bench.score.foreign_mask import MaskReader
 from unseg_bench.score.intact import note_scored
 from unseg_bench.score.matching import Matching, match_files
+from unseg_bench.score.metrics import plugin_metrics
 from unseg_bench.score.record import SCORING_RULES, CaseScore
 from unseg_bench.score.run import reference_file, score_run
 from unseg_bench.score.run_scores import score_predictions
@@ -86,6 +88,7 @@ class _Plan:
     sources: dict[str, dict[str, str]]
     inputs: Inputs
     bare: tuple[str, ...]
+    metrics: tuple[Metric, ...]
     run: RunFolder
 
     @property
@@ -147,7 +150,7 @@ def _plan(asked: Elsewhere, settings: RunSettings, plugins: Plugins, runs_folder
     if len(bare) == len(matching.files):
         raise DataError(f"the data set '{dataset.name}' has no reference mask for any of these cases: --reference GLOB")
     run = RunFolder(runs_folder / dataset.name / name)
-    return _Plan(asked, settings, dataset, split, matching, sources, inputs, bare, run)
+    return _Plan(asked, settings, dataset, split, matching, sources, inputs, bare, plugin_metrics(plugins), run)
 
 
 def _make_run(plan: _Plan, reporter: Reporter, *, replace: bool) -> list[CaseScore]:
@@ -230,6 +233,7 @@ def _score(
         {case: run.prediction(case) for case in grids if case not in plan.bare},
         lambda case: read_reference(plan.dataset, case, grids[case], uncounted),
         reference_file=partial(reference_file, plan.dataset),
+        metrics=plan.metrics,
         progress=step,
     )
     return scores, doubts_of(scores, uncounted)
@@ -263,6 +267,7 @@ def _record(plan: _Plan, file_doubts: Sequence[str]) -> dict[str, Any]:
         "failed_cases": {},
         "error": None,
         "scoring_rules": SCORING_RULES,
+        "metrics": {metric.name: metric.facts for metric in plan.metrics},
     }
 
 

@@ -16,12 +16,12 @@ from unseg_bench.data.atomic import write_json
 from unseg_bench.data.digests import digests_of_readable
 from unseg_bench.errors import DataError
 from unseg_bench.run.folder import RunFolder
+from unseg_bench.score.metrics import SCORE_AGAIN
 from unseg_bench.score.record import CaseScore
 from unseg_bench.words import count_text, first_of
 
 FILE = "scored.json"
 EARLIER = "scored by an earlier version, which kept no digests of predictions and references"
-_REMEDY = "the same `ubench run` or `ubench score` command scores again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def doubts_about_files(run: RunFolder, scores: Sequence[CaseScore], *, everythin
     """
     found = check_files(run, scores)
     wrong = [*found.wrong, *(text for text in found.unknown if text == EARLIER)]
-    return tuple(f"{text}; {_REMEDY}" for text in wrong) + (
+    return tuple(f"{text}; {SCORE_AGAIN}" for text in wrong) + (
         tuple(text for text in found.unknown if text != EARLIER) if everything else ()
     )
 

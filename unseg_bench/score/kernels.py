@@ -108,27 +108,6 @@ def border_6(padded: _Bytes, border: _Bytes) -> int:
 
 
 @_compiled
-def border_26(padded: _Bytes, border: _Bytes) -> int:
-    """Mark the voxels of a mask with any of their 26 neighbours outside it; arguments and result as `border_6`."""
-    n0, n1, n2 = border.shape
-    count = 0
-    for i in range(n0):
-        for j in range(n1):
-            for k in range(n2):
-                inside = padded[i + 1, j + 1, k + 1]
-                if inside:
-                    for a in range(3):
-                        for b in range(3):
-                            for c in range(3):
-                                inside &= padded[i + a, j + b, k + c]
-                    border[i, j, k] = np.uint8(1) ^ inside
-                    count += border[i, j, k]
-                else:
-                    border[i, j, k] = 0
-    return count
-
-
-@_compiled
 def corner_codes(padded: _Bytes, codes: _Bytes, border: _Bytes) -> int:
     """Code the 2x2x2 voxels around every voxel corner; returns how many corners lie on the surface.
 

@@ -1,23 +1,25 @@
 """The score of one case, and the names of the rules by which it was made. Loads nothing but the standard library."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from statistics import fmean
+from typing import Any
 
-from unseg_bench.score.empty import EmptyPolicy
+from unseg_bench.score.metrics import DEFAULT, DSC, HD95, SURFACE_TOLERANCE_MM
 
-SURFACE_TOLERANCE_MM = 2.0
-"""Tolerance of `surface_dsc`: two voxels of BraTS, one of the 2 mm phantom."""
+SCORING_RULES: dict[str, str | float] = {
+    "dsc": "2|A and B| / (|A| + |B|)",
+    "hd95": "pooled",
+    "empty": "diagonal",
+    "surface_dsc": "surfel",
+    "surface_tolerance_mm": SURFACE_TOLERANCE_MM,
+}
+"""The rules that a score depends on, as `run.json` has them; runs scored by different rules are never compared.
 
-
-class Hd95Definition(StrEnum):
-    """Which HD95 a score means; they differ by millimetres on the same masks."""
-
-    POOLED = "pooled"
-    """medpy: centres of 6-neighbour border voxels, both directions in one list, 95th percentile (linear)."""
-    BORDER_26 = "border-26"
-    """As `pooled`, with borders by 26 neighbours (medpy's connectivity 3)."""
-    SURFEL = "surfel"
-    """surface-distance: voxel corners weighted by surface area, the larger of the two directions, no interpolation."""
+pooled: HD95 as medpy has it: centres of 6-neighbour border voxels, both directions in one list, 95th percentile
+(linear). diagonal: a missed tumour is as far away as can be. surfel: surfaces as the surface-distance library has them.
+"""
 
 
 class Flag(StrEnum):
@@ -32,49 +34,43 @@ class Flag(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ScoringRules:
-    """The rules that a score depends on; runs scored by different rules are never compared."""
-
-    hd95: Hd95Definition = Hd95Definition.POOLED
-    empty: EmptyPolicy = EmptyPolicy.DIAGONAL
-    surface_tolerance_mm: float = SURFACE_TOLERANCE_MM
-
-    def as_dict(self) -> dict[str, str | float]:
-        """The rules by name, as `run.json` carries them."""
-        return {
-            "dsc": "2|A and B| / (|A| + |B|)",
-            "hd95": str(self.hd95),
-            "empty": str(self.empty),
-            "surface_dsc": "surfel",
-            "surface_tolerance_mm": self.surface_tolerance_mm,
-        }
-
-
-SCORING_RULES: dict[str, str | float] = ScoringRules().as_dict()
-"""The default rules by name."""
-
-
-@dataclass(frozen=True, slots=True)
 class CaseScore:
-    """How one predicted mask agrees with its reference; volumes in ml, distances in mm, the others 0-1.
+    """How one predicted mask agrees with its reference; volumes in ml.
 
-    diagonal_mm: of the case's whole grid, the worst distance that there can be. prediction_sha256, reference_sha256: of
-    the two files; tumour_sha256: of what the reference means, its mask's shape and voxels, whatever file it came in.
-    They are '' where they are not known, and equal scores are equal whatever they were made from.
+    values: of each metric, by name, in the metric's own unit; one that was not measured is not there. diagonal_mm: of
+    the case's whole grid, the worst distance that there can be. prediction_sha256, reference_sha256: of the two files;
+    tumour_sha256: of what the reference means, its mask's shape and voxels, whatever file it came in. They are ''
+    where they are not known, and equal scores are equal whatever they were made from.
     """
 
     case: str
     tumour_ml: float
     predicted_ml: float
-    dsc: float
-    hd95_mm: float
-    hd_max_mm: float
-    hd95_max_directed_mm: float
-    surface_dsc: float
-    precision: float
-    recall: float
+    values: Mapping[str, float]
     diagonal_mm: float
     flags: tuple[Flag, ...] = ()
     prediction_sha256: str = field(default="", compare=False)
     reference_sha256: str = field(default="", compare=False)
     tumour_sha256: str = field(default="", compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, each value under its own name."""
+        facts: dict[str, Any] = {}
+        for one in fields(self):
+            facts |= self.values if one.name == "values" else {one.name: getattr(self, one.name)}
+        return facts
+
+    @property
+    def dsc(self) -> float:
+        """The Dice similarity coefficient, 0-1."""
+        return self.values[DSC.name]
+
+    @property
+    def hd95_mm(self) -> float:
+        """The 95th percentile of the Hausdorff distance."""
+        return self.values[HD95.name]
+
+
+def default_means(scores: Sequence[CaseScore]) -> dict[str, float | None]:
+    """Mean DSC (0-1) and HD95 (mm) over cases by name; None without a case."""
+    return {one.name: fmean(score.values[one.name] for score in scores) if scores else None for one in DEFAULT}

@@ -1,6 +1,6 @@
 """Scoring of a run: its folder with predictions in, `scores.csv` beside them out."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,15 @@ from unseg_bench.data.store import PreparedStore
 from unseg_bench.data.volume import Mask
 from unseg_bench.errors import DataError, ScoreError, UbenchError
 from unseg_bench.plugins.dataset import Dataset
+from unseg_bench.plugins.manager import load_plugins
+from unseg_bench.plugins.metric import Metric
 from unseg_bench.run.folder import SCORED, RunFolder
 from unseg_bench.run.progress import Reporter
 from unseg_bench.run.record import utc_now
 from unseg_bench.score.alternatives import score_alternatives
 from unseg_bench.score.doubts import doubts_of, without_reference
 from unseg_bench.score.intact import check_files, note_scored
+from unseg_bench.score.metrics import plugin_metrics
 from unseg_bench.score.record import SCORING_RULES, CaseScore
 from unseg_bench.score.run_scores import ReferenceOf, score_predictions
 from unseg_bench.score.table import read_scores, write_scores
@@ -31,29 +34,34 @@ from unseg_bench.score.unscored import unscored_facts
 def score_run(run: RunFolder, dataset: Dataset, reporter: Reporter, *, strict: bool = False) -> list[CaseScore]:
     """Score a run's predictions against the data set's references and write scores.csv.
 
-    One that has all scores, by the same rules and of the very predictions and references that there are, is only read;
-    else `reporter` hears what is another one. Either way the run counts as the newest. A case without a reference is
-    named in the run's `without_reference`. One that cannot be scored is left out and joins its `failed_cases`, unless
-    `strict` is set or it is so of all cases. Raises then what was wrong with the first one, and ScoreError when the run
-    has no predictions yet.
+    One that has all scores, by the same rules and metrics, of the very predictions and references that there are, is
+    only read; else `reporter` hears what is another one. Either way the run counts as the newest. A case without a
+    reference is named in the run's `without_reference`. One that cannot be scored is left out and joins its
+    `failed_cases`, unless `strict` is set or it is so of all cases. Raises then what was wrong with the first one,
+    ScoreError when the run has no predictions yet, and PluginError for a plugin's metric whose name is taken.
     """
+    metrics = plugin_metrics(load_plugins())
     with hold(run.path / "run.lock", reporter.message):
         record = run.record
         if record.get("state") not in {"predicted", *SCORED}:
             raise ScoreError(f"{run.path}: not all cases are segmented; run the same command again, then score")
         if record["state"] == "complete":
-            scores, outdated = _known(run, record, dataset)
+            scores, outdated = _known(run, record, dataset, metrics)
             if not outdated:
                 run.update({"last_asked": utc_now()})
                 return scores
             reporter.message(f"scored again, since there is {'; '.join(outdated)}")
-        return _score(run, record, dataset, reporter, strict=strict)
+        return _score(run, record, dataset, metrics, reporter, strict=strict)
 
 
-def _known(run: RunFolder, record: Mapping[str, Any], dataset: Dataset) -> tuple[list[CaseScore], tuple[str, ...]]:
+def _known(
+    run: RunFolder, record: Mapping[str, Any], dataset: Dataset, metrics: Sequence[Metric]
+) -> tuple[list[CaseScore], tuple[str, ...]]:
     """Return the scores of a complete run, and why they do not hold today."""
     if record.get("scoring_rules") != SCORING_RULES:
         return [], ("another scoring rule",)
+    if changed := [one.name for one in metrics if record.get("metrics", {}).get(one.name) != one.facts]:
+        return [], (f"a metric that is new or another: {', '.join(changed)}",)
     try:
         scores = read_scores(run.scores)
     except ScoreError:
@@ -84,7 +92,13 @@ def _files_there(dataset: Dataset, case_ids: Iterable[str]) -> dict[str, Path]:
 
 
 def _score(
-    run: RunFolder, record: Mapping[str, Any], dataset: Dataset, reporter: Reporter, *, strict: bool
+    run: RunFolder,
+    record: Mapping[str, Any],
+    dataset: Dataset,
+    metrics: Sequence[Metric],
+    reporter: Reporter,
+    *,
+    strict: bool,
 ) -> list[CaseScore]:
     bare = without_reference(dataset, record["cases"])
     if len(bare) == len(record["cases"]):
@@ -97,6 +111,7 @@ def _score(
         {case_id: run.prediction(case_id) for case_id in cases},
         references,
         reference_file=file_of,
+        metrics=metrics,
         progress=_steps(reporter, len(cases)),
         leave_out=None if strict else unscored.__setitem__,
     )
@@ -119,6 +134,7 @@ def _score(
             "without_reference": bare,
             "doubts": doubts_of(scores, uncounted),
             "scoring_rules": SCORING_RULES,
+            "metrics": {metric.name: metric.facts for metric in metrics},
             "last_asked": utc_now(),
         }
     )

@@ -1,7 +1,7 @@
 """All predictions of a run against their references, several cases at a time."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +14,9 @@ from unseg_bench.data.digests import file_digest, refuse_change
 from unseg_bench.data.labels import refuse_negative
 from unseg_bench.data.nifti import NiftiGrid, read_grid, read_labels
 from unseg_bench.errors import ScoreError, UbenchError
-from unseg_bench.score.case import DEFAULT_RULES, score_case
-from unseg_bench.score.record import CaseScore, ScoringRules
+from unseg_bench.plugins.metric import Metric
+from unseg_bench.score.case import score_case
+from unseg_bench.score.record import CaseScore
 
 Affine = NDArray[np.float64]
 ReferenceOf = Callable[[str], tuple[NDArray[np.bool_], Affine]]
@@ -32,17 +33,17 @@ def score_predictions(
     *,
     reference_file: FileOf | None = None,
     workers: int | None = None,
-    rules: ScoringRules = DEFAULT_RULES,
+    metrics: Sequence[Metric] = (),
     progress: Callable[[CaseScore], None] | None = None,
     leave_out: Callable[[str, UbenchError], None] | None = None,
 ) -> list[CaseScore]:
     """Score every predicted file; the result is in the order of `predictions`, whatever the number of workers.
 
     Cases are spread over threads, by default one a processor that this process may use: unpacking and the kernels
-    release the interpreter lock. `progress` is called in the caller's thread after each case. A case that cannot be
-    scored is left out and told to `leave_out`; without it, the ScoreError or DataError of the first one (in order) is
-    raised. Scores carry the digests of both files, of references where `reference_file` names them; a file that changes
-    while it is read is an error.
+    release the interpreter lock. `metrics`: those of plugins. `progress` is called in the caller's thread after each
+    case. A case that cannot be scored is left out and told to `leave_out`; without it, the ScoreError or DataError of
+    the first one (in order) is raised. Scores carry the digests of both files, of references where `reference_file`
+    names them; a file that changes while it is read is an error.
     """
 
     def score_one(item: tuple[str, Path]) -> CaseScore | UbenchError:
@@ -58,7 +59,7 @@ def score_predictions(
             refuse_negative(path, prediction.data)
             for file, digest in zip(files, digests, strict=True):
                 refuse_change(file, digest)
-            score = score_case(prediction.data > 0, reference, prediction.spacing_mm, case=case, rules=rules)
+            score = score_case(prediction.data > 0, reference, prediction.spacing_mm, case=case, metrics=metrics)
             return replace(
                 score,
                 prediction_sha256=digests[0],

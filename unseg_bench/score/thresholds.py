@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from unseg_bench.data.visible import visible
@@ -12,7 +11,7 @@ from unseg_bench.plugins.tables import Cell
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.tables import read_table, read_tables
 from unseg_bench.score.alternatives import read_alternatives
-from unseg_bench.score.record import CaseScore
+from unseg_bench.score.record import CaseScore, default_means
 from unseg_bench.score.table import read_scores
 
 if TYPE_CHECKING:
@@ -133,8 +132,7 @@ def _row(record: dict[str, Cell], scores: Sequence[CaseScore]) -> ThresholdRow:
         labels=record["labels"] is True,
         normal_share=_number(record["normal_share"]),
         cases=len(scores),
-        dsc=fmean(score.dsc for score in scores) if scores else None,
-        hd95_mm=fmean(score.hd95_mm for score in scores) if scores else None,
+        **default_means(scores),
     )
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from unseg_bench.compare.comparison import Column
 from unseg_bench.compare.score_table import ScoreTable
+from unseg_bench.score.metrics import DSC, HD95
 
 
 @pytest.fixture(scope="session")
@@ -24,14 +25,14 @@ def make_table():
         }
         members = {"dsc": cases, "hd95_mm": cases}
         columns = [
-            Column("dsc", "dsc", None, True, n, min(volumes), max(volumes), False, 0),
-            Column("hd95_mm", "hd95_mm", None, False, n, min(volumes), max(volumes), False, 0),
+            Column("dsc", DSC, None, True, n, min(volumes), max(volumes), False, 0),
+            Column("hd95_mm", HD95, None, False, n, min(volumes), max(volumes), False, 0),
         ]
         for name, positions in (groups or {}).items():
             key = f"dsc:{name.lower()}"
             members[key] = tuple(cases[i] for i in positions)
             own = [volumes[i] for i in positions]
-            columns.append(Column(key, "dsc", name, True, len(own), min(own), max(own), False, 0))
+            columns.append(Column(key, DSC, name, True, len(own), min(own), max(own), False, 0))
         values = {
             metric: {label: dict(zip(cases, own, strict=True)) for label, own in table.items()}
             for metric, table in (("dsc", dsc), ("hd95_mm", hd95))

@@ -28,7 +28,7 @@ def test_statistic_is_scipys(make_table, draw_dsc):
         found = friedman(table, column)
         expected = stats.friedmanchisquare(*dsc.values())
         assert (found.statistic, found.p) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-9)
-        assert (found.metric, found.n, found.reason) == (column.metric, 30, None)
+        assert (found.metric, found.n, found.reason) == (column.metric.name, 30, None)
         assert found.critical_difference == critical_difference(5, 30)
 
 

@@ -18,6 +18,7 @@ from unseg_bench.compare.statistics.record import (
     StatisticsSettings,
     TestResult,
 )
+from unseg_bench.score.metrics import DEFAULT, DSC
 
 NAMES = ("Tiny", "Small", "Medium", "Large", "Huge")
 LABELS = (
@@ -52,8 +53,7 @@ def entries_of(labels: Sequence[str], count: int) -> tuple[CaseEntry, ...]:
                     group=group_of(i, count),
                     tumour_ml=ml,
                     predicted_ml=float(ml * (0.9 + 0.4 * noise.random())),
-                    dsc=float(dsc[i]),
-                    hd95_mm=float(60 * (1 - dsc[i])),
+                    values={"dsc": float(dsc[i]), "hd95_mm": float(60 * (1 - dsc[i]))},
                     seeds=1,
                     empty_predictions=0,
                 )
@@ -63,19 +63,21 @@ def entries_of(labels: Sequence[str], count: int) -> tuple[CaseEntry, ...]:
 
 def columns_of(count: int) -> tuple[Column, ...]:
     ml = [2.0 * 1.06**i for i in range(count)]
-    overall = [Column(key, key, None, key == "dsc", count, ml[0], ml[-1], False, 0) for key in ("dsc", "hd95_mm")]
+    overall = [
+        Column(metric.name, metric, None, metric.higher_is_better, count, ml[0], ml[-1], False, 0) for metric in DEFAULT
+    ]
     grouped = []
     for name in NAMES:
         own = [ml[i] for i in range(count) if group_of(i, count) == name]
         if own:
             key = f"dsc:{name.lower()}"
-            grouped.append(Column(key, "dsc", name, True, len(own), own[0], own[-1], len(own) < 5, 0))
+            grouped.append(Column(key, DSC, name, True, len(own), own[0], own[-1], len(own) < 5, 0))
     return (*overall, *grouped)
 
 
 def numbers_of(entries: Sequence[CaseEntry], label: str, column: Column) -> list[float]:
     own = [e for e in entries if e.label == label and column.group in {None, e.group}]
-    found = [getattr(entry, column.metric) for entry in own]
+    found = [entry.values[column.metric.name] for entry in own]
     return [number for number in found if number is not None]
 
 
@@ -89,8 +91,8 @@ def row_of(label: str, entries: Sequence[CaseEntry], columns: Sequence[Column]) 
 
 
 def pair_of(entries: Sequence[CaseEntry], a: str, b: str) -> Pair:
-    ones = {entry.case: entry.dsc for entry in entries if entry.label == a}
-    others = {entry.case: entry.dsc for entry in entries if entry.label == b}
+    ones = {entry.case: entry.values["dsc"] for entry in entries if entry.label == a}
+    others = {entry.case: entry.values["dsc"] for entry in entries if entry.label == b}
     d = np.array([ones[c] - others[c] for c in ones if ones[c] is not None and others[c] is not None])
     mean = float(d.mean())
     interval = Interval(mean - 0.02, mean + 0.03)
@@ -164,7 +166,7 @@ def made(methods: int = 3, count: int = 75, missing: Sequence[tuple[int, int]] =
     entries = entries_of(labels, count)
     lost = {(labels[row], f"case-{case:03d}") for row, case in missing}
     entries = tuple(
-        replace(e, dsc=None, hd95_mm=None, predicted_ml=None, seeds=0) if (e.label, e.case) in lost else e
+        replace(e, values=dict.fromkeys(e.values), predicted_ml=None, seeds=0) if (e.label, e.case) in lost else e
         for e in entries
     )
     columns = columns_of(count)

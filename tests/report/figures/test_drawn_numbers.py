@@ -30,9 +30,13 @@ def test_boxes_and_points_are_the_cases(make):
         assert f"{column.low_ml:.3g}–{column.high_ml:.3g} ml, n = 15" in axes.get_title()
         medians = [line.get_xdata()[0] for line in axes.get_lines() if line.get_linewidth() == 1.6]
         for label, points, median in zip(comparison.labels, offsets(axes), medians, strict=True):
-            own = [e for e in comparison.entries if e.label == label and e.group == column.group and e.dsc is not None]
-            np.testing.assert_allclose(points[:, 0], [100 * entry.dsc for entry in own])
-            assert median == pytest.approx(100 * np.median([entry.dsc for entry in own]))
+            own = [
+                e
+                for e in comparison.entries
+                if e.label == label and e.group == column.group and e.values["dsc"] is not None
+            ]
+            np.testing.assert_allclose(points[:, 0], [100 * entry.values["dsc"] for entry in own])
+            assert median == pytest.approx(100 * np.median([entry.values["dsc"] for entry in own]))
     assert len(offsets(figure.axes[0])[1]) == 14
     assert "threshold: 1 case without a prediction" in texts(figure)[-1].replace("\n", " ")
 

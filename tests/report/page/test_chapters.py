@@ -5,12 +5,13 @@ import re
 from unseg_bench.report.page import write_page
 from unseg_bench.report.page.parts import Chapter
 from unseg_bench.report.tables import main_table
+from unseg_bench.score.metrics import DSC
 
 
 def test_chapters_stand_after_the_comparison_s_own_tables(made, comparison, tmp_path):
     chapters = [
         Chapter("one", "First chapter", ("A <word>.",), (main_table(comparison),), runs=tuple(made.runs)),
-        Chapter("two", "Second chapter", (), (main_table(comparison), main_table(comparison, ("dsc",)))[:1]),
+        Chapter("two", "Second chapter", (), (main_table(comparison), main_table(comparison, (DSC,)))[:1]),
     ]
     write_page(comparison, tmp_path / "plain.html", runs=made.runs)
     write_page(comparison, tmp_path / "page.html", runs=made.runs, chapters=chapters)

@@ -124,7 +124,7 @@ def test_the_words_below_a_picture_are_the_cases_scores(parsed, comparison):
     pictures = {attrs["data-case"]: json.loads(text) for attrs, text in parsed.scripts[:-1]}
     entry = next(one for one in comparison.entries if one.case == "case-4" and one.label == "good")
     assert entry.seeds == 2
-    expected = f"DSC {100 * entry.dsc:.1f} %, HD95 {entry.hd95_mm:.1f} mm"
+    expected = f"DSC {100 * entry.values['dsc']:.1f} %, HD95 {entry.values['hd95_mm']:.1f} mm"
     assert pictures["case-4"]["scores"]["good"].startswith(expected)
     assert "contours are of one: good: seed 0" in parsed.text
 

@@ -17,6 +17,7 @@ from unseg_bench.compare.statistics.record import MeanInterval, Statistics, Stat
 from unseg_bench.compare.statistics.seeds import seed_spreads
 from unseg_bench.errors import SettingsError
 from unseg_bench.plugins.names import did_you_mean
+from unseg_bench.score.metrics import DSC
 
 
 def compute_statistics(
@@ -48,7 +49,7 @@ def compute_statistics(
         interactions=tuple(
             one
             for column in overall
-            if column.metric == "dsc"
+            if column.metric == DSC
             for one in interactions(table, column, reference, chosen_among(table, named), settings)
         ),
         seeds=seed_spreads(table),

@@ -24,32 +24,34 @@ from unseg_bench.compare.statistics.record import Equivalence, Family, Pair, Sta
 from unseg_bench.compare.statistics.samples import outliers
 from unseg_bench.compare.statistics.significance import equivalence, sign_flip, sign_test, t_test, wilcoxon
 from unseg_bench.compare.statistics.worst_case import worst_case_p
+from unseg_bench.score.metrics import DEFAULT, DSC
 
 TESTS = ("t", "sign_flip", "wilcoxon", "sign", "equivalence")
 """Fields of a pair that hold a p value; each is corrected on its own."""
 
 
 def families(table: ScoreTable, reference: str, named: bool, settings: StatisticsSettings) -> tuple[Family, ...]:
-    """The three families that are fixed beforehand: overall DSC, overall HD95, DSC of the groups.
+    """The three families that are fixed beforehand: overall DSC, overall HD95, DSC of the groups; then others.
 
-    The reference stands against each other method, in the order of labels. Groups are exploratory always, the overall
-    families where the data chose the reference (`named` False): it could have been any of k methods, so that k / 2
-    pairs count for each one that is tested.
+    The reference stands against each other method, in the order of labels. Groups are exploratory always, and so is any
+    other metric that was asked for; the first two where the data chose the reference (`named` False): it could have
+    been any of k methods, so that k / 2 pairs count for each one that is tested.
     """
     among = chosen_among(table, named)
     rivals = [label for label in table.labels if label != reference]
     against = f"{reference} against each other method"
     overall = [column for column in table.columns if column.group is None]
-    wanted = (
-        ("overall-dsc", f"DSC over all cases: {against}", [c for c in overall if c.metric == "dsc"], not named),
-        ("overall-hd95", f"HD95 over all cases: {against}", [c for c in overall if c.metric == "hd95_mm"], not named),
+    wanted = [
         (
-            "groups",
-            f"DSC in each group: {against}",
-            [c for c in table.columns if c.group is not None and c.metric == "dsc"],
-            True,
-        ),
-    )
+            f"overall-{column.metric.short}",
+            f"{column.metric.title} over all cases: {against}",
+            [column],
+            column.metric not in DEFAULT or not named,
+        )
+        for column in overall
+    ]
+    groups = [column for column in table.columns if column.group is not None and column.metric == DSC]
+    wanted.insert(len(DEFAULT), ("groups", f"DSC in each group: {against}", groups, True))
     return tuple(
         Family(
             key,
@@ -159,7 +161,7 @@ def _pair(table: ScoreTable, column: Column, a: str, b: str, settings: Statistic
         sign=sign_test(d),
         median_difference=float(np.median(d)),
         median_interval=median_interval(d),
-        outliers=outliers(d, settings.margin if column.metric == "dsc" else 0.0),
+        outliers=outliers(d, settings.margin if column.metric == DSC else 0.0),
         worst_case_p=_worst_case(ones, others, table.worst_of(column.key), column.higher_is_better),
         dz=dz(d),
         rank_biserial=rank_biserial(d),
@@ -167,15 +169,17 @@ def _pair(table: ScoreTable, column: Column, a: str, b: str, settings: Statistic
         wins=wins,
         ties=ties,
         losses=losses,
-        equivalence=equivalence(ones, others, settings.margin) if column.metric == "dsc" else None,
+        equivalence=equivalence(ones, others, settings.margin) if column.metric == DSC else None,
     )
 
 
-def _worst_case(a: NDArray[np.float64], b: NDArray[np.float64], worst: float, higher_is_better: bool) -> float | None:
+def _worst_case(
+    a: NDArray[np.float64], b: NDArray[np.float64], worst: float | None, higher_is_better: bool
+) -> float | None:
     """`worst_case_p` of whichever method leads: it fails on a case that the other does as on average."""
     leads = a - b if higher_is_better else b - a
     mean = float(leads.mean())
-    if mean == 0.0:
+    if mean == 0.0 or worst is None:
         return None
     other = float((b if mean > 0 else a).mean())
     return worst_case_p(leads if mean > 0 else -leads, -abs(other - worst))

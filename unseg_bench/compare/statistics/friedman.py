@@ -25,16 +25,16 @@ def friedman(table: ScoreTable, column: Column) -> Friedman:
     values = _common(table, column)
     n = values.shape[1]
     if n == 0:
-        return Friedman(column.metric, 0, {}, None, None, None, (), "no case that every method has a value for")
+        return Friedman(column.metric.name, 0, {}, None, None, None, (), "no case that every method has a value for")
     badness = -values if column.higher_is_better else values
     means = rankdata(badness, axis=0).mean(axis=1)
     mean_ranks = {label: float(rank) for label, rank in zip(table.labels, means, strict=True)}
     if reason := _why_not(values):
-        return Friedman(column.metric, n, mean_ranks, None, None, None, (), reason)
+        return Friedman(column.metric.name, n, mean_ranks, None, None, None, (), reason)
     difference = critical_difference(len(values), n)
     found = friedmanchisquare(*values)
     return Friedman(
-        metric=column.metric,
+        metric=column.metric.name,
         n=n,
         mean_ranks=mean_ranks,
         statistic=float(found.statistic),

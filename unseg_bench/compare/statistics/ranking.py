@@ -31,7 +31,7 @@ def ranking(table: ScoreTable, column: Column, settings: StatisticsSettings) -> 
     low, high = np.quantile(ranks, (0.025, 0.975), axis=0, method="inverted_cdf")
     best = means == means.min(axis=1, keepdims=True)
     return Ranking(
-        metric=column.metric,
+        metric=column.metric.name,
         bootstraps=settings.bootstraps,
         mean_then_rank=_named(table.labels, full),
         rank_then_mean=_named(table.labels, within),

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from unseg_bench.compare.comparison import Comparison
 from unseg_bench.compare.statistics.record import Friedman
 from unseg_bench.errors import ScoreError
+from unseg_bench.plugins.metric import Metric
 from unseg_bench.report.figures.kinds import FigureKind, FigureSettings
 from unseg_bench.report.figures.names import FigureName
 from unseg_bench.report.figures.style import (
@@ -24,7 +25,6 @@ from unseg_bench.report.figures.style import (
     text_width_mm,
 )
 
-NAMES: Mapping[str, str] = {"dsc": "DSC", "hd95_mm": "HD95"}
 _AXIS_MM, _CLIQUE_MM, _GAP_MM = 14.5, 1.9, 2.0
 """Depth of the axis below the panel's title, of one bar, and space between a line's end and its name."""
 
@@ -46,6 +46,7 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
     figure = new_figure(settings.width_mm, sum(heights) + 3)
     panels = figure.subplots(len(shown), 1, squeeze=False, height_ratios=heights)
     for axes, friedman, side, height in zip(panels.flat, shown, sides, heights, strict=True):
+        _write_title(axes, friedman, comparison.metric(friedman.metric))
         _draw_panel(axes, friedman, side, (settings.width_mm - 3, height), method_styles(comparison.labels))
     ns = dict.fromkeys(friedman.n for friedman in shown)
     add_footer(figure, comparison, f"n = {' and '.join(map(str, ns))} cases, rank 1 is best")
@@ -118,12 +119,14 @@ def _draw_panel(
             axes.text(end + gap, top + centre, name, ha=align, va="center", fontsize=SMALL)
 
 
-def _draw_axis(axes: Axes, friedman: Friedman, last: float, difference: float) -> None:
-    """Draw the title, the critical difference as a bar from rank 1 on, and the axis with a tick a rank."""
-    metric = NAMES.get(friedman.metric, friedman.metric)
+def _write_title(axes: Axes, friedman: Friedman, metric: Metric) -> None:
     p = "" if friedman.p is None else f", Friedman p {_p_text(friedman.p)}"
-    title = f"mean rank by {metric}{p}"
+    title = f"mean rank by {metric.title}{p}"
     axes.text(0.01, 1, title, transform=axes.transAxes, ha="left", va="top", fontsize=NORMAL)
+
+
+def _draw_axis(axes: Axes, friedman: Friedman, last: float, difference: float) -> None:
+    """Draw the critical difference as a bar from rank 1 on, and the axis with a tick per rank."""
     axes.plot([1, 1 + difference], [7.6, 7.6], color=EDGE, linewidth=1.4, marker="|", markersize=5, gid="cd")
     axes.text(1 + difference / 2, 7.0, f"CD = {difference:.2f}", ha="center", va="bottom", fontsize=SMALL)
     axes.plot([1, last], [_AXIS_MM, _AXIS_MM], color=EDGE, linewidth=0.8)

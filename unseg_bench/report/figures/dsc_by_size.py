@@ -1,6 +1,7 @@
-"""DSC of every case by group of tumour size: a panel a group, a row a method."""
+"""DSC, or another metric, of every case by group of tumour size: a panel per group, a row per method."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 from unseg_bench.compare.comparison import Column, Comparison
 from unseg_bench.compare.groups import FEW_CASES
 from unseg_bench.errors import ScoreError
+from unseg_bench.plugins.metric import Metric
 from unseg_bench.report.figures.kinds import FigureKind, FigureSettings
 from unseg_bench.report.figures.names import FigureName
 from unseg_bench.report.figures.style import (
@@ -23,24 +25,25 @@ from unseg_bench.report.figures.style import (
     method_styles,
     new_figure,
 )
+from unseg_bench.score.metrics import DSC
 
 _HEAD_MM, _AXIS_MM = 9.0, 10.0
 
 
-def caption(comparison: Comparison) -> str:
+def caption(comparison: Comparison, metric: Metric) -> str:
     """Return the caption."""
     return (
-        f"DSC (%) of each of {len(comparison.cases)} {comparison.part} cases of {comparison.dataset} by "
+        f"{_named(metric)} of each of {len(comparison.cases)} {comparison.part} cases of {comparison.dataset} by "
         f"{comparison.grouping}. Boxes: quartiles and median; whiskers: furthest case within 1.5 interquartile ranges; "
         f"points: cases (seeds averaged). No box below {FEW_CASES} cases."
     )
 
 
-def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
+def draw(comparison: Comparison, settings: FigureSettings, metric: Metric) -> Figure:
     """Draw boxes and points. Raises: ScoreError where the comparison has no groups."""
-    groups = [column for column in comparison.columns if column.group is not None and column.metric == "dsc"]
+    groups = [column for column in comparison.columns if column.group is not None and column.metric == metric]
     if not groups:
-        raise ScoreError("dsc-by-size: the comparison has no groups; ask for some with --groups 5")
+        raise ScoreError(f"{metric.short}-by-size: the comparison has no groups; ask for some with --groups 5")
     across = min(2 if settings.narrow else 5, len(groups))
     down = -(-len(groups) // across)
     rows = method_rows(comparison.labels, 24.0 if settings.narrow else 34.0)
@@ -50,17 +53,17 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
     panels = list(figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat)
     for column, axes in zip(groups, panels, strict=False):
         _draw_group(axes, comparison, column, rows)
-    _finish(panels, len(groups), across)
+    _finish(panels, len(groups), across, metric)
     add_footer(figure, comparison, cases_text(len(comparison.cases)), *_missing(comparison))
     return figure
 
 
-def values(comparison: Comparison, group: str, label: str) -> list[float]:
-    """Return the DSC (%) of one method's cases of one group, those without a prediction left out."""
+def values(comparison: Comparison, group: str, label: str, metric: Metric) -> list[float]:
+    """Return what one method's cases of one group are worth as printed, those without a value left out."""
     return [
-        100 * entry.dsc
+        metric.scale * value
         for entry in comparison.entries
-        if entry.label == label and entry.group == group and entry.dsc is not None
+        if entry.label == label and entry.group == group and (value := entry.values[metric.name]) is not None
     ]
 
 
@@ -71,7 +74,7 @@ def _draw_group(axes: Axes, comparison: Comparison, column: Column, rows: Rows) 
     axes.grid(axis="x")
     rows.mark(axes)
     for at, (label, style) in zip(rows.centres, method_styles(comparison.labels).items(), strict=True):
-        numbers = values(comparison, group, label)
+        numbers = values(comparison, group, label, column.metric)
         if len(numbers) >= FEW_CASES:
             _box(axes, at, numbers, style)
         axes.scatter(
@@ -105,15 +108,20 @@ def _box(axes: Axes, at: float, numbers: list[float], style: MethodStyle) -> Non
     )
 
 
-def _finish(panels: Sequence[Axes], used: int, across: int) -> None:
+def _finish(panels: Sequence[Axes], used: int, across: int, metric: Metric) -> None:
     """Scale the shared axis and take away panels without a group, so that each column keeps its numbers below."""
-    panels[0].set_xlim(0, 100)
-    panels[0].set_xticks([0, 25, 50, 75, 100], ["0", "", "50", "", "100"])
+    if metric.unit == "%":
+        panels[0].set_xlim(0, 100)
+        panels[0].set_xticks([0, 25, 50, 75, 100], ["0", "", "50", "", "100"])
     for spare in panels[used:]:
         spare.remove()
     for lowest in panels[max(used - across, 0) : used]:
         lowest.tick_params(labelbottom=True)
-        lowest.set_xlabel("DSC (%)")
+        lowest.set_xlabel(_named(metric))
+
+
+def _named(metric: Metric) -> str:
+    return f"{metric.title} ({metric.unit})" if metric.unit else metric.title
 
 
 def _range(column: Column) -> str:
@@ -126,4 +134,15 @@ def _missing(comparison: Comparison) -> list[str]:
     return [f"{label}: {cases_text(count)[4:]} without a prediction" for label, count in lacking.items() if count]
 
 
-KIND = FigureKind(FigureName.DSC_BY_SIZE, "DSC by tumour size", caption, draw)
+def kind_of(metric: Metric) -> FigureKind:
+    """Return the figure of one metric."""
+    return FigureKind(
+        FigureName.DSC_BY_SIZE if metric == DSC else f"{metric.short}-by-size",
+        f"{metric.title} by tumour size",
+        partial(caption, metric=metric),
+        partial(draw, metric=metric),
+        of=kind_of,
+    )
+
+
+KIND = kind_of(DSC)

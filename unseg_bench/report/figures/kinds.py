@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 
 from unseg_bench.compare.comparison import Comparison
 from unseg_bench.compare.inputs import RunScores
-from unseg_bench.report.figures.names import FigureName
+from unseg_bench.plugins.metric import Metric
 from unseg_bench.report.figures.style import DOUBLE_MM, SINGLE_MM, house_style, settle
+from unseg_bench.score.metrics import DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,21 @@ Draw = Callable[[Comparison, FigureSettings], Figure]
 class FigureKind:
     """One kind of figure: its name on the command line, its title, the caption for a paper, and how it is drawn.
 
-    usual: whether most comparisons can have it, so that its absence from a page must be explained.
+    usual: whether most comparisons can have it, so that its absence from a page must be explained. of: makes the same
+    figure of another metric than DSC, under a name of its own; None where all metrics stand in one figure, or none.
     """
 
-    name: FigureName
+    name: str
     title: str
     caption: Callable[[Comparison], str]
     function: Draw
     usual: bool = True
+    of: "Callable[[Metric], FigureKind] | None" = None
+
+    def each(self, comparison: Comparison) -> "list[FigureKind]":
+        """Return the figure, and the same of every metric that was asked for."""
+        asked = [metric for metric in comparison.metrics if metric not in DEFAULT]
+        return [self, *(self.of(metric) for metric in asked if self.of is not None)]
 
     def draw(self, comparison: Comparison, settings: FigureSettings | None = None) -> Figure:
         """Draw it in the house's style. Raises: ScoreError saying why it cannot be drawn from this comparison."""

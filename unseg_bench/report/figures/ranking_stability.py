@@ -6,7 +6,6 @@ from matplotlib.figure import Figure
 from unseg_bench.compare.comparison import Comparison
 from unseg_bench.compare.statistics.record import Ranking
 from unseg_bench.errors import ScoreError
-from unseg_bench.report.figures.critical_difference import NAMES
 from unseg_bench.report.figures.kinds import FigureKind, FigureSettings
 from unseg_bench.report.figures.names import FigureName
 from unseg_bench.report.figures.style import (
@@ -52,7 +51,9 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
     for axes, ranking, rows in zip(panels.flat, rankings, all_rows, strict=True):
         _draw_ranking(axes, comparison, ranking, rows)
     taus = [
-        f"{NAMES[one.metric]}: Kendall's tau {one.kendall_tau:.2f}" for one in rankings if one.kendall_tau is not None
+        f"{comparison.metric(one.metric).title}: Kendall's tau {one.kendall_tau:.2f}"
+        for one in rankings
+        if one.kendall_tau is not None
     ]
     add_footer(figure, comparison, cases_text(len(comparison.cases)), f"{rankings[0].bootstraps} samples", *taus)
     return figure
@@ -81,7 +82,7 @@ def _draw_ranking(axes: Axes, comparison: Comparison, ranking: Ranking, rows: Ro
     axes.set_xlim(0.4, count + 0.6)
     axes.set_xticks(range(1, count + 1))
     axes.grid(axis="x")
-    axes.set_xlabel(f"rank by mean {NAMES[ranking.metric]}")
+    axes.set_xlabel(f"rank by mean {comparison.metric(ranking.metric).title}")
 
 
 def _percent(share: float) -> str:

@@ -50,21 +50,23 @@ def write_figures(
 ) -> Written:
     """Write NAME.FORMAT into the folder for the named figures, without names for all that can be drawn.
 
+    A figure of DSC is drawn of every metric that was asked for too.
+
     Raises: SettingsError for an unknown name or format; for a named figure ScoreError saying why it cannot be drawn;
     DataError where the folder cannot be written.
     """
     _check("only", "figure", names, FIGURES)
     _check("format", "format", formats, METADATA)
     written = Written()
-    for name in dict.fromkeys(names) or FIGURES:
+    for kind in (kind for name in dict.fromkeys(names) or FIGURES for kind in FIGURES[name].each(comparison)):
         try:
-            figure = FIGURES[name].draw(comparison, settings)
+            figure = kind.draw(comparison, settings)
         except ScoreError as error:
             if names:
                 raise
-            written.not_drawn[name] = str(error)
+            written.not_drawn[kind.name] = str(error)
             continue
-        written.figures.append((FIGURES[name], _write(figure, folder, name, formats)))
+        written.figures.append((kind, _write(figure, folder, kind.name, formats)))
     return written
 
 

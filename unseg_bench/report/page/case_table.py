@@ -5,8 +5,9 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from unseg_bench.report.numbers import DASH, amount, metric_heading, volume
+from unseg_bench.report.numbers import DASH, amount, volume
 from unseg_bench.report.text_table import TextCell, TextColumn, TextSection, TextTable, text_row
+from unseg_bench.score.metrics import DSC
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,7 @@ MEAN_COLUMN = 3
 
 
 def case_table(comparison: Comparison) -> TextTable:
-    """Return a row a case: group, volume, mean DSC of all methods, then every method's DSC (%) and HD95 (mm).
+    """Return a row a case: group, volume, mean DSC of all methods, then every metric of every method.
 
     Rows begin with the lowest mean DSC; a dash stands where a method has no prediction.
     """
@@ -27,15 +28,14 @@ def case_table(comparison: Comparison) -> TextTable:
         by_case.setdefault(entry.case, {})[entry.label] = entry
     means = {case: _mean_dsc(list(entries.values())) for case, entries in by_case.items()}
     in_order = sorted(by_case, key=lambda case: (means[case] is None, means[case] or 0.0, case))
-    dsc, hd95 = metric_heading("dsc"), metric_heading("hd95_mm")
     columns = (
         TextColumn(("case",), number=False),
         TextColumn((comparison.grouping,), number=False),
         TextColumn(("tumour", "ml")),
-        TextColumn(("mean", dsc)),
-        *(TextColumn((label, heading)) for heading in (dsc, hd95) for label in comparison.labels),
+        TextColumn(("mean", DSC.heading)),
+        *(TextColumn((label, metric.heading)) for metric in comparison.metrics for label in comparison.labels),
     )
-    rows = tuple(_row(case, by_case[case], means[case], comparison.labels) for case in in_order)
+    rows = tuple(_row(case, by_case[case], means[case], comparison) for case in in_order)
     return TextTable(
         key="per-case",
         title="Every case of every method, seeds averaged; the lowest mean DSC first",
@@ -49,9 +49,11 @@ def case_scores(comparison: Comparison) -> dict[str, dict[str, str]]:
     words: dict[str, dict[str, str]] = {}
     for entry in comparison.entries:
         of_case = words.setdefault(entry.case, {"": f"{volume(entry.tumour_ml)} ml"})
-        of_case[entry.label] = (
-            f"DSC {amount(entry.dsc, 'dsc', 1)} %, HD95 {amount(entry.hd95_mm, 'hd95_mm', 1)} mm, {_volume(entry)}"
-        )
+        scores = [
+            f"{metric.title} {amount(entry.values[metric.name], metric, 1)} {metric.unit}".rstrip()
+            for metric in comparison.metrics
+        ]
+        of_case[entry.label] = ", ".join((*scores, _volume(entry)))
     return words
 
 
@@ -60,19 +62,22 @@ def _volume(entry: CaseEntry) -> str:
 
 
 def _mean_dsc(entries: Sequence[CaseEntry]) -> float | None:
-    known = [entry.dsc for entry in entries if entry.dsc is not None]
+    known = [value for entry in entries if (value := entry.values[DSC.name]) is not None]
     return fmean(known) if known else None
 
 
-def _row(case: str, entries: dict[str, CaseEntry], mean: float | None, labels: Sequence[str]) -> tuple[TextCell, ...]:
+def _row(case: str, entries: dict[str, CaseEntry], mean: float | None, comparison: Comparison) -> tuple[TextCell, ...]:
     """Return the cells of one case."""
     first = next(iter(entries.values()))
-    found = [entries.get(label) for label in labels]
+    found = [entries.get(label) for label in comparison.labels]
     return text_row(
         case,
         first.group,
         volume(first.tumour_ml),
-        amount(mean, "dsc"),
-        *(amount(None if entry is None else entry.dsc, "dsc") for entry in found),
-        *(amount(None if entry is None else entry.hd95_mm, "hd95_mm") for entry in found),
+        amount(mean, DSC),
+        *(
+            amount(None if entry is None else entry.values[metric.name], metric)
+            for metric in comparison.metrics
+            for entry in found
+        ),
     )

@@ -120,7 +120,7 @@ def drawn_figures(
         tell("pictures of cases are left out, and so are figures that are made of them")
         settings = replace(settings, runs=[replace(run, folder=None) for run in settings.runs])
     drawn: list[DrawnFigure] = []
-    for name, kind in FIGURES.items():
+    for kind in (kind for one in FIGURES.values() for kind in one.each(comparison)):
         caption = kind.caption(comparison)
         try:
             figure = kind.draw(comparison, settings)
@@ -128,7 +128,7 @@ def drawn_figures(
             if kind.usual:
                 tell(f"figure left out: {reason}")
             continue
-        drawn.append(_drawn(figure, f"figure-{name}", kind.title, caption))
+        drawn.append(_drawn(figure, f"figure-{kind.name}", kind.title, caption))
     return drawn
 
 

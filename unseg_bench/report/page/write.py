@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from unseg_bench.compare.comparison import Comparison
     from unseg_bench.compare.inputs import RunScores
     from unseg_bench.data.files import Progress
+    from unseg_bench.plugins.metric import Metric
     from unseg_bench.report.case_images import CaseImages
     from unseg_bench.report.page.parts import Chapter
 
@@ -186,9 +187,15 @@ def _lead(comparison: Comparison) -> str:
     return (
         f"{_counts(comparison).capitalize()} of the data set {comparison.dataset} (split {comparison.split}, part "
         f"{comparison.part}), {seeds} run{'s' * (seeds != 1)} in all. Each predicted whole tumour is scored against "
-        f"its reference mask by the Dice similarity coefficient (DSC, %) and the 95th percentile of the Hausdorff "
-        f"distance (HD95, mm). {made}; every number is in this one file, which loads nothing."
+        f"its reference mask by {_by_metrics(comparison.metrics)}. {made}; every number is in this one file, which "
+        "loads nothing."
     )
+
+
+def _by_metrics(metrics: Sequence[Metric]) -> str:
+    """Return 'the Dice similarity coefficient (DSC, %) and the 95th percentile of ... (HD95, mm)'."""
+    *firsts, last = [f"{one.about} ({', '.join(filter(None, (one.title, one.unit)))})" for one in metrics]
+    return f"{', '.join(firsts)} and {last}"
 
 
 def _picture_words(browser: CaseImages | None, comparison: Comparison) -> str:
