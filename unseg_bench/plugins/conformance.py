@@ -35,7 +35,7 @@ class CheckResult:
     detail: str
 
 
-class Broken(Exception):  # noqa: N818 - never leaves the kit: it becomes a CheckResult
+class Violation(Exception):  # noqa: N818 - never leaves the kit: it becomes a CheckResult
     """A check failed; the message says what was expected and what was seen."""
 
 
@@ -81,9 +81,9 @@ class _Trials:
 
     @property
     def undisturbed(self) -> TrialRun:
-        """The undisturbed run; raises Broken when it failed, since there is nothing to compare with then."""
+        """The undisturbed run; raises Violation when it failed, since there is nothing to compare with then."""
         if self.first.error is not None:
-            raise Broken("not tried: fit or segment failed, see 'segments'")
+            raise Violation("not tried: fit or segment failed, see 'segments'")
         return self.first
 
     @cached_property
@@ -107,14 +107,14 @@ class _Trials:
     def _again(self) -> TrialRun:
         run = self.trial.run("interrupted")
         if run.error is not None:
-            raise Broken(f"failed when fit was called again: {_describe(run.error)}")
+            raise Violation(f"failed when fit was called again: {_describe(run.error)}")
         return run
 
 
 def _declaration(method: type[Method]) -> str:
     name: object = getattr(method, "name", None)
     if not isinstance(name, str) or not name.strip():
-        raise Broken("the class attribute `name` must be a text that is not empty")
+        raise Violation("the class attribute `name` must be a text that is not empty")
     return f"'{name}', supervision '{_level(method, CHECK)}'"
 
 
@@ -123,14 +123,14 @@ def _level(method: type[Method], preset: str) -> Supervision:
     supervision = cast("object", method(preset_options(method, preset)).supervision)
     if not isinstance(supervision, Supervision):
         where = "" if preset == CHECK else f"with the preset '{preset}', "
-        raise Broken(f"{where}`supervision` must be one of Supervision's values, not {supervision!r}")
+        raise Violation(f"{where}`supervision` must be one of Supervision's values, not {supervision!r}")
     return supervision
 
 
 def _method_options(method: type[Method]) -> str:
     model = cast("type[BaseModel]", method.Options)
     if not issubclass(model, MethodOptions):
-        raise Broken(f"{model.__name__} must be a subclass of MethodOptions")
+        raise Violation(f"{model.__name__} must be a subclass of MethodOptions")
     presets = {"default": model(), **{name: preset_options(method, name) for name in method.presets}}
     for name, options in presets.items():
         _round_trip(f"preset '{name}'", options)
@@ -140,7 +140,7 @@ def _method_options(method: type[Method]) -> str:
 
 def _segments(trial: _Trials) -> str:
     if trial.first.error is not None:
-        raise Broken(_describe(trial.first.error))
+        raise Violation(_describe(trial.first.error))
     for volume in trial.trial.test_volumes:
         _check_mask(trial.first.predictions[volume.case_id], volume)
     return ", ".join(f"{_size(mask)}: {mask.sum()} voxels" for mask in trial.first.predictions.values())
@@ -151,7 +151,7 @@ def _empty_brain(trial: _Trials) -> str:
     mask = trial.undisturbed.fitted.segment(volume, trial.undisturbed.context)
     _check_mask(mask, volume)
     if mask.any():
-        raise Broken(f"zeros without any brain got {mask.sum()} voxels of tumour; an empty mask was expected")
+        raise Violation(f"zeros without any brain got {mask.sum()} voxels of tumour; an empty mask was expected")
     return "a volume without brain gets an empty mask"
 
 
@@ -173,9 +173,9 @@ def _input_untouched(trial: _Trials) -> str:
         writable = Volume(volume.case_id, image, brain, volume.spacing_mm, volume.digest)
         run.fitted.segment(writable, run.context)
         if content_digest(image, brain) != volume.digest:
-            raise Broken("segment changed the volume that it was given; work on a copy (volume.image.copy())")
+            raise Violation("segment changed the volume that it was given; work on a copy (volume.image.copy())")
     if changed := trial.trial.changed:
-        raise Broken(f"fit changed {changed[0]}; work on copies (volume.image.copy())")
+        raise Violation(f"fit changed {changed[0]}; work on copies (volume.image.copy())")
     return "images and brain masks are as they were"
 
 
@@ -186,7 +186,7 @@ def _supervision(trial: _Trials) -> str:
     if labels.refused:
         more = f" and {len(labels.refused) - 1} more" if len(labels.refused) > 1 else ""
         declared = trial.first.fitted.supervision
-        raise Broken(f"declares '{declared}' but asked for the {labels.refused[0]}{more}")
+        raise Violation(f"declares '{declared}' but asked for the {labels.refused[0]}{more}")
     return f"read {len(labels.read)} labels, first the {labels.read[0]}" if labels.read else "read no label"
 
 
@@ -199,12 +199,12 @@ def _resumes(trial: _Trials) -> str:
     computed = [*trial.interrupted.finished, *trial.taken_up.context.finished]
     if sorted(computed) != sorted(stages):
         extra = sorted(set(computed) - set(stages)) or sorted(set(stages) - set(computed))
-        raise Broken(
+        raise Violation(
             f"{len(stages)} stages when undisturbed, {len(computed)} after a crash half way (differing: "
             f"{', '.join(extra)}); give a stage the same options and inputs every time"
         )
     if again := trial.third.context.finished:
-        raise Broken(f"calling fit again computed {', '.join(again)}; what is finished must cost nothing")
+        raise Violation(f"calling fit again computed {', '.join(again)}; what is finished must cost nothing")
     return f"{len(stages)} stages, each computed once in spite of a crash half way"
 
 
@@ -218,7 +218,7 @@ def _explains(trial: _Trials) -> str:
         try:
             steps.append(0 if found is None else len(checked(found, volume, run.fitted.name).steps))
         except PluginError as error:
-            raise Broken(str(error)) from None
+            raise Violation(str(error)) from None
         again = run.fitted.segment(volume, run.context)
         _check_same(volume, run, again, "when segmented after explain")
     return f"{' and '.join(map(str, steps))} steps, and the same answer after"
@@ -244,31 +244,31 @@ def _dataset_options(dataset: type[Dataset], options: DatasetOptions) -> str:
 def _identity(dataset: type[Dataset], options: DatasetOptions) -> str:
     first, second = (json.dumps(dataset(options).identity(), sort_keys=True) for _ in range(2))
     if first != second:
-        raise Broken(f"two openings with the same options differ: {first} and {second}")
+        raise Violation(f"two openings with the same options differ: {first} and {second}")
     if str(Path.home()) in first or str(Path.cwd()) in first:
-        raise Broken(f"identity holds a path of this machine, so no other machine can have the same data: {first}")
+        raise Violation(f"identity holds a path of this machine, so no other machine can have the same data: {first}")
     recipes = [
         json.dumps([opened.made_from(case) for case in opened.split().case_ids], sort_keys=True)
         for opened in (dataset(options), dataset(options))
     ]
     if recipes[0] != recipes[1]:
-        raise Broken("made_from differs between two openings with the same options, so no run could ever go on")
+        raise Violation("made_from differs between two openings with the same options, so no run could ever go on")
     return first
 
 
 def _split(dataset: Dataset) -> str:
     split, healthy = dataset.split(), dataset.healthy()
     if not split.test:
-        raise Broken("the split has no test case, so nothing can be segmented")
+        raise Violation("the split has no test case, so nothing can be segmented")
     if both := sorted(set(healthy) & set(split.case_ids)):
-        raise Broken(f"case {both[0]} is declared healthy and is in the split too")
+        raise Violation(f"case {both[0]} is declared healthy and is in the split too")
     return ", ".join(f"{part} {len(split.part(part))}" for part in PARTS) + f", healthy {len(healthy)}"
 
 
 def _files(dataset: Dataset) -> str:
     found = dataset.check(lambda done, total, what: None)
     if found.problems:
-        raise Broken(f"{len(found.problems)} problems, first: {found.problems[0]}")
+        raise Violation(f"{len(found.problems)} problems, first: {found.problems[0]}")
     return f"{found.cases} cases read"
 
 
@@ -277,7 +277,7 @@ def _same_files(dataset: type[Dataset], options: DatasetOptions) -> str:
     case_id = first.split().test[0]
     paths = [opened.image(case_id).path for opened in (first, second)]
     if paths[0].read_bytes() != paths[1].read_bytes():
-        raise Broken(f"two openings give different images for {case_id}: {paths[0]} and {paths[1]}")
+        raise Violation(f"two openings give different images for {case_id}: {paths[0]} and {paths[1]}")
     return f"{case_id} is the same in two openings"
 
 
@@ -285,7 +285,7 @@ def _try(name: str, check: Callable[[], str]) -> CheckResult:
     """Turn what a check returns or raises into a result."""
     try:
         return CheckResult(name, True, check())
-    except Broken as broken:
+    except Violation as broken:
         return CheckResult(name, False, str(broken))
     except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
         return CheckResult(name, False, _describe(error))
@@ -303,7 +303,7 @@ def _round_trip(what: str, options: BaseModel) -> None:
     text = options.model_dump_json()
     again = type(options).model_validate_json(text)
     if again != options:
-        raise Broken(f"{what} does not survive being written and read: {text} becomes {again.model_dump_json()}")
+        raise Violation(f"{what} does not survive being written and read: {text} becomes {again.model_dump_json()}")
 
 
 def _refuses_unknown_names(model: type[BaseModel]) -> None:
@@ -312,21 +312,21 @@ def _refuses_unknown_names(model: type[BaseModel]) -> None:
     except ValidationError as error:
         if any(found["type"] == "extra_forbidden" for found in error.errors()):
             return
-    raise Broken(f"{model.__name__} accepts unknown names; keep extra='forbid' in its model_config")
+    raise Violation(f"{model.__name__} accepts unknown names; keep extra='forbid' in its model_config")
 
 
 def _check_mask(mask: object, volume: Volume) -> None:
     expected = f"a bool array of shape {volume.shape}"
     if not isinstance(mask, np.ndarray):
-        raise Broken(f"segment must return {expected}, not {type(mask).__name__}")
+        raise Violation(f"segment must return {expected}, not {type(mask).__name__}")
     if mask.dtype != np.bool_ or mask.shape != volume.shape:
-        raise Broken(f"segment must return {expected}, not {mask.dtype} of shape {mask.shape}")
+        raise Violation(f"segment must return {expected}, not {mask.dtype} of shape {mask.shape}")
 
 
 def _check_same(volume: Volume, run: TrialRun, mask: Mask, when: str) -> None:
     _check_mask(mask, volume)
     if differing := int((mask != run.predictions[volume.case_id]).sum()):
-        raise Broken(
+        raise Violation(
             f"{volume.case_id}: {differing} voxels differ {when}; draw all chance from work.seed or context.seed "
             "and keep nothing between cases"
         )

@@ -10,7 +10,7 @@ OutcomeT = TypeVar("OutcomeT")
 Outcome_co = TypeVar("Outcome_co", covariant=True)
 
 
-class Work(Protocol[Outcome_co]):
+class Task(Protocol[Outcome_co]):
     """What is done with each plan. It holds values alone, so that it can be sent to another process."""
 
     def __call__(self, plan: RunPlan, reporter: Reporter) -> Outcome_co:
@@ -21,6 +21,6 @@ class Work(Protocol[Outcome_co]):
 class Executor(Protocol):
     """Does the same work with many plans."""
 
-    def run(self, plans: Sequence[RunPlan], work: Work[OutcomeT]) -> Iterator[OutcomeT]:
+    def run(self, plans: Sequence[RunPlan], work: Task[OutcomeT]) -> Iterator[OutcomeT]:
         """Yield what becomes of each plan, in order; who stops asking stops the rest."""
         ...

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
-from unseg_bench.run.executors.executor import OutcomeT, Work
+from unseg_bench.run.executors.executor import OutcomeT, Task
 from unseg_bench.run.plan import RunPlan
 from unseg_bench.run.progress import Reporter
 
@@ -14,7 +14,7 @@ class Serial:
     def __init__(self, open_reporter: Callable[[], AbstractContextManager[Reporter]]) -> None:
         self._open_reporter = open_reporter
 
-    def run(self, plans: Sequence[RunPlan], work: Work[OutcomeT]) -> Iterator[OutcomeT]:
+    def run(self, plans: Sequence[RunPlan], work: Task[OutcomeT]) -> Iterator[OutcomeT]:
         """Yield what becomes of each plan; the next one begins when it is asked for."""
         for plan in plans:
             with self._open_reporter() as reporter:
