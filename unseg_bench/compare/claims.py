@@ -216,7 +216,7 @@ def _too_small(statistics: Statistics, family: Family) -> str:
 def _ranks(test: Friedman) -> Claim:
     """Whether the methods' ranks differ at all; the two default metrics share the level.
 
-    Nemenyi's sets are not said: at .05 they tell equal methods apart in 3 % of comparisons where another one differs.
+    Nemenyi's sets are not said: what they say of two methods depends on which others stand beside (Benavoli 2016).
     """
     metric = BUILT_IN[test.metric].title
     if test.p is None:
