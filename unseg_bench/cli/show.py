@@ -12,9 +12,9 @@ import typer
 
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.describe import value_text
-from unseg_bench.cli.options import AsJson, RunsFolder
+from unseg_bench.cli.options import AsJson, RunsFolder, grouped
 from unseg_bench.cli.selector import RunSelector, find_run, scores_or_warning
-from unseg_bench.cli.show_case import refuse_without_case, show_case
+from unseg_bench.cli.show_case import CaseOptions, show_case
 from unseg_bench.cli.show_tables import alternatives_text, print_first_rows, print_table, tables_as_json
 from unseg_bench.console.streams import path_text, print_json, say
 from unseg_bench.errors import SettingsError
@@ -28,7 +28,6 @@ WIDTH = 12
 """Of the column with what a line is about."""
 DIGITS = 12
 """So many of a digest's 64 are shown; --json has all."""
-_CASE = "One case"
 _NO_IMAGES = hashlib.sha256().hexdigest()
 """Digest of a part from which a method was given nothing."""
 
@@ -42,7 +41,9 @@ _NO_IMAGES = hashlib.sha256().hexdigest()
         ("ubench show clisc --case phantom-0041", "Pictures of how the method came to its answer for a case."),
     ),
 )
+@grouped
 def show(
+    *,
     selector: RunSelector,
     options: Annotated[
         bool, typer.Option("--options", help="All options, not only those that differ from the preset's.")
@@ -50,38 +51,7 @@ def show(
     table: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only this table of the method's own, with all its rows.")
     ] = None,
-    case: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ID", help="Draw this case, of any part of the split, step by step.", rich_help_panel=_CASE
-        ),
-    ] = None,
-    slice_index: Annotated[
-        int | None,
-        typer.Option(
-            "--slice",
-            min=0,
-            metavar="N",
-            help="This axial slice, from 0 at the bottom, not that with most tumour.",
-            rich_help_panel=_CASE,
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where the pictures go. Default: RUN/pictures/ID.", rich_help_panel=_CASE),
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where the images are now, if they moved.", rich_help_panel=_CASE),
-    ] = None,
-    recompute: Annotated[
-        bool,
-        typer.Option(
-            "--recompute",
-            help="Compute what is no longer in the cache, with the method's code as it is now.",
-            rich_help_panel=_CASE,
-        ),
-    ] = False,
+    case: CaseOptions,
     runs: RunsFolder = Path("runs"),
     as_json: AsJson = False,
 ) -> None:
@@ -90,30 +60,37 @@ def show(
     With --case, how the method came to its answer for one case, as pictures.
     """
     run = find_run(selector, runs)
-    if case is not None and (table is not None or options):
-        raise SettingsError("--case is about pictures, --table and --options are not; give one of them")
-    if case is not None:
-        show_case(run, case, slice_index, out, data, recompute=recompute, as_json=as_json)
+    if case.case is not None:
+        if table is not None or options:
+            raise SettingsError("--case is about pictures, --table and --options are not; give one of them")
+        show_case(run, case, as_json=as_json)
         return
-    refuse_without_case(slice_index, out, data, recompute=recompute)
+    case.refuse_alone()
     if table is not None:
         print_table(run, table, as_json=as_json)
-        return
-    scores = scores_or_warning(run)
-    if as_json:
-        from unseg_bench.score.intact import doubts_about_files
+    elif as_json:
+        _print_json(run)
+    else:
+        _print(run, everything=options)
 
-        doubts = doubts_about_files(run, scores, everything=True)
-        more = {"alternatives": run.alternatives, "file_doubts": doubts, **tables_as_json(run)}
-        print_json({"run": str(run.path), **run.record, "scores": [asdict(score) for score in scores], **more})
-        return
+
+def _print_json(run: "RunFolder") -> None:
+    from unseg_bench.score.intact import doubts_about_files
+
+    scores = scores_or_warning(run)
+    doubts = doubts_about_files(run, scores, everything=True)
+    more = {"alternatives": run.alternatives, "file_doubts": doubts, **tables_as_json(run)}
+    print_json({"run": str(run.path), **run.record, "scores": [asdict(score) for score in scores], **more})
+
+
+def _print(run: "RunFolder", *, everything: bool) -> None:
     record = run.record
-    _print_head(run, record, scores)
+    _print_head(run, record, scores_or_warning(run))
     _print_label_reads(record)
     if record.get("made_elsewhere"):
         _print_source(record)
     else:
-        _print_options(record, everything=options)
+        _print_options(record, everything=everything)
     _print_provenance(record)
     _print_stages(run)
     _print_cases_without_scores(record)
