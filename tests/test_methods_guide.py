@@ -8,8 +8,9 @@ import pytest
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import SettingsError
 from unseg_bench.plugins.manager import load_plugins
+from unseg_bench.plugins.method_facts import flatten_options
 from unseg_bench.run.asked import parse_assignments
-from unseg_bench.run.settings import flatten_options, make_settings, resolve_method
+from unseg_bench.run.settings import make_settings, resolve_method
 
 GUIDE = (Path(__file__).resolve().parents[1] / "docs" / "methods.md").read_text(encoding="utf-8")
 SECTIONS = {

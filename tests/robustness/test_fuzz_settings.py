@@ -14,13 +14,15 @@ from pydantic import Field
 
 from unseg_bench.errors import SettingsError, UbenchError
 from unseg_bench.plugins.method import Method, MethodOptions
+from unseg_bench.plugins.method_facts import flatten_options
 from unseg_bench.run.asked import parse_assignments, settings_of
 from unseg_bench.run.settings import (
     RunSettings,
-    flatten_options,
     make_settings,
+    option_names,
     read_settings_file,
-    resolve_methods,
+    refuse_unknown,
+    resolve_method,
 )
 
 FUZZ = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -84,8 +86,9 @@ def complaint(call: Callable[[], object]) -> str:
 
 def resolve(chosen: RunSettings) -> None:
     """Check the options, and that what was taken can be written to run.json."""
-    options = resolve_methods({"one": One}, chosen, "paper")["one"].options
-    json.dumps({**chosen.model_dump(mode="json"), "set": flatten_options(options)}, allow_nan=False)
+    resolved, used = resolve_method("one", One, chosen, "paper")
+    refuse_unknown(chosen, used, {"one": option_names(Options)})
+    json.dumps({**chosen.model_dump(mode="json"), "set": flatten_options(resolved.options)}, allow_nan=False)
 
 
 def use(path: Path) -> None:

@@ -7,13 +7,14 @@ import pytest
 
 from unseg_bench.errors import SettingsError
 from unseg_bench.plugins.method import Method, MethodOptions
+from unseg_bench.plugins.method_facts import flatten_options
 from unseg_bench.run.asked import parse_assignments
 from unseg_bench.run.settings import (
-    flatten_options,
     make_settings,
     option_names,
     read_settings_file,
-    resolve_methods,
+    refuse_unknown,
+    resolve_method,
 )
 
 
@@ -45,7 +46,10 @@ class Two(One):
 def resolve(values=None, preset=None, methods=None, default="demo"):
     methods = methods or {"one": One}
     settings = make_settings({"methods": list(methods), "preset": preset, "set": values or {}})
-    return resolve_methods(methods, settings, default)
+    found = {written: resolve_method(written, method, settings, default) for written, method in methods.items()}
+    used = {name for _, own in found.values() for name in own}
+    refuse_unknown(settings, used, {method.name: option_names(method.Options) for method in methods.values()})
+    return {written: resolved for written, (resolved, _) in found.items()}
 
 
 def options(**more):

@@ -73,7 +73,9 @@ def method_facts(method: type[Method]) -> MethodFacts:
         supervision_by_preset=levels if by_options else {},
         options=describe_options(method.Options),
         differing={
-            preset: {name: value for name, value in _flat(made[preset]).items() if defaults.get(name) != value}
+            preset: {
+                name: value for name, value in flatten_options(made[preset]).items() if defaults.get(name) != value
+            }
             for preset in method.presets
         },
     )
@@ -129,11 +131,12 @@ def _plain(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     return {row: dict(options) for row, options in rows.items()}
 
 
-def _flat(options: BaseModel, prefix: str = "") -> dict[str, Any]:
+def flatten_options(options: BaseModel, prefix: str = "") -> dict[str, Any]:
+    """Return all options of a method as dotted names and JSON values, ready to be given again as `set`."""
     flat: dict[str, Any] = {}
     for name, value in options:
         if isinstance(value, BaseModel):
-            flat |= _flat(value, f"{prefix}{name}.")
+            flat |= flatten_options(value, f"{prefix}{name}.")
         else:
             flat[prefix + name] = options.model_dump(mode="json", include={name})[name]
     return flat

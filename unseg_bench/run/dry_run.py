@@ -27,8 +27,7 @@ from unseg_bench.run.permits import Permits
 from unseg_bench.run.plan import RunPlan
 from unseg_bench.run.session.dispatch import Dispatch
 from unseg_bench.run.session.run_rules import run_rules
-from unseg_bench.run.session.sandboxed import SERVER
-from unseg_bench.run.session.seal import mode_of, owner_of, socket_probes
+from unseg_bench.run.session.seal import SERVER, mode_of, owner_of, socket_probes
 from unseg_bench.sandbox.process import NotSealed, SandboxProcess
 from unseg_bench.sandbox.wire import kind_of
 from unseg_bench.sandbox.workspace import Workspace

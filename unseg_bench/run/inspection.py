@@ -14,14 +14,13 @@ from unseg_bench.plugins.host import HandedFile
 from unseg_bench.plugins.method_facts import MethodFacts
 from unseg_bench.run.method_card import MethodCard, Where, card_from, said_of, where_of_file
 from unseg_bench.run.session.codec import answer, unpack
-from unseg_bench.run.session.seal import code_rules, explain_refusal, mode_of, socket_probes
+from unseg_bench.run.session.seal import SERVER, code_rules, explain_refusal, mode_of, socket_probes
 from unseg_bench.run.settings import RunSettings
 from unseg_bench.sandbox.channel import Message
 from unseg_bench.sandbox.process import Answer, NotSealed, SandboxProcess
 from unseg_bench.sandbox.wire import Thrown
 from unseg_bench.sandbox.workspace import Workspace
 
-SERVER = "unseg_bench.run.session.server:serve"
 Call = Callable[[str, Mapping[str, Any]], Any]
 Found = TypeVar("Found")
 

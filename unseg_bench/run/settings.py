@@ -86,22 +86,6 @@ def make_settings(values: Mapping[str, Any]) -> RunSettings:
         raise SettingsError(_explain(error, RunSettings)) from error
 
 
-def resolve_methods(
-    methods: Mapping[str, type[Method]], settings: RunSettings, default_preset: str
-) -> dict[str, Resolved]:
-    """Give each method its options: its preset, then the `set` values that it has; refuses names that no method has.
-
-    `methods` maps what the user wrote to classes. The data set's default preset is used where the method has it.
-    """
-    used: set[str] = set()
-    resolved: dict[str, Resolved] = {}
-    for written, method in methods.items():
-        resolved[written], own = resolve_method(written, method, settings, default_preset)
-        used |= own
-    refuse_unknown(settings, used, {method.name: option_names(method.Options) for method in methods.values()})
-    return resolved
-
-
 def resolve_method(
     written: str, method: type[Method], settings: RunSettings, default_preset: str
 ) -> tuple[Resolved, set[str]]:
@@ -157,17 +141,6 @@ def option_names(model: type[BaseModel], prefix: str = "") -> list[str]:
         else:
             names.append(prefix + name)
     return names
-
-
-def flatten_options(options: BaseModel) -> dict[str, Any]:
-    """Return all options of a method as dotted names and JSON values, ready to be given again as `set`."""
-    flat: dict[str, Any] = {}
-    for name, value in options:
-        if isinstance(value, BaseModel):
-            flat |= {f"{name}.{inner}": item for inner, item in flatten_options(value).items()}
-        else:
-            flat[name] = options.model_dump(mode="json", include={name})[name]
-    return flat
 
 
 def usual_preset(presets: Collection[str], default_preset: str) -> str:

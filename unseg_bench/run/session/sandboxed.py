@@ -21,7 +21,7 @@ from unseg_bench.run.session.answers import call_failed, wrong_mask
 from unseg_bench.run.session.codec import unpack, unpack_explanation
 from unseg_bench.run.session.dispatch import Dispatch
 from unseg_bench.run.session.run_rules import run_probes, run_rules
-from unseg_bench.run.session.seal import explain_refusal
+from unseg_bench.run.session.seal import SERVER, explain_refusal
 from unseg_bench.sandbox import landlock
 from unseg_bench.sandbox.channel import Message
 from unseg_bench.sandbox.process import NotSealed, ProcessLost, SandboxProcess
@@ -29,8 +29,6 @@ from unseg_bench.sandbox.wire import Thrown
 from unseg_bench.sandbox.workspace import Workspace
 
 EVIDENCE = "seal.json"
-SERVER = "unseg_bench.run.session.server:serve"
-"""What the process calls once it is locked."""
 NO_NETWORK = "no sockets at all (seccomp)"
 
 

@@ -13,6 +13,8 @@ from unseg_bench.run.method_card import Where
 from unseg_bench.sandbox import landlock, policy, probe, seccomp
 from unseg_bench.sandbox.workspace import Workspace
 
+SERVER = "unseg_bench.run.session.server:serve"
+"""What a method's process calls once it is locked."""
 HINT = " (the seal refused it: see docs/label-firewall.md for what a sealed method may open; --sealed off runs without)"
 
 
