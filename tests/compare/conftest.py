@@ -2,6 +2,9 @@
 
 import pytest
 
+from tests.compare.claims_asked import NAMED, drawn
+from unseg_bench.compare.claims import claims
+from unseg_bench.compare.compare import compare
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.score.metrics import BUILT_IN
 from unseg_bench.score.record import CaseScore
@@ -34,3 +37,20 @@ def make_run():
         return RunScores(**(facts | {"label": label, "scores": scores, "evidence": True} | more))
 
     return make
+
+
+@pytest.fixture(scope="module")
+def compared(make_run):
+    """The methods on as many cases as the paper has."""
+    return drawn(make_run, 75)
+
+
+@pytest.fixture(scope="module")
+def few(make_run):
+    """The methods on too few cases to speak of means."""
+    return drawn(make_run, 30)
+
+
+@pytest.fixture(scope="module")
+def said(compared):
+    return claims(compare(compared, NAMED))

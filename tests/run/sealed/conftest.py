@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from tests.run.sealed.mask_runs import Masks
 from unseg_bench.plugins.manager import load_plugins
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.plan import RunPlan, plan_runs
@@ -114,3 +115,8 @@ def wait_for() -> Callable[[Callable[[], object]], None]:
             time.sleep(0.01)
 
     return wait
+
+
+@pytest.fixture
+def masks(bench):
+    return Masks(bench)
