@@ -139,6 +139,20 @@ def test_scores_of_two_versions_are_not_compared_and_are_made_again(
     assert ubench("compare", "--metric", "volume_error").code == 0
 
 
+def test_predictions_made_elsewhere_are_measured_too(ubench: Ubench, install: Install, data: list[str]) -> None:
+    install()
+    run = ubench("run", "threshold", *data, "--json")
+    masks = Path(run.json["runs"][0]["run"]) / "predictions"
+    theirs = ubench("score", masks, "--as", "theirs", *data, "--json")
+    rows = rows_of(Path(theirs.json["run"]) / "scores.csv")
+    assert {row["case"]: float(row["volume_error_ml"]) for row in rows} == errors_of(run)
+    install("/ 1000", "/ 500")
+    again = ubench("score", masks, "--as", "theirs", *data, "--json")
+    assert again.json["run"] == theirs.json["run"]
+    twice = rows_of(Path(again.json["run"]) / "scores.csv")
+    assert [float(row["volume_error_ml"]) for row in twice] == [2 * float(row["volume_error_ml"]) for row in rows]
+
+
 @pytest.mark.parametrize(
     ("new", "said"),
     [
