@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from pydantic import Field
 from unseg_bench import Context, Image, Mask, Method, MethodOptions, Supervision, Volume, hookimpl
 from unseg_bench.blocks.bright import OPENING_MM, BrightRule, ball, bright
 from unseg_bench.blocks.components import bounding_box, fill_holes, structuring_element
-from unseg_bench.blocks.overlap import dice
+from unseg_bench.blocks.overlap import best_level, dice
 from unseg_bench.blocks.smoothing import smooth_inside
 
 LEVELS = 40
@@ -89,7 +89,7 @@ def answers(volume: Volume, reference: Mask, sigma_mm: float) -> Iterator[Answer
         yield Answer(rule, None, dice(mask, reference, empty=0.0), mask)
     smooth = smooth_inside(volume.image, volume.brain, sigma_mm, volume.spacing_mm)
     for name, image in (("image", volume.image), ("smooth", smooth)):
-        level, dsc = best_threshold(image[volume.brain], reference[volume.brain], int(reference.sum()))
+        level, dsc = best_level(image[volume.brain], reference[volume.brain], int(reference.sum()))
         if level is not None:
             yield Answer(name, level, dsc, volume.brain & (image >= np.float32(level)))
         yield from _opened(name, image, volume, reference)
@@ -158,26 +158,6 @@ def fill_boxes(mask: Mask) -> Mask:
     """Return, per axial slice of a mask (X, Y, Z), the smallest box that holds it, filled; empty slices stay empty."""
     columns, rows = (_between(np.asarray(mask.any(axis=axis))) for axis in (1, 0))
     return columns[:, None, :] & rows[None, :, :]
-
-
-def best_threshold(
-    values: NDArray[np.floating[Any]], inside: NDArray[np.bool_], positives: int
-) -> tuple[float | None, float]:
-    """Return the level t for which `values >= t` has the best Dice with `inside`, and that Dice; both (N,).
-
-    Exact: every distinct value is tried, in one pass over the sorted values. Of equals the highest level is taken.
-    `positives`: voxels of the reference, those that are none of the N included. None where no level finds any of it.
-    """
-    order = np.argsort(values)[::-1]
-    ranked = values[order]
-    last_of_its_value = np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)]
-    found = np.cumsum(inside[order])[last_of_its_value]
-    if not found.size or found[-1] == 0:
-        return None, float(positives == 0)
-    taken = 1 + np.flatnonzero(last_of_its_value)
-    dice = 2 * found / (taken + positives)
-    best = int(dice.argmax())
-    return float(ranked[taken[best] - 1]), float(dice[best])
 
 
 def _between(present: NDArray[np.bool_]) -> NDArray[np.bool_]:

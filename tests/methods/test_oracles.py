@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 from unseg_bench_datasets.phantom import PhantomDataset, PhantomOptions
-from unseg_bench_methods.oracles import BestThreshold, BestThresholdOptions, FilledBox, best_threshold, fill_boxes
+from unseg_bench_methods.oracles import BestThreshold, BestThresholdOptions, FilledBox, fill_boxes
 
 from unseg_bench.blocks.bright import BrightRule, ball, bright
+from unseg_bench.blocks.overlap import best_level
 from unseg_bench.blocks.smoothing import smooth_inside
 from unseg_bench.data.nifti import read_image, read_labels
 from unseg_bench.data.prepare import prepare
@@ -76,17 +77,17 @@ def test_the_best_threshold_by_hand():
     values = np.array([5.0, 3.0, 3.0, 2.0, 1.0])
     inside = np.array([True, True, False, True, False])
     # Taken from above: 1 voxel 2*1/(1+3), 3 voxels 2*2/(3+3), 4 voxels 2*3/(4+3), 5 voxels 2*3/(5+3).
-    assert best_threshold(values, inside, 3) == (2.0, pytest.approx(6 / 7))
+    assert best_level(values, inside, 3) == (2.0, pytest.approx(6 / 7))
     # A tumour of which three more voxels lie outside the brain.
-    assert best_threshold(values, inside, 6) == (2.0, pytest.approx(6 / 10))
+    assert best_level(values, inside, 6) == (2.0, pytest.approx(6 / 10))
     # One voxel of two and all of four both reach 2/3: the higher level is taken.
-    assert best_threshold(np.array([4.0, 3.0, 2.0, 1.0]), np.array([True, False, False, True]), 2) == (
+    assert best_level(np.array([4.0, 3.0, 2.0, 1.0]), np.array([True, False, False, True]), 2) == (
         4.0,
         pytest.approx(2 / 3),
     )
-    assert best_threshold(values, np.zeros(5, bool), 0) == (None, 1.0)
-    assert best_threshold(values, np.zeros(5, bool), 7) == (None, 0.0)
-    assert best_threshold(np.zeros(0), np.zeros(0, bool), 0) == (None, 1.0)
+    assert best_level(values, np.zeros(5, bool), 0) == (None, 1.0)
+    assert best_level(values, np.zeros(5, bool), 7) == (None, 0.0)
+    assert best_level(np.zeros(0), np.zeros(0, bool), 0) == (None, 1.0)
 
 
 @settings(max_examples=150, deadline=None)
@@ -95,7 +96,7 @@ def test_the_best_threshold_is_the_best_of_all(seed, count, kinds, outside):
     rng = np.random.default_rng(seed)
     values = rng.normal(size=kinds).astype(np.float32)[rng.integers(0, kinds, count)]
     inside = rng.random(count) < 0.4
-    level, found = best_threshold(values, inside, int(inside.sum()) + outside)
+    level, found = best_level(values, inside, int(inside.sum()) + outside)
     tried = {
         float(t): 2 * (inside & (values >= t)).sum() / ((values >= t).sum() + inside.sum() + outside) for t in values
     }

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 
 from unseg_bench.blocks.components import largest_component
 from unseg_bench.blocks.otsu import otsu
+from unseg_bench.blocks.overlap import best_level
 from unseg_bench.data.atomic import write_json
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Image, Mask, Volume
@@ -161,17 +162,14 @@ def collect_best_dice(work: Work, cohort: Cohort, map_of: MapOf, mask_of: Callab
 def best_dice(scores: NDArray[np.float32], labels: NDArray[np.bool_], missed: int = 0) -> tuple[float, float]:
     """Return the threshold whose voxels above it have the best Dice with `labels`, and that Dice; both (N,).
 
-    `missed`: tumour voxels that no threshold can find. Above is strictly above, so the threshold is a score or, to
-    have all voxels, the largest number below the lowest one.
+    `labels` has a tumour; `missed`: tumour voxels that no threshold can find. Above is strictly above, so the threshold
+    is a score or, to have all voxels, the largest number below the lowest one.
     """
-    order = np.argsort(scores)[::-1]
-    ranked = scores[order]
-    hits = np.cumsum(labels[order])
-    dice = 2.0 * hits / (np.arange(1, len(hits) + 1) + int(hits[-1]) + missed)
-    ends = np.flatnonzero(np.append(ranked[1:] < ranked[:-1], True))
-    best = int(ends[np.argmax(dice[ends])])
-    below = ranked[best + 1] if best + 1 < len(ranked) else np.nextafter(ranked[best], np.float32(-np.inf))
-    return float(below), float(dice[best])
+    level, dice = best_level(scores, labels, int(np.count_nonzero(labels)) + missed)
+    assert level is not None  # noqa: S101 - there is a tumour in `labels`
+    lower = scores[scores < level]
+    below = lower.max() if lower.size else np.nextafter(np.float32(level), np.float32(-np.inf))
+    return float(below), dice
 
 
 def _finite(scores: NDArray[np.float32], volume: Volume) -> NDArray[np.float32]:
