@@ -58,6 +58,9 @@ def test_importing_the_package_loads_nothing_but_the_standard_library():
 
 LIGHT = [
     "from unseg_bench import *",
+    "import unseg_bench.blocks.clip, unseg_bench.blocks.miniature, unseg_bench.blocks.phantom",
+    "from unseg_bench.blocks.sam import options; from unseg_bench.blocks.unet import options",
+    "from unseg_bench.blocks.constrained_vae import options; from unseg_bench.blocks.simulated_tumours import options",
     "import unseg_bench.plugins.manager as m; m.Plugins()",
     "import unseg_bench.cli.main",
     "from unseg_bench.plugins.manager import load_plugins; assert not load_plugins().broken",
