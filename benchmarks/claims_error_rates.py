@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench.compare.build import compare
 from unseg_bench.compare.claims import Claim, claims
-from unseg_bench.compare.compare import compare
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.compare.statistics.record import StatisticsSettings

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy import ndimage
 
-from unseg_bench.compare.compare import compare
+from unseg_bench.compare.build import compare
 from unseg_bench.compare.comparison import Comparison
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.compare.settings import CompareSettings

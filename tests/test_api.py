@@ -108,7 +108,7 @@ def test_an_executor_gets_plans_and_work_that_is_made_of_values(outcomes):
     assert asked == plans[:1]
 
 
-@pytest.mark.parametrize("first", ["import unseg_bench.run.plan, unseg_bench.compare.compare", "pass"])
+@pytest.mark.parametrize("first", ["import unseg_bench.run.plan, unseg_bench.compare.build", "pass"])
 def test_rooms_can_be_called_whatever_was_imported_before(first):
     code = (
         f"{first}\nimport inspect, unseg_bench as ub\n"

@@ -274,8 +274,8 @@ def compare(
     `correction` (holm, fdr_by). Raises ScoreError where there is nothing to compare or runs do not belong together,
     SettingsError for an unknown word.
     """
+    from unseg_bench.compare.build import compare as compare_scores
     from unseg_bench.compare.cohort_table import group_column
-    from unseg_bench.compare.compare import compare as compare_scores
     from unseg_bench.compare.published_table import TABLE_1
     from unseg_bench.compare.runs import collect
     from unseg_bench.compare.settings import CompareSettings

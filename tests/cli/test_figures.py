@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from unseg_bench.cli.main import main
-from unseg_bench.compare.compare import compare
+from unseg_bench.compare.build import compare
 from unseg_bench.compare.runs import collect
 from unseg_bench.report.figures.kinds import FigureSettings
 from unseg_bench.report.figures.registry import FIGURES

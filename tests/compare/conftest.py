@@ -3,8 +3,8 @@
 import pytest
 
 from tests.compare.claims_asked import NAMED, drawn
+from unseg_bench.compare.build import compare
 from unseg_bench.compare.claims import claims
-from unseg_bench.compare.compare import compare
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.score.metrics import BUILT_IN
 from unseg_bench.score.record import CaseScore

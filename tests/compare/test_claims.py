@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.compare.claims_asked import CHOSEN, NAMED, about
+from unseg_bench.compare.build import compare
 from unseg_bench.compare.claims import claims
-from unseg_bench.compare.compare import compare
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.compare.statistics.record import StatisticsSettings
 from unseg_bench.compare.verdicts import CLAIM_LEVELS

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.compare.claims_asked import NAMED, about
+from unseg_bench.compare.build import compare
 from unseg_bench.compare.claims import claims
-from unseg_bench.compare.compare import compare
 from unseg_bench.compare.statistics.record import Interval
 
 

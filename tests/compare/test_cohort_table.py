@@ -2,8 +2,8 @@
 
 import pytest
 
+from unseg_bench.compare.build import compare
 from unseg_bench.compare.cohort_table import GroupColumn, read_column
-from unseg_bench.compare.compare import compare
 from unseg_bench.compare.groups import group_by_column
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.errors import DataError, SettingsError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from unseg_bench.compare.compare import compare
+from unseg_bench.compare.build import compare
 from unseg_bench.compare.runs import collect, collect_labelled
 from unseg_bench.errors import ScoreError
 from unseg_bench.run.folder import RunFolder

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from scipy import stats
 
-from unseg_bench.compare.compare import compare
+from unseg_bench.compare.build import compare
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.score.metrics import BUILT_IN

@@ -2,7 +2,7 @@
 
 import pytest
 
-from unseg_bench.compare.compare import compare
+from unseg_bench.compare.build import compare
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.score.record import Flag
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from unseg_bench.compare.compare import compare
+from unseg_bench.compare.build import compare
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.errors import ScoreError
 from unseg_bench.score.metrics import BUILT_IN

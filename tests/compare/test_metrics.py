@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from unseg_bench.compare.build import compare
 from unseg_bench.compare.claims import claims
-from unseg_bench.compare.compare import compare
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.compare.statistics.record import StatisticsSettings
 from unseg_bench.errors import ScoreError, SettingsError

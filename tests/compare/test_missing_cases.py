@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from unseg_bench.compare.compare import compare
+from unseg_bench.compare.build import compare
 from unseg_bench.compare.inputs import CaseFacts
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.compare.statistics.record import StatisticsSettings

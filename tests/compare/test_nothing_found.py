@@ -1,6 +1,6 @@
 """A row without a voxel of tumour in any case is named below the table."""
 
-from unseg_bench.compare.compare import compare
+from unseg_bench.compare.build import compare
 from unseg_bench.score.record import Flag
 
 EMPTY = dict.fromkeys(("p00", "p01"), (Flag.EMPTY_PREDICTION,))

@@ -37,7 +37,7 @@ def test_no_p_and_why():
 
 def test_comparing_and_printing_load_nothing_heavy():
     code = (
-        "import sys, unseg_bench.compare.compare, unseg_bench.report.terminal, unseg_bench.score.table;"
+        "import sys, unseg_bench.compare.build, unseg_bench.report.terminal, unseg_bench.score.table;"
         "print(sorted({'numpy', 'scipy', 'torch', 'numba', 'nibabel', 'monai'} & set(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from unseg_bench.compare.compare import compare
+from unseg_bench.compare.build import compare
 
 GROUPS = ("Tiny", "Small", "Medium", "Large", "Huge")
 COLUMNS = [

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unseg_bench.compare.compare import compare
+from unseg_bench.compare.build import compare
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.score.metrics import DSC
 from unseg_bench.score.record import Flag

@@ -1,6 +1,6 @@
 """On phantoms, rows whose weights learned from phantoms are named below the table."""
 
-from unseg_bench.compare.compare import compare
+from unseg_bench.compare.build import compare
 
 
 def test_rows_with_weights_from_phantoms_are_named_on_phantoms_alone(make_run):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unseg_bench.compare.compare import compare
+from unseg_bench.compare.build import compare
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.compare.standing import sections
 from unseg_bench.compare.statistics.record import StatisticsSettings

@@ -12,7 +12,7 @@ from unseg_bench.data.labels import read_whole_tumour
 from unseg_bench.data.nifti import read_grid, read_image, read_labels
 from unseg_bench.errors import DataError, ScoreError
 from unseg_bench.score.foreign_mask import MaskReader
-from unseg_bench.score.run_scores import score_predictions
+from unseg_bench.score.predictions import score_predictions
 
 ZEROS_MB = 64
 

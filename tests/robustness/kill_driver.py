@@ -17,7 +17,7 @@ WARM = (
     "unseg_bench.blocks.clip.scorer",
     "unseg_bench.blocks.sam.segmenter",
     "unseg_bench.blocks.unet.training",
-    "unseg_bench.score.run",
+    "unseg_bench.score.scoring",
     "unseg_bench_methods.clisc.self_training",
     "scipy.ndimage",
 )

@@ -9,7 +9,7 @@ from tests.report.conftest import made
 from unseg_bench.errors import PluginError
 from unseg_bench.plugins.metric import LARGEST, Metric
 from unseg_bench.report.case_rows import columns_of
-from unseg_bench.run.stored_record import check_record
+from unseg_bench.run.record import check_record
 from unseg_bench.score import metrics
 from unseg_bench.score.case import score_case
 from unseg_bench.score.metrics import BUILT_IN, metrics_of

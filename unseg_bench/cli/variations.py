@@ -115,7 +115,7 @@ def compare_rows(
     rows: Sequence[Row], settings: "CompareSettings", outcomes: "Sequence[Outcome]"
 ) -> "tuple[list[RunScores], Comparison] | None":
     """Compare the rows; one whose run failed keeps its row, with the reason. None where no run has scores."""
-    from unseg_bench.compare.compare import compare
+    from unseg_bench.compare.build import compare
 
     errors = {one.plan.folder.path: str(one.error) for one in outcomes if one.error is not None}
     scores = [_scores_of(plan, row.label, errors) for row in rows for plan in row.plans]

@@ -11,8 +11,8 @@ from unseg_bench.errors import DataError
 from unseg_bench.plugins.digests import digest_of
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.ledger import label_free
+from unseg_bench.run.record import shown_value
 from unseg_bench.run.session.sandboxed import EVIDENCE
-from unseg_bench.run.stored_record import shown_value
 from unseg_bench.run.watch import LIST
 
 

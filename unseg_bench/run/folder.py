@@ -15,7 +15,7 @@ from typing import Any, cast
 from unseg_bench.data.atomic import append_line, write_json
 from unseg_bench.data.paths import check_alternative_name, check_case_id, is_alternative_name
 from unseg_bench.errors import DataError, RunError, UbenchError
-from unseg_bench.run.stored_record import check_record, missing_entries, shown_value
+from unseg_bench.run.record import check_record, missing_entries, shown_value
 
 FORMAT = 1
 LARGEST_FILE_BYTES = 4 << 30

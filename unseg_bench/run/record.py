@@ -1,33 +1,196 @@
-"""What the record of every run begins with, wherever its predictions come from."""
+"""What run.json may hold. A run folder may come from elsewhere, so its record is checked before anything reads it."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, cast
 
-from unseg_bench.data.splits import Split
-from unseg_bench.plugins.dataset import Dataset
-from unseg_bench.plugins.device import machine, package_versions
-from unseg_bench.run.settings import RunSettings
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from unseg_bench.data.paths import check_case_id
+from unseg_bench.data.visible import visible
+from unseg_bench.errors import DataError, PluginError
+from unseg_bench.plugins.metric import Metric
 
-def first_facts(dataset: Dataset, split: Split, settings: RunSettings, case_ids: Sequence[str]) -> dict[str, Any]:
-    """Return the entries of run.json on data, settings and machine; the data set's options with their defaults."""
-    settings = settings.model_copy(update={"dataset_options": dataset.options.model_dump(mode="json")})
-    return {
-        "dataset": dataset.name,
-        "dataset_identity": dataset.identity(),
-        "patients": {case_id: patient for case_id in case_ids if (patient := dataset.patient(case_id)) != case_id},
-        "left_out": list(dataset.left_out()),
-        "evidence": dataset.evidence,
-        "split": split.name,
-        "part": settings.part,
-        "cases": list(case_ids),
-        "settings": settings.model_dump(mode="json"),
-        "versions": package_versions(),
-        "machine": machine(),
-    }
+DEEPEST = 32
+_LARGEST = 2**63 - 1
+_BYTES = "".join(map(chr, range(0xDC80, 0xDD00)))
+"""Bytes of names that are not UTF-8, as Python holds them; such a path must still lead to its file."""
+
+BEGUN = ("state", "method", "preset", "seed", "dataset", "evidence", "split", "part", "cases", "started")
+"""Entries that every run has as soon as it has begun."""
 
 
-def utc_now() -> str:
-    """Return the time as run.json has it: UTC, ISO 8601, to the microsecond."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+def _a_time(text: str) -> str:
+    """Times are subtracted from each other; one without its zone is UTC."""
+    time = datetime.fromisoformat(text)
+    return text if time.tzinfo is not None else time.replace(tzinfo=UTC).isoformat()
+
+
+def _an_id(text: str) -> str:
+    try:
+        return check_case_id(text)
+    except DataError as error:
+        raise ValueError(str(error)) from None
+
+
+def _metrics(described: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    try:
+        for name, facts in described.items():
+            Metric.of_record(name, facts)
+    except PluginError as error:
+        raise ValueError(str(error)) from None
+    return described
+
+
+_Case = Annotated[str, AfterValidator(_an_id)]
+_Time = Annotated[str, AfterValidator(_a_time)]
+_Count = Annotated[int, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    """Entries that are not named here are kept as they are; those of older runs may be missing."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Settings(_Part):
+    methods: list[str] = Field(default=[], min_length=1)
+    dataset_options: dict[str, Any] = {}
+    set: dict[str, Any] = {}
+    device: str = "auto"
+    limit: _Count | None = None
+
+
+class _Weights(_Part):
+    sha256: str
+    published_checksum: bool
+
+
+class _Seal(_Part):
+    mode: str
+    reason: str = ""
+    landlock_abi: int = 0
+    network: str = ""
+    refused: list[str] = []
+    volumes: dict[str, _Count] = {}
+    weights: dict[str, _Weights] = {}
+    opened_files: _Count = 0
+    started_programs: _Count = 0
+    opened_data_files: _Count = 0
+
+
+class _LabelRead(_Part):
+    case: str
+    kind: str
+    purpose: str
+    when: str = ""
+
+
+class _Mask(_Part):
+    name: str
+    sha256: str
+
+
+class _MaskSource(_Part):
+    run: str | None
+    mode: str
+    own_weights: bool
+    opened_data_files: _Count
+    masks: dict[str, _Mask]
+
+
+class _Source(_Part):
+    folder: str = ""
+    pattern: str | None = None
+    labels: list[int] | None = None
+    threshold: float | None = None
+    files: dict[str, dict[str, str]] = {}
+
+
+class _Machine(_Part):
+    system: str = "unknown"
+    processor: str = "unknown"
+    cpus: _Count = 0
+
+
+class _Differences(_Part):
+    preset: str | None = None
+    options: dict[str, Any] = {}
+
+
+class _Record(_Part):
+    state: str = ""
+    method: str = Field(default="", min_length=1)
+    preset: str = ""
+    seed: int = 0
+    dataset: str = ""
+    evidence: bool = True
+    split: str = ""
+    part: str = ""
+    cases: list[_Case] = []
+    settings: _Settings = Field(default_factory=_Settings.model_construct)
+    started: _Time = ""
+    ended: _Time = ""
+    error: str | None = None
+    floor: bool = False
+    ceiling: bool = False
+    all_empty: bool = False
+    made_elsewhere: bool = False
+    supervision: str = ""
+    label_use: str | None = None
+    failed_cases: dict[_Case, str] = {}
+    missing_cases: list[_Case] = []
+    without_map: list[_Case] = []
+    without_reference: list[_Case] = []
+    differs: _Differences = Field(default_factory=_Differences.model_construct)
+    label_reads: list[_LabelRead] = []
+    mask_sources: dict[str, _MaskSource] = {}
+    images: dict[str, str] = {}
+    weights: dict[str, str] = {}
+    scoring_rules: dict[str, str | float] = {}
+    metrics: Annotated[dict[str, dict[str, Any]], AfterValidator(_metrics)] = {}
+    seal: _Seal = Field(default_factory=_Seal.model_construct)
+    source: _Source = Field(default_factory=_Source.model_construct)
+    machine: _Machine = Field(default_factory=_Machine.model_construct)
+    versions: dict[str, str] = {}
+
+
+def check_record(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the record with the entries that it has, each of the right type, its text without control characters.
+
+    Names of files that are not UTF-8 stay as they are. Raises ValueError naming the first entry at fault.
+    """
+    shown = shown_value(value)
+    try:
+        return _Record.model_validate(shown).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{visible(place)}: {first['msg']}") from None
+
+
+def missing_entries(record: Mapping[str, Any]) -> list[str]:
+    """Return the entries that a run that has begun must have and this one lacks."""
+    return [name for name in BEGUN if name not in record]
+
+
+def shown_value(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """Return a JSON value whose text has no control characters, bytes of file names aside.
+
+    Raises ValueError for one nested too deeply, and for numbers that are not finite or have more than 64 bits.
+    """
+    if isinstance(value, str):
+        return visible(value, keep=_BYTES)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no finite number")
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise ValueError("a whole number has more than 64 bits")
+    if not isinstance(value, dict | list):
+        return value
+    if depth > DEEPEST:
+        raise ValueError(f"nested more than {DEEPEST} deep")
+    if isinstance(value, dict):
+        named = cast("dict[str, Any]", value)
+        return {visible(name, keep=_BYTES): shown_value(inner, depth + 1) for name, inner in named.items()}
+    return [shown_value(inner, depth + 1) for inner in cast("list[Any]", value)]

@@ -19,6 +19,7 @@ from unseg_bench.plugins.stage_cache import StageCache
 from unseg_bench.run.case_names import CaseNames
 from unseg_bench.run.case_outputs import CaseOutputs, NoOutputs
 from unseg_bench.run.empty import finds_nothing
+from unseg_bench.run.facts import first_facts, utc_now
 from unseg_bench.run.failures import Failures
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.host import RunHost
@@ -30,7 +31,6 @@ from unseg_bench.run.partials import forget_partials, partials_of
 from unseg_bench.run.permits import Permits
 from unseg_bench.run.plan import RunPlan
 from unseg_bench.run.progress import Hushable, Reporter
-from unseg_bench.run.record import first_facts, utc_now
 from unseg_bench.run.session.seal import mode_of, owner_of
 from unseg_bench.run.session.session import OpenCase, Session, open_session
 from unseg_bench.sandbox.process import ProcessLost

@@ -6,8 +6,8 @@ from pathlib import Path
 from unseg_bench.errors import UbenchError
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.progress import Reporter
+from unseg_bench.score.predictions import FileOf, ReferenceOf, score_predictions
 from unseg_bench.score.record import CaseScore
-from unseg_bench.score.run_scores import FileOf, ReferenceOf, score_predictions
 from unseg_bench.score.table import read_named_scores, write_named_scores
 
 

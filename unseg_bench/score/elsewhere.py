@@ -26,20 +26,20 @@ from unseg_bench.plugins.manager import Plugins
 from unseg_bench.plugins.metric import Metric
 from unseg_bench.run.case_names import CaseNames
 from unseg_bench.run.empty import finds_nothing
+from unseg_bench.run.facts import first_facts, utc_now
 from unseg_bench.run.folder import RunFolder, find_runs
 from unseg_bench.run.identity import SEGMENTED, Inputs, refuse_changed_image, refuse_changed_images
 from unseg_bench.run.made import note_made, replaced_in
 from unseg_bench.run.progress import Reporter
-from unseg_bench.run.record import first_facts, utc_now
 from unseg_bench.run.settings import RunSettings, make_dataset
 from unseg_bench.score.doubts import doubts_of, without_reference
 from unseg_bench.score.foreign_mask import MaskReader
 from unseg_bench.score.intact import note_scored
 from unseg_bench.score.matching import Matching, match_files
 from unseg_bench.score.metrics import plugin_metrics
+from unseg_bench.score.predictions import score_predictions
 from unseg_bench.score.record import SCORING_RULES, CaseScore
-from unseg_bench.score.run import reference_file, score_run
-from unseg_bench.score.run_scores import score_predictions
+from unseg_bench.score.scoring import reference_file, score_run
 from unseg_bench.score.table import write_scores
 from unseg_bench.score.unscored import unscored_facts
 from unseg_bench.words import first_of

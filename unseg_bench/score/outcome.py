@@ -12,7 +12,7 @@ from unseg_bench.run.progress import Reporter
 from unseg_bench.run.runner import execute
 from unseg_bench.score.doubts import remarks
 from unseg_bench.score.record import CaseScore
-from unseg_bench.score.run import score_run
+from unseg_bench.score.scoring import score_run
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from unseg_bench.errors import UbenchError
 from unseg_bench.score.case import score_case
-from unseg_bench.score.run_scores import ReferenceOf
+from unseg_bench.score.predictions import ReferenceOf
 
 
 def unscored_facts(cases: Iterable[str], reference_of: ReferenceOf) -> dict[str, dict[str, float]]:

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from unseg_bench.compare.compare import compare
+from unseg_bench.compare.build import compare
 from unseg_bench.compare.comparison import Comparison
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.compare.settings import CompareSettings

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from unseg_bench.compare.compare import compare
+from unseg_bench.compare.build import compare
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.errors import DataError
 from unseg_bench.report.case_images import CaseImages

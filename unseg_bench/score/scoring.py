@@ -18,15 +18,15 @@ from unseg_bench.errors import DataError, ScoreError, UbenchError
 from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.plugins.manager import load_plugins
 from unseg_bench.plugins.metric import Metric
+from unseg_bench.run.facts import utc_now
 from unseg_bench.run.folder import SCORED, RunFolder
 from unseg_bench.run.progress import Reporter
-from unseg_bench.run.record import utc_now
 from unseg_bench.score.alternatives import score_alternatives
 from unseg_bench.score.doubts import doubts_of, without_reference
 from unseg_bench.score.intact import check_files, note_scored
 from unseg_bench.score.metrics import plugin_metrics
+from unseg_bench.score.predictions import ReferenceOf, score_predictions
 from unseg_bench.score.record import SCORING_RULES, CaseScore
-from unseg_bench.score.run_scores import ReferenceOf, score_predictions
 from unseg_bench.score.table import read_scores, write_scores
 from unseg_bench.score.unscored import unscored_facts
 

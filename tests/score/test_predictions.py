@@ -8,7 +8,7 @@ import pytest
 
 from unseg_bench.errors import DataError, ScoreError
 from unseg_bench.score.case import score_case
-from unseg_bench.score.run_scores import score_predictions
+from unseg_bench.score.predictions import score_predictions
 
 AFFINE = np.array([[-1.0, 0, 0, 5], [0, 0, 2.0, 6], [0, 3.0, 0, 7], [0, 0, 0, 1]])  # axes swapped: X, Z, Y
 SPACING_MM = (1.0, 3.0, 2.0)
@@ -54,7 +54,7 @@ def test_cases_are_scored_side_by_side(run):
 
 def test_there_are_as_many_threads_as_processors_that_may_be_used(run, monkeypatch):
     paths, references = run
-    monkeypatch.setattr("unseg_bench.score.run_scores.usable_cpus", lambda: 1)
+    monkeypatch.setattr("unseg_bench.score.predictions.usable_cpus", lambda: 1)
     threads = set()
 
     def reference_of(case):
@@ -63,7 +63,7 @@ def test_there_are_as_many_threads_as_processors_that_may_be_used(run, monkeypat
 
     score_predictions(paths, reference_of)
     assert len(threads) == 1
-    monkeypatch.setattr("unseg_bench.score.run_scores.usable_cpus", lambda: 2)
+    monkeypatch.setattr("unseg_bench.score.predictions.usable_cpus", lambda: 2)
     both = threading.Barrier(2, timeout=20)
     assert len(score_predictions(dict(list(paths.items())[:2]), lambda case: (both.wait(), reference_of(case))[1])) == 2
 
