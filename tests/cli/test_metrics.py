@@ -90,6 +90,9 @@ def test_a_metric_of_the_package_that_one_asks_for(ubench: Ubench, two_runs: Res
     assert 100 * cell["mean"] == pytest.approx(sum(recalls) / len(recalls))
     assert "recall %" in ubench("compare", "--metric", "recall").out
     assert "recall" not in ubench("compare").out
+    wanted = ("--only", "ranking-stability", "--format", "svg", "--metric", "recall", "--metric", "hd_max")
+    assert ubench("figures", *wanted).code == 0
+    assert Path("figures/ranking-stability.svg").read_text().count("rank by mean ") == 4
     both = [ubench("compare", "--metric", "both").out, ubench("compare", "--metric", "dsc", "--metric", "hd95_mm").out]
     assert both[0] == both[1]
 

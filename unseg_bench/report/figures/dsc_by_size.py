@@ -1,7 +1,6 @@
 """DSC, or another metric, of every case by group of tumour size: a panel per group, a row per method."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +10,7 @@ from unseg_bench.compare.comparison import Column, Comparison
 from unseg_bench.compare.groups import FEW_CASES
 from unseg_bench.errors import ScoreError
 from unseg_bench.plugins.metric import Metric
-from unseg_bench.report.figures.kinds import FigureKind, FigureSettings
+from unseg_bench.report.figures.kinds import FigureSettings, axis_title, kind_of_metric
 from unseg_bench.report.figures.names import FigureName
 from unseg_bench.report.figures.style import (
     EDGE,
@@ -25,7 +24,6 @@ from unseg_bench.report.figures.style import (
     method_styles,
     new_figure,
 )
-from unseg_bench.score.metrics import DSC
 
 _HEAD_MM, _AXIS_MM = 9.0, 10.0
 
@@ -33,7 +31,7 @@ _HEAD_MM, _AXIS_MM = 9.0, 10.0
 def caption(comparison: Comparison, metric: Metric) -> str:
     """Return the caption."""
     return (
-        f"{_named(metric)} of each of {len(comparison.cases)} {comparison.part} cases of {comparison.dataset} by "
+        f"{axis_title(metric)} of each of {len(comparison.cases)} {comparison.part} cases of {comparison.dataset} by "
         f"{comparison.grouping}. Boxes: quartiles and median; whiskers: furthest case within 1.5 interquartile ranges; "
         f"points: cases (seeds averaged). No box below {FEW_CASES} cases."
     )
@@ -117,11 +115,7 @@ def _finish(panels: Sequence[Axes], used: int, across: int, metric: Metric) -> N
         spare.remove()
     for lowest in panels[max(used - across, 0) : used]:
         lowest.tick_params(labelbottom=True)
-        lowest.set_xlabel(_named(metric))
-
-
-def _named(metric: Metric) -> str:
-    return f"{metric.title} ({metric.unit})" if metric.unit else metric.title
+        lowest.set_xlabel(axis_title(metric))
 
 
 def _range(column: Column) -> str:
@@ -134,15 +128,4 @@ def _missing(comparison: Comparison) -> list[str]:
     return [f"{label}: {cases_text(count)[4:]} without a prediction" for label, count in lacking.items() if count]
 
 
-def kind_of(metric: Metric) -> FigureKind:
-    """Return the figure of one metric."""
-    return FigureKind(
-        FigureName.DSC_BY_SIZE if metric == DSC else f"{metric.short}-by-size",
-        f"{metric.title} by tumour size",
-        partial(caption, metric=metric),
-        partial(draw, metric=metric),
-        of=kind_of,
-    )
-
-
-KIND = kind_of(DSC)
+KIND = kind_of_metric(FigureName.DSC_BY_SIZE, "DSC by tumour size", caption, draw)

@@ -10,7 +10,7 @@ from unseg_bench.compare.comparison import Comparison
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.plugins.metric import Metric
 from unseg_bench.report.figures.style import DOUBLE_MM, SINGLE_MM, house_style, settle
-from unseg_bench.score.metrics import DEFAULT
+from unseg_bench.score.metrics import DEFAULT, DSC
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class FigureKind:
     """One kind of figure: its name on the command line, its title, the caption for a paper, and how it is drawn.
 
     usual: whether most comparisons can have it, so that its absence from a page must be explained. of: makes the same
-    figure of another metric than DSC, under a name of its own; None where all metrics stand in one figure, or none.
+    figure of another metric than DSC; None where all metrics stand in one figure, or none.
     """
 
     name: str
@@ -64,3 +64,35 @@ class FigureKind:
             figure = self.function(comparison, settings or FigureSettings())
             settle(figure)
         return figure
+
+
+def kind_of_metric(
+    name: str,
+    title: str,
+    caption: Callable[[Comparison, Metric], str],
+    draw: Callable[[Comparison, FigureSettings, Metric], Figure],
+    metric: Metric = DSC,
+    *,
+    usual: bool = True,
+) -> FigureKind:
+    """Return the figure of one metric, and through it that of any other.
+
+    name, title: as they are of DSC; for others the metric takes its place ('recall-by-size') or follows.
+    """
+    return FigureKind(
+        name=_renamed(str(name), DSC.short, metric.short, "-"),
+        title=_renamed(title, DSC.title, metric.title, ": "),
+        caption=lambda comparison: caption(comparison, metric),
+        function=lambda comparison, settings: draw(comparison, settings, metric),
+        usual=usual,
+        of=lambda other: kind_of_metric(name, title, caption, draw, other, usual=usual),
+    )
+
+
+def _renamed(text: str, old: str, new: str, between: str) -> str:
+    return text.replace(old, new) if old in text or old == new else f"{text}{between}{new}"
+
+
+def axis_title(metric: Metric) -> str:
+    """Return 'DSC (%)', or the title alone of a metric without a unit."""
+    return f"{metric.title} ({metric.unit})" if metric.unit else metric.title

@@ -1,7 +1,5 @@
 """The reference method minus each other one, case by case: points, mean with its interval, who won how often."""
 
-from functools import partial
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -9,7 +7,7 @@ from unseg_bench.compare.comparison import Comparison
 from unseg_bench.compare.statistics.record import Pair, Statistics
 from unseg_bench.errors import ScoreError
 from unseg_bench.plugins.metric import Metric
-from unseg_bench.report.figures.kinds import FigureKind, FigureSettings
+from unseg_bench.report.figures.kinds import FigureSettings, kind_of_metric
 from unseg_bench.report.figures.names import FigureName
 from unseg_bench.report.figures.style import (
     EDGE,
@@ -24,7 +22,6 @@ from unseg_bench.report.figures.style import (
     new_figure,
     wrapped,
 )
-from unseg_bench.score.metrics import DSC
 
 _SPREAD_MM, _POINTS_MM, _MEAN_MM = 1.2, -1.4, 1.8
 """Jitter of the points, and where points and mean lie from the middle of a row."""
@@ -106,16 +103,4 @@ def _counts(comparison: Comparison, pairs: tuple[Pair, ...]) -> list[str]:
     return [cases_text(len(comparison.cases)), *fewer]
 
 
-def kind_of(metric: Metric) -> FigureKind:
-    """Return the figure of one metric."""
-    own = metric == DSC
-    return FigureKind(
-        FigureName.PAIRED_DIFFERENCES if own else f"{FigureName.PAIRED_DIFFERENCES}-{metric.short}",
-        "Differences case by case" if own else f"Differences case by case: {metric.title}",
-        partial(caption, metric=metric),
-        partial(draw, metric=metric),
-        of=kind_of,
-    )
-
-
-KIND = kind_of(DSC)
+KIND = kind_of_metric(FigureName.PAIRED_DIFFERENCES, "Differences case by case", caption, draw)

@@ -22,6 +22,9 @@ from unseg_bench.report.figures.style import (
 LARGEST_POINTS = 15.0
 """Diameter of the disc of a method that always took this rank."""
 
+MOST_ACROSS = 3
+"""Panels side by side; those of further metrics stand below."""
+
 
 def caption(comparison: Comparison) -> str:
     """Return the caption."""
@@ -45,10 +48,13 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
     names_mm = 26.0 if settings.narrow else 30.0
     all_rows = [method_rows(_ordered(ranking), names_mm, least_mm=6.0) for ranking in rankings]
     panel_mm = max(rows.height_mm for rows in all_rows) + 16
-    down, across = (len(rankings), 1) if settings.narrow else (1, len(rankings))
+    across = 1 if settings.narrow else min(MOST_ACROSS, len(rankings))
+    down = -(-len(rankings) // across)
     figure = new_figure(settings.width_mm, panel_mm * down)
-    panels = figure.subplots(down, across, squeeze=False)
-    for axes, ranking, rows in zip(panels.flat, rankings, all_rows, strict=True):
+    panels = list(figure.subplots(down, across, squeeze=False).flat)
+    for spare in panels[len(rankings) :]:
+        spare.remove()
+    for axes, ranking, rows in zip(panels, rankings, all_rows, strict=False):
         _draw_ranking(axes, comparison, ranking, rows)
     taus = [
         f"{comparison.metric(one.metric).title}: Kendall's tau {one.kendall_tau:.2f}"

@@ -1,4 +1,4 @@
-"""Mean DSC against one numeric option over runs of one method that differ in it."""
+"""Mean DSC, or another metric, against one numeric option over runs of one method that differ in it."""
 
 import json
 import math
@@ -14,10 +14,12 @@ from matplotlib.transforms import ScaledTranslation
 from unseg_bench.compare.comparison import Cell, Comparison
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.errors import ScoreError
+from unseg_bench.plugins.metric import Metric
 from unseg_bench.plugins.names import did_you_mean
-from unseg_bench.report.figures.kinds import FigureKind, FigureSettings
+from unseg_bench.report.figures.kinds import FigureSettings, axis_title, kind_of_metric
 from unseg_bench.report.figures.names import FigureName
 from unseg_bench.report.figures.style import EDGE, NORMAL, add_footer, cases_text, method_styles, new_figure, wrapped
+from unseg_bench.score.metrics import DSC
 
 _LOG_FROM = 50.0
 """Values that span at least this factor stand on a logarithmic axis."""
@@ -35,16 +37,15 @@ class Sweep:
     lines: Mapping[str, Mapping[float, Cell]]
 
 
-def caption(comparison: Comparison) -> str:
+def caption(comparison: Comparison, metric: Metric) -> str:
     """Return the caption."""
-    return (
-        f"Mean DSC (%) over {len(comparison.cases)} {comparison.part} cases by one option; bars: ± sd over the cases."
-    )
+    over = f"{len(comparison.cases)} {comparison.part} cases"
+    return f"Mean {axis_title(metric)} over {over} by one option; bars: ± sd over the cases."
 
 
-def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
+def draw(comparison: Comparison, settings: FigureSettings, metric: Metric) -> Figure:
     """Draw one line, or one a value of a second option. Raises: ScoreError where runs do not make a sweep."""
-    sweep = find_sweep(comparison, settings.runs, settings.over)
+    sweep = find_sweep(comparison, settings.runs, settings.over, metric)
     figure = new_figure(settings.width_mm, 58.0 if settings.narrow else 72.0)
     axes = figure.subplots()
     axes.grid(axis="y")
@@ -56,8 +57,8 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
         values = sorted(value for value, cell in cells.items() if cell.mean is not None)
         bars = axes.errorbar(
             values,
-            [100 * (cells[value].mean or 0.0) for value in values],
-            [100 * (cells[value].sd or 0.0) for value in values],
+            [metric.scale * (cells[value].mean or 0.0) for value in values],
+            [metric.scale * (cells[value].sd or 0.0) for value in values],
             color=style.colour,
             marker=style.marker,
             linestyle=style.line,
@@ -72,14 +73,14 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
             artist.set_transform(axes.transData + aside)
     _scale(axes, sorted({value for cells in sweep.lines.values() for value in cells}))
     axes.set_xlabel(wrapped(f"{sweep.over} ({sweep.method})", settings.width_mm * 0.7, NORMAL))
-    axes.set_ylabel("DSC (%), mean ± sd")
+    axes.set_ylabel(f"{axis_title(metric)}, mean ± sd")
     if sweep.by is not None:
         figure.legend(loc="outside upper left", ncols=3 if settings.narrow else 6, title=sweep.by, frameon=False)
     add_footer(figure, comparison, cases_text(len(comparison.cases)), "sd over cases")
     return figure
 
 
-def find_sweep(comparison: Comparison, runs: Sequence[RunScores], over: str | None) -> Sweep:
+def find_sweep(comparison: Comparison, runs: Sequence[RunScores], over: str | None, metric: Metric = DSC) -> Sweep:
     """Return the sweep that the runs make; `over`: the option, needless where one numeric option alone differs.
 
     Raises: ScoreError saying which options differ, where no option, several or more than two do.
@@ -100,7 +101,7 @@ def find_sweep(comparison: Comparison, runs: Sequence[RunScores], over: str | No
     if len(others) > 1:
         raise ScoreError(f"sweep: the runs of {method} differ in more than two options: {', '.join(differing)}")
     by = others[0] if others else None
-    rows = {row.label: row.cells["dsc"] for row in comparison.rows}
+    rows = {row.label: row.cells[metric.name] for row in comparison.rows}
     lines: dict[str, dict[float, Cell]] = {}
     for label, own in options.items():
         line = "" if by is None else _text(own.get(by))
@@ -159,4 +160,4 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
         axes.xaxis.set_minor_locator(NullLocator())
 
 
-KIND = FigureKind(FigureName.SWEEP, "DSC against an option", caption, draw, usual=False)
+KIND = kind_of_metric(FigureName.SWEEP, "DSC against an option", caption, draw, usual=False)
