@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from unseg_bench.compare.chosen import compared_metrics
 from unseg_bench.compare.cohort_table import read_column
 from unseg_bench.compare.comparison import Comparison, MethodRow
 from unseg_bench.compare.groups import Grouping, group_by_column, group_by_size
 from unseg_bench.compare.inputs import CaseFacts, RunScores, check_runs
-from unseg_bench.compare.metrics import compared_metrics
 from unseg_bench.compare.notes import comparison_notes
 from unseg_bench.compare.patients import by_patient, patients_note
 from unseg_bench.compare.policies import policy_rows

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from unseg_bench.blocks.weights_registry import shipped_entries
+from unseg_bench.compare.chosen import unmeasured_notes
 from unseg_bench.compare.inputs import RunScores
-from unseg_bench.compare.metrics import unmeasured_notes
 from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.score.record import Flag

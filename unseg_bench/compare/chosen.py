@@ -1,4 +1,4 @@
-"""By which metrics runs are compared: DSC and HD95 always, others where they are asked for."""
+"""The metrics that runs are compared by: DSC and HD95 always, others where they are asked for."""
 
 from collections.abc import Sequence
 
