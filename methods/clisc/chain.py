@@ -82,7 +82,7 @@ class Chain:
         """The slices with a region as SAM sees them: those that are `known`, and the others."""
         return keep_embeddings(
             self._run, self._options.sam, cohort=cohort, regions=regions,
-            weights=self._models.digests.sam, segmenter=self._models.sam, known=known,
+            segmenter=self._models.sam, known=known,
         )  # fmt: skip
 
     def prompt_sam(
@@ -94,7 +94,7 @@ class Chain:
         return self._run(
             pseudo_labels.segment_regions, self.sam_options(predictions=predictions),
             extras={"segmenter": self._models.sam, "required": required},
-            cohort=cohort, regions=regions, weights=self._models.digests.sam, **kept,
+            cohort=cohort, regions=regions, weights=self._models.sam.digest, **kept,
         )  # fmt: skip
 
     def sam_options(self, *, predictions: bool) -> SamStageOptions:
@@ -140,7 +140,7 @@ class Chain:
             "labels": learned.labels,
             "held_out": learned.held_out,
             "true_slices": learned.truth.digest,
-            "weights": self._models.digests.classifier,
+            "weights": self._models.classifier_digest,
         }
 
     def _seen(self, learned: Learned) -> Mapping[str, Any]:

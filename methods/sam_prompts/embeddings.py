@@ -20,15 +20,12 @@ def mark_slices(work: Work, *, cohort: Cohort, slices: str) -> None:
 
 
 def embed_slices(
-    volume: Volume, slices: Iterable[int], options: SamOptions, sam: LazySam, weights: str, context: Context
+    volume: Volume, slices: Iterable[int], options: SamOptions, sam: LazySam, context: Context
 ) -> SliceEmbeddings | None:
-    """Encode the given axial slices of one case as a stage; None where `options.keep_embeddings` is off.
-
-    `weights`: SHA-256 of SAM's weights.
-    """
+    """Encode the given axial slices of one case as a stage; None where `options.keep_embeddings` is off."""
     if not options.keep_embeddings:
         return None
     cohort = Cohort("one case", [(volume.case_id, volume.digest)], lambda _: volume)
     regions = context.run(mark_slices, cohort=cohort, slices=" ".join(str(index) for index in sorted(slices)))
-    kept = keep_embeddings(context.run, options, cohort=cohort, regions=regions, weights=weights, segmenter=sam)
+    kept = keep_embeddings(context.run, options, cohort=cohort, regions=regions, segmenter=sam)
     return SliceEmbeddings(kept, volume.case_id)

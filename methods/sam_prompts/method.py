@@ -21,7 +21,7 @@ class SamPrompts(Method[SamPromptsOptions]):
     name = "sam-prompts"
     presets = {"paper": PAPER, "demo": DEMO, "check": CHECK}
     studies = STUDIES
-    _sam: "tuple[LazySam, str] | None" = None
+    _sam: "LazySam | None" = None
 
     @property
     def supervision(self) -> Supervision:
@@ -84,21 +84,18 @@ class SamPrompts(Method[SamPromptsOptions]):
 
         if not prompts:
             return working.empty_mask()
-        o, (sam, weights) = self.options, self._model(context)
+        o, sam = self.options, self._model(context)
         slices = region_slices(working, source, o.slices)
-        embeddings = embed_slices(working, slices, o.sam, sam, weights, context)
+        embeddings = embed_slices(working, slices, o.sam, sam, context)
         choose = "best" if o.protocol == "G4" else "single"
         return segment_volume(sam.get(), working, prompts, o.sam, embeddings, choose=choose)
 
-    def _model(self, context: Context) -> tuple["LazySam", str]:
-        """Return SAM and the SHA-256 of its weights, found at the first case that has prompts."""
+    def _model(self, context: Context) -> "LazySam":
+        """Return SAM; its weights are found at the first case that has prompts."""
         from unseg_bench.blocks.sam.slices import LazySam
-        from unseg_bench.blocks.weights import resolve
 
         if self._sam is None:
-            weights = resolve(self.options.sam.weights, offline=context.offline)
-            context.record_weights(weights.name, weights.sha256)
-            self._sam = LazySam(self.options.sam, context.device, offline=context.offline), weights.sha256
+            self._sam = LazySam(self.options.sam, context)
         return self._sam
 
 

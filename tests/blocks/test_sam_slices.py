@@ -9,6 +9,7 @@ import torch
 
 from unseg_bench.blocks.prompts import box_prompt, prompt_of
 from unseg_bench.blocks.sam.options import SamOptions
+from unseg_bench.blocks.sam.segmenter import SamSegmenter
 from unseg_bench.blocks.sam.slices import (
     LazySam,
     SliceEmbeddings,
@@ -31,8 +32,8 @@ class Counting:
     """Stands where `LazySam` stands and counts the slices that are encoded."""
 
     def __init__(self) -> None:
-        self.encoded = 0
-        self._real = LazySam(OPTIONS, "cpu", offline=True).get()
+        self.encoded, self.digest = 0, "w"
+        self._real = SamSegmenter("miniature", offline=True)
         self.sam, self.embedding, self.segment_many = self._real.sam, self._real.embedding, self._real.segment_many
 
     def get(self) -> "Counting":
@@ -76,7 +77,7 @@ def prompts_from(volume: Volume, region: np.ndarray):
 
 
 def keep(run: Runs, regions: Artifact, sam, known=()):
-    return keep_embeddings(run, OPTIONS, cohort=COHORT, regions=regions, weights="w", segmenter=sam, known=known)
+    return keep_embeddings(run, OPTIONS, cohort=COHORT, regions=regions, segmenter=sam, known=known)
 
 
 def test_a_slice_is_encoded_once_whatever_is_asked_of_it(tmp_path) -> None:
@@ -115,7 +116,7 @@ def test_keeping_embeddings_does_not_change_a_voxel(tmp_path) -> None:
 
 
 def test_half_precision_gives_the_masks_of_single_precision() -> None:
-    segmenter = LazySam(OPTIONS, "cpu", offline=True).get()
+    segmenter = SamSegmenter("miniature", offline=True)
     for case in CASES:
         volume = case.volume
         prompts = prompts_from(volume, case.reference & volume.brain)
@@ -128,7 +129,7 @@ def test_half_precision_gives_the_masks_of_single_precision() -> None:
 
 
 def test_a_slice_has_the_union_of_its_prompts_and_other_slices_have_nothing() -> None:
-    segmenter = LazySam(OPTIONS, "cpu", offline=True).get()
+    segmenter = SamSegmenter("miniature", offline=True)
     volume = CASES[0].volume
     z = volume.shape[2] // 2
     left, right = box_prompt((5, 5, 15, 20)), box_prompt((20, 10, 30, 25))
@@ -167,7 +168,7 @@ def test_cases_that_are_done_survive_a_crash(tmp_path) -> None:
 def test_nothing_is_encoded_where_embeddings_are_not_kept(tmp_path) -> None:
     options = OPTIONS.model_copy(update={"keep_embeddings": False})
     kept = keep_embeddings(
-        Runs(tmp_path), options, cohort=COHORT, regions=None, weights="w", segmenter=None, known=("earlier",)
+        Runs(tmp_path), options, cohort=COHORT, regions=None, segmenter=Counting(), known=("earlier",)
     )
     assert kept == ("earlier",)
 
@@ -177,3 +178,11 @@ def test_features_that_half_precision_cannot_hold_are_refused() -> None:
     segmenter.encode_many = lambda _, **__: [SimpleNamespace(features=torch.full((1, 2, 3, 3), 1e6))]
     with pytest.raises(RunError, match="not finite"):
         segment_volume(segmenter, CASES[0].volume, {10: [box_prompt((1, 1, 9, 9))]}, OPTIONS)
+
+
+def test_weights_are_written_down_at_once_and_the_model_is_loaded_once() -> None:
+    written = []
+    context = SimpleNamespace(device="cpu", offline=True, record_weights=lambda *facts: written.append(facts))
+    sam = LazySam(OPTIONS, context)
+    assert written == [("miniature-sam", sam.digest)]
+    assert sam.get() is sam.get()

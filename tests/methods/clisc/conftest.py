@@ -151,7 +151,8 @@ def _install(patch: pytest.MonkeyPatch, stage: Stage) -> None:
     patch.setattr(scorer, "ClipScorer", FakeClip)
     patch.setattr(scorer, "clip_weights", lambda model, tag, *, offline: WEIGHTS)
     patch.setattr(pretrained, "resolve", lambda name, *, offline: WEIGHTS)
-    patch.setattr(pretrained, "LazySam", lambda *_, **__: SimpleNamespace(get=lambda: stage.segmenter))
+    sam = SimpleNamespace(get=lambda: stage.segmenter, digest=WEIGHTS.sha256)
+    patch.setattr(pretrained, "LazySam", lambda *_: sam)
 
 
 @pytest.fixture

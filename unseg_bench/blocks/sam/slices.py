@@ -6,6 +6,7 @@ slices with the miniature, 0.9996 at least with a ViT-B of random weights (bench
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 from unseg_bench.blocks.prompts import Prompt
 from unseg_bench.blocks.sam.options import SamOptions
 from unseg_bench.blocks.slices import Pictures, eight_bit, equalise, to_pictures
+from unseg_bench.blocks.weights import resolve
 from unseg_bench.data.atomic import reserve, whole_file
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Mask, Volume
 from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Artifact, Work, stage
+from unseg_bench.plugins.context import Artifact, Context, Work, stage
 
 if TYPE_CHECKING:
     from unseg_bench.blocks.sam.segmenter import Choice, SamEmbedding, SamSegmenter
@@ -29,26 +31,29 @@ Features = NDArray[np.float16]
 
 
 class LazySam:
-    """SAM by its options, loaded when it is first used, so that a stage's result from the cache loads nothing.
+    """SAM by its options: its weights are found at once, the model is loaded when it is first used.
 
-    Made once and handed to stages as an extra (`extras={"segmenter": sam}`); it does not belong to their keys, the
-    digest of its weights does.
+    Made once and handed to stages as an extra (`extras={"segmenter": sam}`); it does not belong to their keys,
+    `digest`, that of its weights, does.
     """
 
-    def __init__(self, options: SamOptions, device: str, *, offline: bool) -> None:
-        self._options, self._device, self._offline = options, device, offline
-        self._loaded: SamSegmenter | None = None
+    def __init__(self, options: SamOptions, context: Context) -> None:
+        """Find (or download) the weights and write their digest into the run; raises WeightsError."""
+        file = resolve(options.weights, offline=context.offline)
+        context.record_weights(file.name, file.sha256)
+        self.digest = file.sha256
+        self._options, self._context = options, context
 
     def get(self) -> "SamSegmenter":
         """The segmenter; raises what `SamSegmenter` raises."""
-        if self._loaded is None:
-            from unseg_bench.blocks.sam.segmenter import SamSegmenter
+        return self._segmenter
 
-            o = self._options
-            self._loaded = SamSegmenter(
-                o.model, o.weights, device=self._device, offline=self._offline, precision=o.precision
-            )
-        return self._loaded
+    @cached_property
+    def _segmenter(self) -> "SamSegmenter":
+        from unseg_bench.blocks.sam.segmenter import SamSegmenter
+
+        o, context = self._options, self._context
+        return SamSegmenter(o.model, o.weights, device=context.device, offline=context.offline, precision=o.precision)
 
 
 class SliceEmbeddings:
@@ -108,7 +113,6 @@ def keep_embeddings(
     *,
     cohort: Cohort,
     regions: Artifact,
-    weights: str,
     segmenter: LazySam,
     known: Sequence[Artifact] = (),
 ) -> tuple[Artifact, ...]:
@@ -121,7 +125,7 @@ def keep_embeddings(
     earlier = {f"known_{number}": artifact for number, artifact in enumerate(known)}
     new = run(
         encode_slices, options,
-        cohort=cohort, regions=regions, weights=weights, **earlier, extras={"segmenter": segmenter},
+        cohort=cohort, regions=regions, weights=segmenter.digest, **earlier, extras={"segmenter": segmenter},
     )  # fmt: skip
     return (*known, new)
 
