@@ -97,6 +97,7 @@ def test_check_run_and_compare_from_the_command_line(files, cohort):
         assert name in table.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(kernel_obstacle() is not None, reason="a method's file is explained under the seal only")
 def test_tables_and_pictures_from_the_command_line(files, cohort):
     data = ["--data", str(cohort), "--image", "*/flair.nii.gz", "--reference", "*/seg.nii.gz"]

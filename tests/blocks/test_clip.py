@@ -81,12 +81,14 @@ def activations(scorer):
     return {type(block.mlp.gelu) for block in blocks}
 
 
+@pytest.mark.slow
 def test_openais_weights_compute_with_quick_gelu_whatever_the_models_name(random_weights, monkeypatch):
     known = scorer.resolve(random_weights)
     monkeypatch.setattr(scorer, "resolve", lambda *_, **__: known)
     assert activations(ClipScorer("ViT-B-32", "openai", offline=True)) == {QuickGELU}
 
 
+@pytest.mark.slow
 def test_a_files_activation_follows_the_name_or_the_users_word(random_weights):
     assert activations(ClipScorer("ViT-B-32", random_weights)) == {torch.nn.GELU}
     assert activations(ClipScorer("ViT-B-32", random_weights, quick_gelu=True)) == {QuickGELU}

@@ -20,6 +20,7 @@ def images() -> torch.Tensor:
     return torch.rand((3, 3, 96, 128), generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layer", "logit", "formula"),
     [

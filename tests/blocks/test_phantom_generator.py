@@ -38,6 +38,7 @@ def healthy() -> Phantom:
     return generate_phantom(cohort_seed=3, case_index=100, tumour_ml=None)
 
 
+@pytest.mark.slow
 def test_same_bits_whatever_was_made_before(cohort: list[Phantom]) -> None:
     volumes = tumour_volumes_ml(6, seed=3)
     again = generate_phantom(cohort_seed=3, case_index=5, tumour_ml=float(volumes[5]))

@@ -41,6 +41,7 @@ def test_json_is_all_that_stdout_gets(ubench: Ubench, tiny: Path, data: list[str
     assert all(0 < one["dsc"] <= 1 and one["cases"] == 2 and one["state"] == "complete" for one in run)
 
 
+@pytest.mark.slow
 def test_another_seed_takes_unseeded_images_from_the_store_and_force_computes_again(
     ubench: Ubench, tiny: Path, data: list[str]
 ) -> None:

@@ -162,6 +162,7 @@ def test_cases_of_a_run_that_is_not_scored(ubench: Ubench, two_runs: Result, err
     assert "--worst and --best" in error_line(ubench("cases", "threshold", "--worst", 1, "--best", 1))
 
 
+@pytest.mark.slow
 def test_a_method_means_its_newest_run_with_the_usual_options_on_all_cases(
     ubench: Ubench, two_runs: Result, tiny: Path, data: list[str]
 ) -> None:

@@ -124,6 +124,7 @@ def test_another_image_than_that_of_the_run_is_not_shown(
     assert not (run / "pictures").exists()
 
 
+@pytest.mark.slow
 def test_the_bytes_are_the_same_each_time_and_older_pictures_go(ubench: Ubench, run: Path, tmp_path: Path) -> None:
     ubench("show", run, "--case", "case-0")
     first = {path.name: path.read_bytes() for path in (run / "pictures" / "case-0").iterdir()}
@@ -139,6 +140,7 @@ def test_the_bytes_are_the_same_each_time_and_older_pictures_go(ubench: Ubench, 
     assert (tmp_path / "else" / "mine.png").is_file()
 
 
+@pytest.mark.slow
 def test_another_slice_is_another_picture(ubench: Ubench, run: Path, tmp_path: Path, error_line: ErrorLine) -> None:
     for number in (5, 12):
         assert ubench("show", run, "--case", "case-1", "--slice", number, "--out", tmp_path / str(number)).code == 0
@@ -179,6 +181,7 @@ def test_unknown_runs_and_options_without_a_case(ubench: Ubench, run: Path, erro
     assert "give one of them" in error_line(ubench("show", run, "--case", "case-0", "--table", "x"))
 
 
+@pytest.mark.slow
 def test_data_that_moved_or_are_gone(ubench: Ubench, run: Path, cohort: Path, error_line: ErrorLine) -> None:
     cohort.rename(cohort.with_name("moved"))
     assert "give where its folder is now with --data DIR" in error_line(ubench("show", run, "--case", "case-0"))
@@ -186,6 +189,7 @@ def test_data_that_moved_or_are_gone(ubench: Ubench, run: Path, cohort: Path, er
     assert (shown.code, len(shown.out.splitlines())) == (0, 5), shown.err
 
 
+@pytest.mark.slow
 def test_a_cleaned_cache_is_said_and_recomputed_only_on_demand(ubench: Ubench, run: Path) -> None:
     shutil.rmtree(cache_dir() / "stages")
     before = contents(run)
@@ -199,6 +203,7 @@ def test_a_cleaned_cache_is_said_and_recomputed_only_on_demand(ubench: Ubench, r
     assert "4-mask.png" in again.out
 
 
+@pytest.mark.slow
 def test_code_that_changed_is_said(ubench: Ubench, run: Path, tells: Path) -> None:
     tells.write_text(METHOD.replace("Prompts", "Hints"))
     digests.code_digest.cache_clear()
@@ -209,6 +214,7 @@ def test_code_that_changed_is_said(ubench: Ubench, run: Path, tells: Path) -> No
     assert "3-hints.png" in ubench("show", run, "--case", "case-0", "--recompute").out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wrong", "code", "told"),
     [

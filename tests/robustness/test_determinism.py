@@ -75,6 +75,7 @@ def test_an_operation_that_cannot_is_named_with_its_stage(ubench: Ubench, tmp_pa
     assert "--device cpu" in refused.err
 
 
+@pytest.mark.slow
 def test_in_segment_it_is_the_case_s_reason(ubench: Ubench, tmp_path: Path, data: list[str]) -> None:
     refused = ubench("run", learner(tmp_path, where="WHERE_2"), *data, "--deterministic", "--sealed", "off")
     assert refused.code == 1
@@ -94,6 +95,7 @@ def test_other_failures_are_told_as_they_are() -> None:
     assert explain_failure("RuntimeError", RuntimeError(said)).startswith("an operation of cuBLAS has no deterministic")
 
 
+@pytest.mark.slow
 def test_the_order_of_a_split_s_lines_changes_nothing(ubench: Ubench, tmp_path: Path, cohort: Path) -> None:
     options = ["--data", cohort, "--image", "*/flair.nii.gz", "--reference", "*/seg.nii.gz"]
     cases = sorted(path.name for path in cohort.iterdir())

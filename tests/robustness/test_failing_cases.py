@@ -211,6 +211,7 @@ def image_sum(path: Path) -> float:
     return float(prepare(read_image(path))[0].sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", METHODS)
 def test_a_method_that_misbehaves_on_one_case(
     ubench: Ubench, tmp_path: Path, cohort: Path, all_test: list[str], what: str

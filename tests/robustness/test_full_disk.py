@@ -117,6 +117,7 @@ def test_locks_and_logs_say_it_too(small_disk: Path, fill: Fill) -> None:
     assert RunFolder(small_disk / "run").events()[0]["stage"] == "a"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["cache", "runs"])
 def test_a_run_ends_with_one_line_and_the_same_command_finishes_it(
     ubench: Ubench, tiny: Path, data: list[str], small_disk: Path, fill: Fill, what: str,

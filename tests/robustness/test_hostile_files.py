@@ -125,6 +125,7 @@ def write(ubench: Ubench) -> Callable[[str, int], Path]:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_costs_its_run_a_line(ubench: Ubench, write: Callable[[str, int], Path], name: str) -> None:
     runs = {way: write(f"of-{way}", minute) for minute, way in enumerate(SPOILT)}

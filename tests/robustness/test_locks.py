@@ -45,6 +45,7 @@ def no_flock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     has_flock.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["politely", "kill -9"])
 def test_who_waits_says_for_whom_and_takes_over(start: Start, tmp_path: Path, no_flock: list[int], end: str) -> None:
     holder = start(HOLD, tmp_path / "run.lock", *no_flock)

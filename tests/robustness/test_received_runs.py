@@ -136,6 +136,7 @@ def test_whatever_stands_in_its_tables_and_log(two: Ubench, name: str, line: int
         file.write_bytes(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["scores.csv", "scores-alternatives.csv", "tables/levels.csv", "log.jsonl"])
 def test_a_million_rows(two: Ubench, name: str) -> None:
     file = BAD / name

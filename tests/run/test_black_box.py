@@ -78,12 +78,14 @@ def test_a_method_that_looks_at_references_is_named_where_nothing_can_be_sealed(
     assert (result.differing, result.unstable) == (("case-4", "case-5", "case-6"), ())
 
 
+@pytest.mark.slow
 def test_a_method_that_declares_masks_may_differ(audit):
     result = audit(ASKS, "TEST_MASKS")
     assert result.passed
     assert len(result.differing) == 3
 
 
+@pytest.mark.slow
 def test_chance_is_told_from_a_leak(audit):
     result = audit(CHANCE)
     assert not result.passed

@@ -211,6 +211,7 @@ def test_a_sealed_dry_run_hands_nothing_over(try_out, name, beyond):
     assert [name for name, _ in stages(found)] == ([] if name == "masks" else ["one"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sealed",
     [

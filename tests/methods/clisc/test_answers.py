@@ -9,6 +9,7 @@ STAGES = {
 }
 
 
+@pytest.mark.slow
 def test_rows_before_the_unet_share_what_they_have_in_common(warm, names) -> None:
     stage = warm[0]
     masks: dict[str, np.ndarray] = {}

@@ -72,6 +72,7 @@ def test_agreement_is_dice_and_nothing_found_is_no_agreement():
     assert overlap.dice(none, none, empty=0.0) == overlap.dice(a, none, empty=0.0) == 0
 
 
+@pytest.mark.slow
 def test_adaptation_changes_both_halves_and_repeats(fit, phantoms):
     asked = {"steps": 1, "heads": 1, "min_agreement": 0.3, "learning_rate": 1e-3}
     method, context = fit(phantoms[:2], adaptation=asked)
@@ -90,11 +91,13 @@ def test_adaptation_changes_both_halves_and_repeats(fit, phantoms):
     assert context.labels.read == context.labels.refused == []
 
 
+@pytest.mark.slow
 def test_too_little_agreement_is_an_error(fit, phantoms):
     with pytest.raises(RunError, match=r"agree on 0 of 2 .*adaptation.min_agreement"):
         fit(phantoms[:2], adaptation={"steps": 1, "heads": 0, "min_agreement": 1.0})
 
 
+@pytest.mark.slow
 def test_closed_generator_is_an_error_that_names_the_option(fit, phantoms, monkeypatch):
     monkeypatch.setitem(sys.modules, "unseg_bench_methods.synthetic.new_heads", None)
     with pytest.raises(RunError, match=r"set adaptation.heads to 0"):

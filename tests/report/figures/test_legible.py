@@ -45,6 +45,7 @@ def ticks_outside(axes):
                 yield from (tick.label1, tick.label2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [SINGLE_MM, DOUBLE_MM])
 @pytest.mark.parametrize(("name", "methods"), [(name, n) for name in FEWEST for n in (FEWEST[name], 4, 8)])
 def test_texts_are_inside_and_apart(make, name, methods, width):

@@ -93,6 +93,7 @@ def overflow(tab):
     return tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_it_fits_and_is_accessible_with_and_without_a_case_open(opened, width):
     one = opened(width)
@@ -104,6 +105,7 @@ def test_it_fits_and_is_accessible_with_and_without_a_case_open(opened, width):
     assert problems(one.tab, "#viewer") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_heading_sorts_its_table_both_ways(opened, width):
     one = opened(width)
@@ -171,6 +173,7 @@ def test_the_image_lies_below_its_mask(opened, made):
     assert outside < 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_slider_arrows_and_toggles_change_the_picture(opened, width):
     one = opened(width)
@@ -220,6 +223,7 @@ def test_without_javascript_all_but_the_pictures_can_be_read(opened, comparison)
     assert one.tab.get_by_text("d1g357").first.is_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_long_name_is_folded(opened, width):
     name = opened(width).tab.locator("#table-main tbody th").first

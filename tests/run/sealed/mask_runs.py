@@ -55,7 +55,7 @@ class Refines(Method):
         mask[...] = ~mask
         return ~mask if mask.shape == volume.shape else volume.brain
 """
-HOW = pytest.mark.parametrize("sealed", ["required", "off"])
+HOW = pytest.mark.parametrize("sealed", ["required", pytest.param("off", marks=pytest.mark.slow)])
 
 
 class Masks:

@@ -79,6 +79,7 @@ def test_a_mask_twice_under_two_endings_is_refused(masks):
         masks.refine(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -114,6 +115,7 @@ def test_case_ids_never_become_paths_unchecked(masks, sealed, case):
         masks.refine(source.path, sealed=sealed, case=case)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [

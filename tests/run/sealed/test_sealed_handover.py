@@ -32,6 +32,7 @@ def test_a_sealed_and_an_unsealed_run_hand_over_the_same(bench):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -58,7 +59,7 @@ def test_not_finite_values_are_refused_by_the_runner_too(bench):
         bench.run(sealed="required", limit=1, keep_maps=True)
 
 
-@pytest.mark.parametrize("sealed", ["required", "off"])
+@pytest.mark.parametrize("sealed", ["required", pytest.param("off", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "line",
     [

@@ -143,7 +143,8 @@ WAITS = LEARNS.replace(
 )
 
 
-@pytest.mark.parametrize("sealed", ["required", "off"])
+@pytest.mark.slow
+@pytest.mark.parametrize("sealed", ["required", pytest.param("off", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_when_the_runner_goes_the_method_s_process_goes_too(bench, wait_for, working_in, number, sealed):
     """And all that it started: a program, and a process that left its parent and its session."""
