@@ -11,8 +11,8 @@ from statistics import fmean
 import pytest
 
 import unseg_bench as ub
+from tests.silent import Silent
 from unseg_bench.run.executors.serial import Serial
-from unseg_bench.run.progress import Silent
 from unseg_bench.score.outcome import RunAndScore
 
 COHORT = {"train": 1, "valid": 1, "test": 4}

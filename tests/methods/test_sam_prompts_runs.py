@@ -6,11 +6,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from tests.silent import Silent
 from unseg_bench.plugins.manager import load_plugins
 from unseg_bench.plugins.trial import tiny_case
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.plan import plan_runs
-from unseg_bench.run.progress import Silent
 from unseg_bench.run.runner import execute
 from unseg_bench.run.session.seal import kernel_obstacle
 from unseg_bench.run.settings import make_settings

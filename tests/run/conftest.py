@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests.silent import Silent
 from unseg_bench.plugins.manager import Plugins
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.plan import RunPlan, plan_runs
-from unseg_bench.run.progress import Silent
 from unseg_bench.run.runner import execute
 from unseg_bench.run.settings import make_settings
 
@@ -24,7 +24,7 @@ import json, os, sys
 from pathlib import Path
 import torch  # once, before the forks: it takes seconds
 from unseg_bench.plugins.manager import Plugins
-from unseg_bench.run.progress import Silent
+from tests.silent import Silent
 from unseg_bench.run.plan import plan_runs
 from unseg_bench.run.runner import execute
 from unseg_bench.run.settings import make_settings

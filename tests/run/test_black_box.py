@@ -3,10 +3,10 @@
 import nibabel as nib
 import pytest
 
+from tests.silent import Silent
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.manager import load_plugins
 from unseg_bench.run.black_box import audit_black_box
-from unseg_bench.run.progress import Silent
 from unseg_bench.run.session import seal
 
 METHOD = """

@@ -4,12 +4,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from tests.silent import Silent
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.store import PreparedStore
 from unseg_bench.errors import DataError, RunError
 from unseg_bench.run.case_outputs import MOST_ALTERNATIVES, CaseOutputs
 from unseg_bench.run.folder import RunFolder
-from unseg_bench.run.progress import Silent
 from unseg_bench.run.runner import execute
 
 HANDS = {"hands_over": True}

@@ -8,11 +8,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from tests.silent import Silent
 from unseg_bench.errors import DataError, RunError, SettingsError
 from unseg_bench.plugins.manager import load_plugins
 from unseg_bench.run.folder import RunFolder, find_runs
 from unseg_bench.run.ledger import label_free
-from unseg_bench.run.progress import Silent
 from unseg_bench.run.settings import RunSettings
 from unseg_bench.score import elsewhere
 from unseg_bench.score.case import score_case

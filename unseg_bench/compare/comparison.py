@@ -190,15 +190,6 @@ class Comparison:
         """The labels of the rows that have scores: those that statistics are about."""
         return tuple(row.label for row in self.rows if row.cells["dsc"].mean is not None)
 
-    @property
-    def basis(self) -> str:
-        """Which cases every figure rests on: 'over all 20 cases', 'over the 15 of 20 cases that all have'."""
-        n, planned = len(self.cases), self.planned
-        if n < planned:
-            return f"over the {n} of {planned} cases that all have"
-        worst = self.missing == "worst" and any(row.cells["dsc"].missing for row in self.rows)
-        return f"over all {n} cases{', a missing one as the worst' if worst else ''}"
-
     def test(self, column: str) -> ColumnTest:
         """The test of a column. Raises: KeyError for a column that is not there."""
         return {test.column: test for test in self.tests}[column]

@@ -69,15 +69,6 @@ class Placement:
         self.take(whole)[...] = array
         return whole
 
-    def to_file_index(self) -> NDArray[np.float64]:
-        """Return the 4x4 matrix from prepared to file voxel index; the prepared affine is the file's affine @ it."""
-        matrix = np.zeros((4, 4))
-        matrix[3, 3] = 1
-        for prepared, (axis, flip, start) in enumerate(zip(self.axes, self.flipped, self.start, strict=True)):
-            matrix[axis, prepared] = -1 if flip else 1
-            matrix[axis, 3] = self.file_shape[axis] - 1 - start if flip else start
-        return matrix
-
     def to_json(self) -> dict[str, Any]:
         """Return the placement as JSON values."""
         return {name: list(value) for name, value in asdict(self).items()}

@@ -5,7 +5,7 @@ result whose whole history it could have had itself (`run.host`); else the stage
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
@@ -125,14 +125,6 @@ def source_of(value: Mapping[str, Any]) -> Source:
     """Read a source; other entries beside it are passed over."""
     mode = str(value["mode"])
     return Source(mode if mode in MODES else UNKNOWN, bool(value["own_weights"]), int(value["opened_data_files"]))
-
-
-def all_of(histories: Iterable[History]) -> History:
-    """Return what somebody has seen who has all of them."""
-    whole = History()
-    for history in histories:
-        whole = whole | history
-    return whole
 
 
 def identity(read: Read) -> tuple[str, str, str]:

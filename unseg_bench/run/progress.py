@@ -29,25 +29,6 @@ class Reporter(Protocol):
         ...
 
 
-class Silent:
-    """A reporter that says nothing."""
-
-    def run_begins(self, title: str) -> None:
-        """Say nothing."""
-
-    def stage_begins(self, stage: str) -> None:
-        """Say nothing."""
-
-    def step(self, done: int, total: int, note: str) -> None:
-        """Say nothing."""
-
-    def stage_ends(self, stage: str, seconds: float, cached: bool) -> None:
-        """Say nothing."""
-
-    def message(self, text: str) -> None:
-        """Say nothing."""
-
-
 class Hushable:
     """Passes everything on to `reporter`, but for stages that run inside another one while it is hushed.
 

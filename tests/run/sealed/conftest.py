@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from tests.run.sealed.mask_runs import Masks
+from tests.silent import Silent
 from unseg_bench.plugins.manager import load_plugins
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.plan import RunPlan, plan_runs
-from unseg_bench.run.progress import Silent
 from unseg_bench.run.runner import execute
 from unseg_bench.run.session.seal import kernel_obstacle
 from unseg_bench.run.settings import make_settings
@@ -28,7 +28,7 @@ import time
 from pathlib import Path
 from unseg_bench.plugins.manager import load_plugins
 from unseg_bench.run.plan import plan_runs
-from unseg_bench.run.progress import Silent
+from tests.silent import Silent
 from unseg_bench.run.runner import execute
 from unseg_bench.run.settings import make_settings
 # What starts the tests in the background (nohup, a shell's &) may have it ignored, which children inherit.

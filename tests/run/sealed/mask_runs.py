@@ -6,9 +6,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from tests.silent import Silent
 from unseg_bench.plugins.manager import load_plugins
 from unseg_bench.run.plan import plan_runs
-from unseg_bench.run.progress import Silent
 from unseg_bench.run.runner import execute
 from unseg_bench.run.settings import make_settings
 

@@ -6,12 +6,12 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+from tests.silent import Silent
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.errors import DataError
 from unseg_bench.plugins.manager import load_plugins
 from unseg_bench.run.explain import explain_case
 from unseg_bench.run.plan import plan_runs
-from unseg_bench.run.progress import Silent
 from unseg_bench.run.runner import execute
 from unseg_bench.run.settings import make_settings
 
