@@ -78,13 +78,3 @@ class CaseOutputs:
         now = known - {case_id} if self._map_came else known | {case_id}
         if now != known:
             self._folder.update({"without_map": sorted(now)})
-
-
-class NoOutputs:
-    """Keeps nothing: for pictures of a case, which its run looked at before."""
-
-    def keep_map(self, case_id: str, scores: object) -> None:
-        """Keep nothing."""
-
-    def alternative(self, case_id: str, name: str, mask: object) -> None:
-        """Keep nothing."""

@@ -21,7 +21,7 @@ from unseg_bench.plugins.outputs import outside_segment
 from unseg_bench.plugins.stage import Artifact
 from unseg_bench.plugins.stage_cache import StageCache
 from unseg_bench.run.folder import find_runs
-from unseg_bench.run.host import Handing, InPlace
+from unseg_bench.run.host import InPlace
 from unseg_bench.run.ledger import history_of
 from unseg_bench.run.permits import Permits
 from unseg_bench.run.plan import RunPlan
@@ -108,7 +108,7 @@ class _Known:
 class _Host(Host):
     """Looks stages up, opens nothing, fetches nothing, keeps nothing. `refused`: what was asked for beyond that."""
 
-    def __init__(self, plan: RunPlan, known: _Known, mode: str, handing: Handing) -> None:
+    def __init__(self, plan: RunPlan, known: _Known, mode: str, handing: Workspace | InPlace) -> None:
         self.seed, self.device, self.offline = plan.seed, "cpu", True
         self.stages: list[StageCall] = []
         self.refused: str | None = None

@@ -8,20 +8,18 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from unseg_bench.data.paths import cache_dir
-from unseg_bench.data.store import PreparedCase, PreparedStore, build_cohort
+from unseg_bench.data.store import PreparedStore, build_cohort
 from unseg_bench.errors import DataError, PluginError, RunError, UbenchError
 from unseg_bench.plugins.determinism import explain_failure
 from unseg_bench.plugins.explain import Explanation
 from unseg_bench.plugins.history import UNSEALED
 from unseg_bench.plugins.manager import Plugins, is_file
 from unseg_bench.run.case_names import CaseNames
-from unseg_bench.run.case_outputs import NoOutputs
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.host import RunHost
 from unseg_bench.run.ledger import Ledger
 from unseg_bench.run.plan import RunPlan, plan_runs
 from unseg_bench.run.progress import Reporter
-from unseg_bench.run.runner import make_host
 from unseg_bench.run.session.seal import kernel_obstacle, mode_of
 from unseg_bench.run.session.session import Session, open_session
 from unseg_bench.run.settings import make_settings
@@ -92,14 +90,7 @@ def _aside(
     with TemporaryDirectory(prefix="ubench-show-") as folder:
         aside = replace(plan, folder=RunFolder(Path(folder) / run.path.name))
         aside.folder.update(run.record)
-        host = make_host(
-            aside, mode, store, names, Ledger(aside.folder), NoOutputs(), reporter, make_stages=make_stages
-        )
+        host = RunHost(aside, mode, store, names, Ledger(aside.folder), None, reporter, make_stages=make_stages)
         host.tells_of_kept = False
-
-        def open_case(name: str) -> PreparedCase:
-            case_id = names.real(name)
-            return store.prepare(case_id, plan.dataset.image(case_id))
-
-        with open_session(aside, host, mode, reason, open_case) as session:
+        with open_session(aside, host, mode, reason) as session:
             yield aside, host, session

@@ -4,6 +4,7 @@ Beside them: tables/, alternatives/, and maps/ where the run was to keep them.
 """
 
 import json
+import shutil
 import stat
 import time
 from collections.abc import Callable, Mapping
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from unseg_bench.data.atomic import append_line, write_json
-from unseg_bench.data.paths import check_alternative_name, check_case_id, is_alternative_name
+from unseg_bench.data.paths import cache_dir, check_alternative_name, check_case_id, is_alternative_name
 from unseg_bench.errors import DataError, RunError, UbenchError
+from unseg_bench.plugins.digests import digest_of
 from unseg_bench.run.record import check_record, missing_entries, shown_value
 
 FORMAT = 1
@@ -132,6 +134,15 @@ class RunFolder:
     def without_map(self) -> frozenset[str]:
         """The cases for which the method handed over no map although maps were to be kept."""
         return frozenset(self.record.get("without_map", []))
+
+    @property
+    def partials(self) -> Path:
+        """Folder of the run's unfinished stages, below the cache: no other run reads it, and it survives a crash."""
+        return cache_dir() / "partial" / f"{self.path.name}-{digest_of(str(self.path.resolve()))[:8]}"
+
+    def forget_partials(self) -> None:
+        """Remove the run's unfinished stages."""
+        shutil.rmtree(self.partials, ignore_errors=True)
 
     def forget_case(self, case_id: str) -> None:
         """Remove a case's prediction, and then what was handed over beside it."""

@@ -3,44 +3,36 @@
 Case ids that come in and go out are those that the method sees (`run.case_names`); here they become the data set's.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from unseg_bench.blocks.weights import WeightsFile, find_entry, known_weights, locate
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.labels import LabelAccess
+from unseg_bench.data.paths import cache_dir
+from unseg_bench.data.store import PreparedCase, PreparedStore, build_cohort
 from unseg_bench.data.volume import Image, Mask
 from unseg_bench.errors import DataError, LabelAccessError, RunError, WeightsError
-from unseg_bench.plugins.history import History
 from unseg_bench.plugins.host import HandedFile, Host, LabelKind, Unfinished
 from unseg_bench.plugins.stage import Artifact, check_stage_name
 from unseg_bench.plugins.stage_cache import Attempt, Kept, StageCache, take_newest
 from unseg_bench.plugins.tables import Rows
 from unseg_bench.run.case_names import CaseNames
-from unseg_bench.run.case_outputs import CaseOutputs, NoOutputs
+from unseg_bench.run.case_outputs import CaseOutputs
+from unseg_bench.run.identity import refuse_changed_images
 from unseg_bench.run.ledger import Ledger
 from unseg_bench.run.mask_sources import MaskSources
 from unseg_bench.run.permits import Permits
 from unseg_bench.run.plan import RunPlan
 from unseg_bench.run.progress import Reporter
+from unseg_bench.run.session.seal import owner_of
 from unseg_bench.run.tables import write_table
 from unseg_bench.run.watch import unwatched
-
-
-class Handing(Protocol):
-    """Puts a file, or a folder of files, where the method's process can read it."""
-
-    def hand_over(self, file: Path, sha256: str) -> Path:
-        """Return where the file can be read."""
-        ...
-
-    def hand_over_folder(self, folder: Path) -> Path:
-        """Return where the folder can be read."""
-        ...
+from unseg_bench.sandbox.workspace import Workspace
 
 
 class InPlace:
@@ -56,38 +48,50 @@ class InPlace:
 
 
 class RunHost(Host):
-    """Serves one run. `make_stages`: whether a stage that is not there is made; else asking for it is an error.
+    """Serves one run in a session of a mode; stages are shared by the runs of its plugin.
 
-    `tells_of_kept`: whether the reporter hears of stages that were there.
+    `since` (seconds since 1970): stages from before are stale. `make_stages`: whether a stage that is not there is
+    made; else asking for it is an error. `tells_of_kept`: whether the reporter hears of stages that were there.
+    `outputs` None: maps and alternatives are forgotten, as for pictures of a case, which its run looked at before.
     """
 
     def __init__(
         self,
         plan: RunPlan,
-        *,
+        mode: str,
+        store: PreparedStore,
         names: CaseNames,
-        cache: StageCache,
         ledger: Ledger,
-        labels: LabelAccess,
-        masks: MaskSources,
-        permits: Permits,
-        outputs: CaseOutputs | NoOutputs,
-        healthy: Callable[[], Cohort],
+        outputs: CaseOutputs | None,
         reporter: Reporter,
+        *,
+        since: float | None = None,
         make_stages: bool = True,
     ) -> None:
         self.seed, self.device, self.offline = plan.seed, plan.settings.device, plan.settings.offline
         self.make_stages, self.tells_of_kept = make_stages, True
-        self._handing: Handing = InPlace()
+        self._handing: Workspace | InPlace = InPlace()
         self._device = plan.settings.device
-        self._plan, self._names, self._cache, self._ledger = plan, names, cache, ledger
-        self._labels, self._masks, self._permits = labels, masks, permits
-        self._outputs, self._healthy, self._reporter = outputs, healthy, reporter
+        self._plan, self._store, self._names, self._ledger = plan, store, names, ledger
+        self._outputs, self._reporter, self._permits = outputs, reporter, Permits(plan, mode)
+        self._labels = LabelAccess(plan.dataset, plan.split, plan.method.supervision, store, ledger.add_read)
+        self._masks = MaskSources(plan, store, ledger)
+        self._cache = StageCache(
+            cache_dir().resolve() / "stages" / owner_of(plan.method.where),
+            plan.folder.partials.resolve(),
+            may_take=lambda history: self._permits.may_take(history, ledger.history),
+            since=since or 0.0,
+        )
         self._open: list[tuple[AbstractContextManager[Attempt], Attempt]] = []
 
-    def hand_through(self, handing: Handing) -> None:
-        """From now on put files where `handing` puts them."""
-        self._handing = handing
+    def open_case(self, name: str) -> PreparedCase:
+        """Return the case that the method sees under this name."""
+        case_id = self._names.real(name)
+        return self._store.prepare(case_id, self._plan.dataset.image(case_id))
+
+    def hand_through(self, workspace: Workspace) -> None:
+        """From now on put files where the process in this workspace can read them."""
+        self._handing = workspace
 
     def close(self) -> None:
         """Let go of the stages that were not finished; their checkpoints stay."""
@@ -117,8 +121,14 @@ class RunHost(Host):
 
     def healthy(self) -> Cohort:
         """Return the data set's healthy cases."""
+        dataset, folder = self._plan.dataset, self._plan.folder
         with unwatched():
-            return self._names.hide(self._healthy())
+            cohort = build_cohort("healthy", dataset.healthy(), dataset, self._store, self._reporter.step)
+            refuse_changed_images(self._plan.inputs, dataset, {"healthy": cohort})
+            hidden = self._names.hide(cohort)
+            images = {**folder.record.get("images", {}), "healthy": hidden.digest}
+            folder.update({"images": images, "case_names": self._names.to_json()})
+            return hidden
 
     def stage(self, name: str, key: Mapping[str, Any]) -> Artifact | Unfinished:
         """Return the result of a stage if there is one that this run may take, else where to make it."""
@@ -186,19 +196,17 @@ class RunHost(Host):
 
     def keep_map(self, case_id: str, scores: Image) -> None:
         """Write `maps/<case>.nii.gz` if maps are kept."""
-        self._outputs.keep_map(self._names.real(str(case_id)), np.asarray(scores))
+        if self._outputs is not None:
+            self._outputs.keep_map(self._names.real(str(case_id)), np.asarray(scores))
 
     def alternative(self, case_id: str, name: str, mask: Mask) -> None:
         """Write `alternatives/<name>/<case>.nii.gz`."""
-        self._outputs.alternative(self._names.real(str(case_id)), str(name), np.asarray(mask))
+        if self._outputs is not None:
+            self._outputs.alternative(self._names.real(str(case_id)), str(name), np.asarray(mask))
 
     def progress(self, done: int, total: int, note: str) -> None:
         """Tell the reporter."""
         self._reporter.step(int(done), int(total), self._names.restore(str(note)))
-
-    def may_take(self, history: History) -> bool:
-        """Whether this run may take a result with this history now."""
-        return self._permits.may_take(history, self._ledger.history)
 
     def _take(self, kept: Kept, *, cached: bool) -> Artifact:
         """Have a result: its history is this run's from now on, and in the ledger before the method has it."""

@@ -3,21 +3,18 @@
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.labels import LabelAccess
 from unseg_bench.data.locks import hold
 from unseg_bench.data.paths import cache_dir
-from unseg_bench.data.store import PreparedCase, PreparedStore, build_cohort
+from unseg_bench.data.store import PreparedStore, build_cohort
 from unseg_bench.errors import RunError, UbenchError
-from unseg_bench.plugins.history import SEALED, History
-from unseg_bench.plugins.stage_cache import StageCache
+from unseg_bench.plugins.history import SEALED
 from unseg_bench.run.case_names import CaseNames
-from unseg_bench.run.case_outputs import CaseOutputs, NoOutputs
+from unseg_bench.run.case_outputs import CaseOutputs
 from unseg_bench.run.empty import finds_nothing
 from unseg_bench.run.facts import first_facts, utc_now
 from unseg_bench.run.failures import Failures
@@ -26,23 +23,12 @@ from unseg_bench.run.host import RunHost
 from unseg_bench.run.identity import SEGMENTED, refuse_changed_image, refuse_changed_images
 from unseg_bench.run.ledger import Ledger
 from unseg_bench.run.made import forget_unfounded, note_made
-from unseg_bench.run.mask_sources import MaskSources, forget_outdated
-from unseg_bench.run.partials import forget_partials, partials_of
-from unseg_bench.run.permits import Permits
+from unseg_bench.run.mask_sources import forget_outdated
 from unseg_bench.run.plan import RunPlan
 from unseg_bench.run.progress import Hushable, Reporter
-from unseg_bench.run.session.seal import mode_of, owner_of
-from unseg_bench.run.session.session import OpenCase, Session, open_session
+from unseg_bench.run.session.seal import mode_of
+from unseg_bench.run.session.session import Session, open_session
 from unseg_bench.sandbox.process import ProcessLost
-
-
-@dataclass(frozen=True, slots=True)
-class Images:
-    """The images of a run under the names that the method sees: to learn from (maybe none), and to segment."""
-
-    training: Cohort
-    validation: Cohort
-    test: Cohort
 
 
 def execute(plan: RunPlan, reporter: Reporter, *, strict: bool = False, since: float | None = None) -> RunFolder:
@@ -68,7 +54,7 @@ def execute(plan: RunPlan, reporter: Reporter, *, strict: bool = False, since: f
         except UbenchError as error:
             plan.folder.update({"state": "failed", "error": str(error)})
             raise
-        forget_partials(plan.folder)
+        plan.folder.forget_partials()
         empty = finds_nothing(plan.folder, plan.case_ids)
         plan.folder.update({"state": "predicted", "ended": utc_now(), "all_empty": empty})
         if plan.settings.keep_maps and not (plan.folder.path / "maps").is_dir():
@@ -76,86 +62,39 @@ def execute(plan: RunPlan, reporter: Reporter, *, strict: bool = False, since: f
     return plan.folder
 
 
-def make_host(
-    plan: RunPlan,
-    mode: str,
-    store: PreparedStore,
-    names: CaseNames,
-    ledger: Ledger,
-    outputs: CaseOutputs | NoOutputs,
-    reporter: Reporter,
-    *,
-    since: float | None = None,
-    make_stages: bool = True,
-) -> RunHost:
-    """Return the host of a run in a session of a mode; its stages are shared by the runs of its plugin."""
-    permits = Permits(plan, mode)
-
-    def healthy() -> Cohort:
-        cohort = build_cohort("healthy", plan.dataset.healthy(), plan.dataset, store, reporter.step)
-        refuse_changed_images(plan.inputs, plan.dataset, {"healthy": cohort})
-        hidden = names.hide(cohort)
-        images = {**plan.folder.record.get("images", {}), "healthy": hidden.digest}
-        plan.folder.update({"images": images, "case_names": names.to_json()})
-        return cohort
-
-    def may_take(history: History) -> bool:
-        return permits.may_take(history, ledger.history)
-
-    cache = StageCache(
-        cache_dir().resolve() / "stages" / owner_of(plan.method.where),
-        partials_of(plan.folder).resolve(),
-        may_take=may_take,
-        since=since or 0.0,
-    )
-    return RunHost(
-        plan,
-        names=names,
-        cache=cache,
-        ledger=ledger,
-        labels=LabelAccess(plan.dataset, plan.split, plan.method.supervision, store, ledger.add_read),
-        masks=MaskSources(plan, store, ledger),
-        permits=permits,
-        outputs=outputs,
-        healthy=healthy,
-        reporter=reporter,
-        make_stages=make_stages,
-    )
-
-
 def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, strict: bool, since: float | None) -> None:
     store, names = PreparedStore(cache_dir() / "prepared"), CaseNames()
     failures = Failures(plan, strict=strict)
-    images = _prepare(plan, store, names, failures, reporter)
+    training, validation, test = _prepare(plan, store, names, failures, reporter)
     mode, reason = mode_of(from_file=plan.loaded is None, asked=plan.settings.sealed, name=plan.title)
     ledger = Ledger(plan.folder, anew=since is not None)
     if since is not None:
-        forget_partials(plan.folder)
+        plan.folder.forget_partials()
     ledger.set_seal({"mode": mode, "reason": reason})
     if not _has_earlier_work(plan):
         ledger.forget_earlier()
     inner, outputs = Hushable(reporter), CaseOutputs(plan.folder, keep_maps=plan.settings.keep_maps)
-    host = make_host(plan, mode, store, names, ledger, outputs, inner, since=since)
-
-    def open_case(name: str) -> PreparedCase:
-        case_id = names.real(name)
-        return store.prepare(case_id, plan.dataset.image(case_id))
-
-    with open_session(plan, host, mode, reason, open_case) as session, _evidence(ledger, session):
+    host = RunHost(plan, mode, store, names, ledger, outputs, inner, since=since)
+    with open_session(plan, host, mode, reason) as session, _evidence(ledger, session):
         if plan.method.learns:
-            session.fit(images.training, images.validation)
+            session.fit(training, validation)
         if plan.method.looks_ahead:
-            session.expect(images.test)
+            session.expect(test)
         if since is not None:
             for case_id in plan.case_ids:
                 plan.folder.forget_case(case_id)
             ledger.forget_earlier()
         with inner.hushed():
-            _segment_all(plan, session, images.test, names, open_case, outputs, reporter, failures)
+            _segment_all(plan, session, test, names, host, outputs, reporter, failures)
 
 
-def _prepare(plan: RunPlan, store: PreparedStore, names: CaseNames, failures: Failures, reporter: Reporter) -> Images:
-    """Prepare all images, and forget predictions that were made with others."""
+def _prepare(
+    plan: RunPlan, store: PreparedStore, names: CaseNames, failures: Failures, reporter: Reporter
+) -> tuple[Cohort, Cohort, Cohort]:
+    """Prepare all images, and forget predictions that were made with others.
+
+    Returns them under the names that the method sees: to learn from (train and valid, maybe none), and to segment.
+    """
     reporter.stage_begins("prepare")
     started = time.monotonic()
     cohorts = partial(build_cohort, dataset=plan.dataset, store=store, progress=reporter.step)
@@ -168,7 +107,7 @@ def _prepare(plan: RunPlan, store: PreparedStore, names: CaseNames, failures: Fa
     digests = {use: cohort.digest for use, cohort in hidden.items()}
     _forget_another_models_predictions(plan, digests)
     plan.folder.update({"images": digests, "case_names": names.to_json()})
-    return Images(hidden["train"], hidden["valid"], hidden[SEGMENTED])
+    return hidden["train"], hidden["valid"], hidden[SEGMENTED]
 
 
 @contextmanager
@@ -183,7 +122,7 @@ def _evidence(ledger: Ledger, session: Session) -> Generator[None]:
 
 def _has_earlier_work(plan: RunPlan) -> bool:
     """Whether an earlier call left predictions or checkpoints, which this call goes on with."""
-    folders = (plan.folder.path / "predictions", partials_of(plan.folder))
+    folders = (plan.folder.path / "predictions", plan.folder.partials)
     return any(any(folder.iterdir()) for folder in folders if folder.is_dir())
 
 
@@ -199,7 +138,7 @@ def _segment_all(
     session: Session,
     test: Cohort,
     names: CaseNames,
-    open_case: OpenCase,
+    host: RunHost,
     outputs: CaseOutputs,
     reporter: Reporter,
     failures: Failures,
@@ -210,7 +149,7 @@ def _segment_all(
         case_id = names.real(name)
         if not plan.is_segmented(case_id):
             try:
-                prepared = open_case(name)
+                prepared = host.open_case(name)
                 refuse_changed_image(prepared, test.digests[name])
                 with outputs.case(prepared):
                     mask = session.segment(test, name)
@@ -238,7 +177,7 @@ def _forget_another_models_predictions(plan: RunPlan, digests: Mapping[str, str]
 def _begin(plan: RunPlan) -> None:
     record = plan.folder.record
     if not record:
-        forget_partials(plan.folder)
+        plan.folder.forget_partials()
     settings = plan.settings.model_copy(update={"methods": (plan.written,), "seeds": (plan.seed,)})
     plan.folder.update(
         {

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from unseg_bench.blocks.weights import WeightsFile, find_through
 from unseg_bench.data.cohort import Cohort
@@ -30,8 +30,14 @@ class LocalSession:
         self._context = Context(host)
         self._opened = Opened()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._host.close()
+
     def fit(self, training: Cohort, validation: Cohort) -> None:
-        """Call the method's `fit`."""
+        """Call the method's `fit`; raises RunError or whatever UbenchError came up."""
         self._learn("fit", training, validation)
 
     def expect(self, cases: Cohort) -> None:
@@ -39,7 +45,7 @@ class LocalSession:
         self._learn("expect", cases)
 
     def segment(self, cases: Cohort, case_id: str) -> Mask:
-        """Call the method's `segment`."""
+        """Call the method's `segment`; returns a mask of the prepared volume's shape."""
         volume = cases[case_id]
         with self._inside():
             mask: Any = self._method.segment(volume, self._context)
@@ -48,7 +54,7 @@ class LocalSession:
         return mask
 
     def explain(self, cases: Cohort, case_id: str) -> Explanation | None:
-        """Call the method's `explain`."""
+        """Call the method's `explain`; returns the steps to the answer, checked; None where the method has none."""
         volume = cases[case_id]
         with self._inside():
             found = self._method.explain(volume, self._context)

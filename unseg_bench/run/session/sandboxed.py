@@ -3,21 +3,19 @@
 What goes in is images, weights, stages and the labels that were granted; what comes out is masks, and data.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 from unseg_bench.data.atomic import write_json
 from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.store import PreparedCase
 from unseg_bench.data.volume import Mask
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.explain import Explanation, checked
 from unseg_bench.plugins.history import SEALED
 from unseg_bench.run.host import RunHost
-from unseg_bench.run.partials import partials_of
 from unseg_bench.run.plan import RunPlan
-from unseg_bench.run.session.answers import call_failed, wrong_mask
+from unseg_bench.run.session.answers import call_failed, unlike_mask, wrong_mask
 from unseg_bench.run.session.codec import unpack, unpack_explanation
 from unseg_bench.run.session.dispatch import Dispatch
 from unseg_bench.run.session.run_rules import run_probes, run_rules
@@ -33,20 +31,18 @@ NO_NETWORK = "no sockets at all (seccomp)"
 
 
 class SandboxSession:
-    """A method in its own process; a context manager that ends the process (see `run.session.Session`).
+    """A method in its own process; a context manager that ends the process (see `session.Session`).
 
-    `mode`: 'sealed' or 'not sealed', and why not. `open_case`: the name under which the method sees a case -> the case.
+    `mode`: 'sealed' or 'not sealed', and why not.
     """
 
-    def __init__(
-        self, plan: RunPlan, host: RunHost, mode: str, reason: str, open_case: Callable[[str], PreparedCase]
-    ) -> None:
+    def __init__(self, plan: RunPlan, host: RunHost, mode: str, reason: str) -> None:
         """Start the process and make sure that it is locked; raises RunError where that fails."""
-        self._plan, self._open_case, self._dispatch = plan, open_case, Dispatch(host, open_case)
+        self._plan, self._open_case, self._dispatch = plan, host.open_case, Dispatch(host, host.open_case)
         self._mode, self._reason = mode, reason
         self._opened = False
         with ExitStack() as stack:
-            workspace = Workspace(partials_of(plan.folder))
+            workspace = Workspace(plan.folder.partials)
             stack.callback(workspace.leave)
             host.hand_through(workspace)
             rules: Sequence[landlock.Rule] | None = None
@@ -76,7 +72,7 @@ class SandboxSession:
         self._stack.close()
 
     def fit(self, training: Cohort, validation: Cohort) -> None:
-        """Have the process call the method's `fit`."""
+        """Have the process call the method's `fit`; raises RunError or whatever UbenchError came up."""
         cohorts = {"training": self._dispatch.admit(training), "validation": self._dispatch.admit(validation)}
         self._learn("fit", cohorts)
 
@@ -85,18 +81,16 @@ class SandboxSession:
         self._learn("expect", {"cases": self._dispatch.admit(cases)})
 
     def segment(self, cases: Cohort, case_id: str) -> Mask:
-        """Have the process call the method's `segment` with one volume."""
+        """Have the process call the method's `segment` with one volume; returns a mask of its shape."""
         answered = self._call_with_volume("segment", cases, case_id)
         shape, name = self._open_case(case_id).placement.shape, self._plan.method.name
-        if "wrong" in answered:
-            raise wrong_mask(name, shape, str(answered["wrong"]))
-        mask: Any = answered["mask"]
-        if mask.dtype != bool or mask.shape != shape:
-            raise wrong_mask(name, shape, f"{mask.dtype} of shape {mask.shape}")
-        return mask
+        found = str(answered["wrong"]) if "wrong" in answered else unlike_mask(answered["mask"], shape)
+        if found is not None:
+            raise wrong_mask(name, shape, found)
+        return answered["mask"]
 
     def explain(self, cases: Cohort, case_id: str) -> Explanation | None:
-        """Have the process call the method's `explain` with one volume."""
+        """Have the process call the method's `explain` with one volume; None where it has no steps to show."""
         answered = self._call_with_volume("explain", cases, case_id)
         found = unpack_explanation(answered["explanation"], _plain_text)
         return None if found is None else checked(found, cases[case_id], self._plan.method.name)
