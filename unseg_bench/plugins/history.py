@@ -6,7 +6,7 @@ result whose whole history it could have had itself (`run.host`); else the stage
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self, cast
 
 from unseg_bench.plugins.digests import digest_of
@@ -93,7 +93,7 @@ class History:
             "mode": self.mode,
             "label_reads": [dict(read) for read in self.label_reads],
             "own_weights": dict(self.own_weights),
-            "sources": {folder: source_json(source) for folder, source in sorted(self.sources.items())},
+            "sources": {folder: asdict(source) for folder, source in sorted(self.sources.items())},
             "opened_data_files": self.opened_data_files,
         }
 
@@ -110,15 +110,6 @@ class History:
             {folder: source_of(source) for folder, source in sources.items()},
             int(value["opened_data_files"]),
         )
-
-
-def source_json(source: Source) -> dict[str, Any]:
-    """Return a source as JSON values."""
-    return {
-        "mode": source.mode,
-        "own_weights": source.own_weights,
-        "opened_data_files": source.opened_data_files,
-    }
 
 
 def source_of(value: Mapping[str, Any]) -> Source:

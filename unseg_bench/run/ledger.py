@@ -4,9 +4,10 @@ Four entries of run.json belong to it: `label_reads`, `mask_sources`, `seal`, `i
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, cast
 
-from unseg_bench.plugins.history import LEDGER, MODES, SEALED, UNKNOWN, History, identity, source_json, source_of
+from unseg_bench.plugins.history import LEDGER, MODES, SEALED, UNKNOWN, History, identity, source_of
 from unseg_bench.run.folder import UNFINISHED, RunFolder
 
 _COUNTED = ("opened_data_files", "opened_files", "started_programs")
@@ -44,7 +45,7 @@ class Ledger:
         entry = self._now["mask_sources"].setdefault(folder, {"run": run, "masks": {}})
         if entry["masks"].get(case_id) == dict(file):
             return
-        entry |= source_json(history.weakest)
+        entry |= asdict(history.weakest)
         entry["masks"][case_id] = dict(file)
         reads = [{**read, "purpose": f"in {run}: {read['purpose']}", "via": folder} for read in history.label_reads]
         known = {identity(read) for read in self._now["label_reads"]}
@@ -138,7 +139,7 @@ def _merged_sources(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[s
     for folder in before.keys() & now.keys():
         both = History(sources={folder: source_of(before[folder])}) | History(sources={folder: source_of(now[folder])})
         masks = {**before[folder]["masks"], **now[folder]["masks"]}
-        merged[folder] = {**now[folder], **source_json(both.sources[folder]), "masks": masks}
+        merged[folder] = {**now[folder], **asdict(both.sources[folder]), "masks": masks}
     return merged
 
 
