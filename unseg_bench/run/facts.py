@@ -1,12 +1,14 @@
-"""What the record of every run begins with, wherever its predictions come from."""
+"""What the record of every run says, wherever its predictions come from, and what people read of it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from unseg_bench.data.nifti import read_labels
 from unseg_bench.data.splits import Split
 from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.plugins.device import machine, package_versions
+from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.settings import RunSettings
 
 
@@ -31,3 +33,27 @@ def first_facts(dataset: Dataset, split: Split, settings: RunSettings, case_ids:
 def utc_now() -> str:
     """Return the time as run.json has it: UTC, ISO 8601, to the microsecond."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def finds_nothing(run: RunFolder, case_ids: Sequence[str]) -> bool:
+    """Whether there are predictions and none of them has a voxel; opens them until one has."""
+    files = [path for case_id in case_ids if (path := run.prediction(case_id)).is_file()]
+    return bool(files) and not any(read_labels(path).data.any() for path in files)
+
+
+def empty_text(run: RunFolder) -> str:
+    """Return the sentence on a run that found nothing, '' for any other."""
+    record = run.record
+    if not record.get("all_empty"):
+        return ""
+    predictions = len(record["cases"]) - len(run.failed_cases)
+    return f"every prediction is empty ({predictions} of {predictions}): the method found no tumour in any case"
+
+
+def failed_text(title: str, failed: dict[str, str], cases: int) -> str:
+    """Say how many cases failed, the first one and its reason, and how to try again."""
+    case_id, reason = next(iter(failed.items()))
+    return (
+        f"{title}: {len(failed)} of {cases} cases failed, first {case_id} ({reason}); "
+        "the same command tries those again"
+    )

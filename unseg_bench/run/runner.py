@@ -1,7 +1,7 @@
 """The runner: a plan in, a run folder with predictions out. Labels are not needed here."""
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -12,12 +12,11 @@ from unseg_bench.data.locks import hold
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.store import PreparedStore, build_cohort
 from unseg_bench.errors import RunError, UbenchError
+from unseg_bench.plugins.determinism import explain_failure
 from unseg_bench.plugins.history import SEALED
 from unseg_bench.run.case_names import CaseNames
 from unseg_bench.run.case_outputs import CaseOutputs
-from unseg_bench.run.empty import finds_nothing
-from unseg_bench.run.facts import first_facts, utc_now
-from unseg_bench.run.failures import Failures
+from unseg_bench.run.facts import failed_text, finds_nothing, first_facts, utc_now
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.host import RunHost
 from unseg_bench.run.identity import SEGMENTED, refuse_changed_image, refuse_changed_images
@@ -29,6 +28,34 @@ from unseg_bench.run.progress import Hushable, Reporter
 from unseg_bench.run.session.seal import mode_of
 from unseg_bench.run.session.session import Session, open_session
 from unseg_bench.sandbox.process import ProcessLost
+from unseg_bench.sandbox.wire import kind_of
+
+
+class Failures:
+    """The failed cases of a run and why, in run.json (`failed_cases`) at once. With `strict` the first one ends it."""
+
+    def __init__(self, plan: RunPlan, *, strict: bool) -> None:
+        self._plan, self._strict = plan, strict
+        self._reasons: dict[str, str] = {}
+        self._first: Exception | None = None
+        plan.folder.update({"failed_cases": {}})
+
+    def add(self, case_id: str, error: Exception, restore: Callable[[str], str] = str) -> None:
+        """Write a case down and why, with ids that `restore` makes real; raises RunError where the run is strict."""
+        self._reasons[case_id] = restore(explain_failure(kind_of(error), error))
+        self._first = self._first or error
+        self._plan.folder.log("case failed", {"case": case_id, "error": self._reasons[case_id]})
+        self._plan.folder.update({"failed_cases": self._reasons})
+        if self._strict:
+            raise RunError(f"{self._plan.title}: case {case_id} failed ({self._reasons[case_id]}); --strict ends here")
+
+    def require_some(self) -> None:
+        """Raise what was wrong with the first case when no case of the run is left."""
+        if len(self._reasons) < len(self._plan.case_ids) or self._first is None:
+            return
+        if isinstance(self._first, UbenchError):
+            raise self._first
+        raise RunError(failed_text(self._plan.title, self._reasons, len(self._plan.case_ids))) from self._first
 
 
 def execute(plan: RunPlan, reporter: Reporter, *, strict: bool = False, since: float | None = None) -> RunFolder:

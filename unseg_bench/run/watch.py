@@ -8,14 +8,12 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from unseg_bench.data.atomic import write_text
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.run.data_files import data_folders, image_files, reference_files
-
-if TYPE_CHECKING:
-    from unseg_bench.run.plan import RunPlan
+from unseg_bench.run.plan import RunPlan
 
 LIST = "opened.txt"
 _SYSTEM = ("/proc", "/sys", "/dev", "/usr", "/etc")
@@ -30,7 +28,7 @@ class Opened:
         self.paths: dict[str, None] = {}
         self.programs: dict[str, None] = {}
 
-    def report(self, plan: "RunPlan") -> dict[str, Any]:
+    def report(self, plan: RunPlan) -> dict[str, Any]:
         """Write the list into the run's folder; return for run.json how many of the data set's files are on it.
 
         Python's own files, the device's and those of the cache's stages and images are not listed. An image that the

@@ -6,7 +6,7 @@ from contextlib import suppress
 from unseg_bench.data.labels import not_counted
 from unseg_bench.errors import DataError
 from unseg_bench.plugins.dataset import Dataset
-from unseg_bench.run.empty import empty_text
+from unseg_bench.run.facts import empty_text
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.score.record import CaseScore, Flag
 from unseg_bench.words import count_text, first_of

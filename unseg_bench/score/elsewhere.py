@@ -25,8 +25,7 @@ from unseg_bench.plugins.digests import digest_of
 from unseg_bench.plugins.manager import Plugins
 from unseg_bench.plugins.metric import Metric
 from unseg_bench.run.case_names import CaseNames
-from unseg_bench.run.empty import finds_nothing
-from unseg_bench.run.facts import first_facts, utc_now
+from unseg_bench.run.facts import finds_nothing, first_facts, utc_now
 from unseg_bench.run.folder import RunFolder, find_runs
 from unseg_bench.run.identity import SEGMENTED, Inputs, refuse_changed_image, refuse_changed_images
 from unseg_bench.run.made import note_made, replaced_in

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from unseg_bench.errors import RunError, UbenchError
-from unseg_bench.run.failures import failed_text
+from unseg_bench.run.facts import failed_text
 from unseg_bench.run.plan import RunPlan
 from unseg_bench.run.progress import Reporter
 from unseg_bench.run.runner import execute
