@@ -31,3 +31,8 @@ def data_folders(dataset: Dataset) -> list[Path]:
     """Return the folders and files that the data set's options name."""
     named = [value for _, value in dataset.options if isinstance(value, Path)]
     return [path.expanduser().resolve() for path in named]
+
+
+def data_files(dataset: Dataset, case_ids: Sequence[str]) -> list[Path]:
+    """Return images and references of these cases, and the folders that the data set's options name."""
+    return [*image_files(dataset, case_ids), *reference_files(dataset, case_ids), *data_folders(dataset)]

@@ -10,7 +10,7 @@ from unseg_bench.data.labels import MASK_PARTS, SLICE_LABEL_PARTS
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.splits import PARTS
 from unseg_bench.plugins.history import MODES, History, Read, identity
-from unseg_bench.run.data_files import data_folders, image_files, reference_files
+from unseg_bench.run.data_files import data_files, reference_files
 from unseg_bench.run.plan import RunPlan
 
 _OF_THE_SYSTEM = ("/proc", "/sys", "/dev")
@@ -65,9 +65,7 @@ class Permits:
     def _is_protected(self, path: Path) -> bool:
         if ".nii" in path.suffixes or any(path.is_relative_to(place) for place in _OF_THE_SYSTEM):
             return True
-        dataset, case_ids = self._plan.dataset, self._plan.used_case_ids
-        files = [*image_files(dataset, case_ids), *reference_files(dataset, case_ids), *data_folders(dataset)]
-        resolved = [file.resolve() for file in files]
+        resolved = [file.resolve() for file in data_files(self._plan.dataset, self._plan.used_case_ids)]
         folders = {file if file.is_dir() else file.parent for file in resolved}
         folders |= {self._plan.folder.path.parent.resolve(), cache_dir().resolve()}
         weights = (cache_dir() / "weights").resolve()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unseg_bench.data.paths import cache_dir, home_dir
 from unseg_bench.errors import RunError
-from unseg_bench.run.data_files import data_folders, image_files, reference_files
+from unseg_bench.run.data_files import data_files, data_folders, image_files, reference_files
 from unseg_bench.run.plan import RunPlan
 from unseg_bench.run.session.seal import code_rules, own_files, socket_probes
 from unseg_bench.sandbox import landlock, policy, probe
@@ -21,7 +21,7 @@ def run_rules(plan: RunPlan, workspace: Workspace, *, dry: bool = False) -> list
     rules = code_rules(plan.method.where, type(plan.dataset), workspace)
     if plan.settings.device != "cpu":
         rules += policy.gpu_rules()
-    data = data_folders(plan.dataset) if dry else data_files(plan)
+    data = data_folders(plan.dataset) if dry else data_files(plan.dataset, plan.used_case_ids)
     results = [plan.folder.path.parent, cache_dir()]
     if (hole := policy.find_hole(rules, [*data, *results, *_home()])) is not None:
         opened, path = hole
@@ -37,12 +37,6 @@ def run_rules(plan: RunPlan, workspace: Workspace, *, dry: bool = False) -> list
             f"the cache, in {folder}; move one of them, or run with --sealed off"
         )
     return rules
-
-
-def data_files(plan: RunPlan) -> list[Path]:
-    """Return images and references of the run's cases, and the folders that the data set's options name."""
-    dataset, case_ids = plan.dataset, plan.used_case_ids
-    return [*image_files(dataset, case_ids), *reference_files(dataset, case_ids), *data_folders(dataset)]
 
 
 def run_probes(plan: RunPlan, case_ids: Sequence[str]) -> list[dict[str, str]]:
