@@ -1,7 +1,6 @@
 """What can be told of a plugin's class: its options, presets and studies, as JSON values."""
 
 import re
-from collections.abc import Mapping
 from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -9,6 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 from unseg_bench.plugins.method import Method, MethodOptions
+from unseg_bench.plugins.options import option_fields
 from unseg_bench.plugins.presets import preset_options
 
 
@@ -67,7 +67,9 @@ def method_facts(method: type[Method]) -> MethodFacts:
         ceiling=method.ceiling,
         presets={preset: to_jsonable_python(dict(values)) for preset, values in method.presets.items()},
         studies={
-            name: StudyFacts(title=study.title, rows=to_jsonable_python(_plain(study.rows)))
+            name: StudyFacts(
+                title=study.title, rows={row: to_jsonable_python(dict(own)) for row, own in study.rows.items()}
+            )
             for name, study in method.studies.items()
         },
         supervision_by_preset=levels if by_options else {},
@@ -108,27 +110,12 @@ def first_line(described: type) -> str:
     return str(text).partition("\n")[0].rstrip(".")
 
 
-def describe_options(model: type[BaseModel], prefix: str = "") -> list[OptionFacts]:
+def describe_options(model: type[BaseModel]) -> list[OptionFacts]:
     """Return name, type, default and description of every option, groups opened, in the order of the class."""
-    described: list[OptionFacts] = []
-    for name, field in model.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            described += describe_options(inner, f"{prefix}{name}.")
-        else:
-            described.append(
-                OptionFacts(
-                    name=prefix + name,
-                    type=_type_text(field),
-                    default=_default(field),
-                    description=field.description or "",
-                )
-            )
-    return described
-
-
-def _plain(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {row: dict(options) for row, options in rows.items()}
+    return [
+        OptionFacts(name=name, type=_type_text(field), default=_default(field), description=field.description or "")
+        for name, field in option_fields(model)
+    ]
 
 
 def flatten_options(options: BaseModel, prefix: str = "") -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """Options of methods and data sets, and how a plugin names the class of its own: `Method[MyOptions]`."""
 
+from collections.abc import Iterator
 from typing import TypeVar, cast, get_args
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
 
 T = TypeVar("T", bound=type[BaseModel])
 
@@ -20,3 +22,13 @@ def named_options(plugin: type, inherited: T) -> T:
             if isinstance(argument, type) and issubclass(argument, BaseModel):
                 return cast("T", argument)
     return inherited
+
+
+def option_fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Yield the dotted name and the field of every option, groups opened, in the order of the class."""
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from option_fields(inner, f"{prefix}{name}.")
+        else:
+            yield prefix + name, field

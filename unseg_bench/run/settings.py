@@ -2,19 +2,21 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unseg_bench.data.splits import Part
 from unseg_bench.errors import SettingsError
-from unseg_bench.plugins.dataset import Dataset, DatasetOptions
+from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.plugins.method import Method, MethodOptions
 from unseg_bench.plugins.names import did_you_mean
+from unseg_bench.plugins.options import option_fields
 from unseg_bench.plugins.presets import assign
 from unseg_bench.run.values import read_values
 
 _SHOWN = 80
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class RunSettings(BaseModel):
@@ -80,10 +82,7 @@ def read_settings_file(path: Path) -> dict[str, Any]:
 
 def make_settings(values: Mapping[str, Any]) -> RunSettings:
     """Check the values of a call; raises SettingsError naming the option and what it expects."""
-    try:
-        return RunSettings.model_validate(dict(values))
-    except ValidationError as error:
-        raise SettingsError(_explain(error, RunSettings)) from error
+    return _validated(RunSettings, values)
 
 
 def resolve_method(
@@ -100,7 +99,9 @@ def resolve_method(
         if is_option_of(name, {method.name, written}, known):
             assign(values, own_name(name), value)
             used.add(name)
-    return Resolved(method=method.name, preset=preset, options=_validate(method, values)), used
+    return Resolved(
+        method=method.name, preset=preset, options=_validated(method.Options, values, f"{method.name}: ")
+    ), used
 
 
 def refuse_unknown(settings: RunSettings, used: Collection[str], known: Mapping[str, Collection[str]]) -> None:
@@ -124,23 +125,12 @@ def make_dataset(dataset: type[Dataset], options: Mapping[str, Any], *, allow_mi
         if name not in dataset.Options.model_fields:
             known = dataset.Options.model_fields
             raise SettingsError(f"data set '{dataset.name}' has no option '{name}'.{did_you_mean(name, known)}")
-    try:
-        checked: DatasetOptions = dataset.Options.model_validate(dict(options))
-    except ValidationError as error:
-        raise SettingsError(f"data set '{dataset.name}': {_explain(error, dataset.Options)}") from error
-    return dataset(checked)
+    return dataset(_validated(dataset.Options, options, f"data set '{dataset.name}': "))
 
 
-def option_names(model: type[BaseModel], prefix: str = "") -> list[str]:
+def option_names(model: type[BaseModel]) -> list[str]:
     """Return the dotted names of all options of a model, groups opened."""
-    names: list[str] = []
-    for name, field in model.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            names += option_names(inner, f"{prefix}{name}.")
-        else:
-            names.append(prefix + name)
-    return names
+    return [name for name, _ in option_fields(model)]
 
 
 def usual_preset(presets: Collection[str], default_preset: str) -> str:
@@ -171,11 +161,12 @@ def own_name(name: str) -> str:
     return name.rpartition(":")[2].replace("-", "_")
 
 
-def _validate(method: type[Method], values: Mapping[str, Any]) -> MethodOptions:
+def _validated(model: type[Model], values: Mapping[str, Any], whose: str = "") -> Model:
+    """Return the values as a model; raises SettingsError, which begins with `whose` they are."""
     try:
-        return method.Options.model_validate(dict(values))
+        return model.model_validate(dict(values))
     except ValidationError as error:
-        raise SettingsError(f"{method.name}: {_explain(error, method.Options)}") from error
+        raise SettingsError(whose + _explain(error, model)) from error
 
 
 def _explain(error: ValidationError, model: type[BaseModel]) -> str:
