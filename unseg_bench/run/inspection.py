@@ -33,7 +33,7 @@ def describe_file(
     `taken`: names of installed methods -> where they come from. Raises PluginError or SettingsError; RunError where the
     process cannot be had.
     """
-    where = where_of_file(_file(written))
+    where = where_of_file(Path(written))
     cards: dict[str, MethodCard] = {}
     with _process(where, written, next(iter(variants.values())).sealed, dataset) as call:
         for label, settings in variants.items():
@@ -46,7 +46,7 @@ def describe_file(
 
 def facts_of_file(written: str) -> MethodFacts:
     """Have a process import a method's file and tell its options, presets and studies; raises as `describe_file`."""
-    with _process(where_of_file(_file(written)), written, "auto", None) as call:
+    with _process(where_of_file(Path(written)), written, "auto", None) as call:
         return MethodFacts.model_validate(call("facts", {})["facts"])
 
 
@@ -93,12 +93,3 @@ def _process(where: Where, written: str, asked: str, dataset: type[Dataset] | No
         raise type(error)(explain_refusal(message) if mode == SEALED else message) from error
     finally:
         workspace.leave()
-
-
-def _file(written: str) -> Path:
-    path = Path(written)
-    if not path.is_file():
-        raise PluginError(f"{path}: no such file; give a method's name or the path of a Python file with one")
-    if path.suffix != ".py":
-        raise PluginError(f"{path}: not a Python file")
-    return path

@@ -162,9 +162,11 @@ def where_of_class(method: type[Method]) -> Where:
 
 
 def where_of_file(path: Path) -> Where:
-    """Return the same for a file that was not imported yet; raises PluginError where it cannot be read as text."""
+    """Return the same for a file that was not imported yet; raises PluginError where it is none, or no text."""
     if not path.is_file():
         raise PluginError(f"{path}: no such file; give a method's name or the path of a Python file with one")
+    if path.suffix != ".py":
+        raise PluginError(f"{path}: not a Python file")
     try:
         source = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -227,17 +229,13 @@ def _card(
         "preset": said.preset if said.preset != usual_preset(said.presets, default_preset) else None,
         "options": {name: value for name, value in flat.items() if name not in usual or usual[name] != value},
     }
+    same = said.model_dump(
+        include={"name", "floor", "ceiling", "learns", "looks_ahead", "explains", "preset", "options"}
+    )
     return MethodCard(
-        name=said.name,
-        floor=said.floor,
-        ceiling=said.ceiling,
+        **same,
         supervision=Supervision(said.supervision),
-        learns=said.learns,
-        looks_ahead=said.looks_ahead,
-        explains=said.explains,
-        preset=said.preset,
         presets=tuple(said.presets),
-        options=cast("dict[str, Any]", said.options),
         flat=flat,
         differs=differs,
         used=used,
