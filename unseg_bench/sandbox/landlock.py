@@ -1,6 +1,6 @@
 """Landlock: a process gives up, for good, every file but those under the paths that it names (Linux 5.13 and later).
 
-Called through ctypes, so that nothing has to be installed. Constants: `linux/landlock.h`; syscall numbers are the same
+Constants: `linux/landlock.h`; syscall numbers are the same
 on every architecture. The restriction binds the calling thread and all that it starts later, programs included.
 """
 
@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntFlag
 from pathlib import Path
+
+from unseg_bench.sandbox.syscalls import checked, libc
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION = 1
@@ -81,7 +83,7 @@ def abi() -> int:
     """Return the version of Landlock that this kernel offers, 0 where there is none."""
     if not sys.platform.startswith("linux"):
         return 0
-    return max(0, int(_libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_ASK_VERSION))))
+    return max(0, int(libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_ASK_VERSION))))
 
 
 def handled_rights(version: int) -> Right:
@@ -135,13 +137,5 @@ def _allow(ruleset: int, rule: Rule, handled: Right) -> None:
         os.close(descriptor)
 
 
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
 def _call(number: int, *arguments: object) -> int:
-    result = int(_libc().syscall(ctypes.c_long(number), *arguments))
-    if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"{os.strerror(code)} (Landlock call {number})")
-    return result
+    return checked(int(libc().syscall(ctypes.c_long(number), *arguments)), f"Landlock call {number}")

@@ -1,6 +1,6 @@
 """Namespaces: a process leaves the machine's users, processes, mounts, network and queues for some of its own.
 
-Called through ctypes. Each namespace is had or not by itself, and why not is said: containers and some systems refuse
+Each namespace is had or not by itself, and why not is said: containers and some systems refuse
 them to ordinary users. Landlock and seccomp do not rest on them.
 """
 
@@ -8,7 +8,7 @@ import ctypes
 import os
 from collections.abc import Callable, Iterable, Sequence
 
-from unseg_bench.sandbox import syscalls
+from unseg_bench.sandbox.syscalls import checked, libc, numbers
 
 USER, MOUNT, PROCESSES = "user", "mount", "pid"
 NAMESPACES = {USER: 0x10000000, "ipc": 0x08000000, "network": 0x40000000, "uts": 0x04000000, PROCESSES: 0x20000000}
@@ -109,34 +109,15 @@ def _mount_proc() -> None:
 
 
 def _unshare(flag: int) -> None:
-    _check(_libc().unshare(ctypes.c_int(flag)))
+    checked(libc().unshare(ctypes.c_int(flag)))
 
 
 def _mount(source: str | None, target: str, kind: str | None, flags: int) -> None:
     texts = [None if text is None else os.fsencode(text) for text in (source, target, kind)]
-    _check(_libc().mount(*texts, ctypes.c_ulong(flags), None))
+    checked(libc().mount(*texts, ctypes.c_ulong(flags), None))
 
 
 def _set_attributes(path: str, flags: int, attributes: _MountAttributes) -> None:
-    number = syscalls.numbers(os.uname().machine)["mount_setattr"]
-    size = ctypes.c_size_t(ctypes.sizeof(attributes))
-    _check(
-        _libc().syscall(
-            ctypes.c_long(number),
-            ctypes.c_int(_HERE),
-            os.fsencode(path),
-            ctypes.c_uint(flags),
-            ctypes.byref(attributes),
-            size,
-        )
-    )
-
-
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
-def _check(result: int) -> None:
-    if result != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
+    number, size = numbers(os.uname().machine)["mount_setattr"], ctypes.c_size_t(ctypes.sizeof(attributes))
+    place = (ctypes.c_int(_HERE), os.fsencode(path), ctypes.c_uint(flags))
+    checked(libc().syscall(ctypes.c_long(number), *place, ctypes.byref(attributes), size))

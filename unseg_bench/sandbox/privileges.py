@@ -1,9 +1,10 @@
 """What a process gives up beside files and calls: privileges to be gained, capabilities, life after its parent."""
 
 import ctypes
-import os
 import signal
 import sys
+
+from unseg_bench.sandbox.syscalls import checked, libc
 
 _SET_DEATH_SIGNAL, _SET_CHILD_SUBREAPER, _SET_NO_NEW_PRIVS = 1, 36, 38
 _CAPABILITY_VERSION = 0x20080522
@@ -24,25 +25,16 @@ def can_adopt() -> bool:
 
 def at_parents_death(number: signal.Signals) -> None:
     """Have the kernel send this process a signal when its parent is gone; raises OSError."""
-    _check(_libc().prctl(_SET_DEATH_SIGNAL, int(number), 0, 0, 0), "parent-death signal")
+    checked(libc().prctl(_SET_DEATH_SIGNAL, int(number), 0, 0, 0), "parent-death signal")
 
 
 def adopt_orphans() -> None:
     """Become the parent of every descendant whose own parent ends; raises OSError."""
-    _check(_libc().prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "orphans")
+    checked(libc().prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "orphans")
 
 
 def drop() -> None:
     """Set `no_new_privs` and give up every capability, which only root has; raises OSError."""
-    _check(_libc().prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    checked(libc().prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
     header, nothing = _Header(_CAPABILITY_VERSION, 0), (_Sets * 2)()
-    _check(_libc().capset(ctypes.byref(header), ctypes.byref(nothing)), "capabilities")
-
-
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
-def _check(result: int, what: str) -> None:
-    if result != 0:
-        raise OSError(ctypes.get_errno(), f"{os.strerror(ctypes.get_errno())} ({what})")
+    checked(libc().capset(ctypes.byref(header), ctypes.byref(nothing)), "capabilities")

@@ -1,6 +1,5 @@
 """A sealed process tries its own bars before it runs any code of the plugin: each attempt must be refused."""
 
-import ctypes
 import errno
 import os
 import resource
@@ -8,6 +7,8 @@ import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+
+from unseg_bench.sandbox.syscalls import checked, libc
 
 READ, LIST, CONNECT, WRITE, PROCESS = "read", "list", "connect", "write", "process"
 NOT_REFUSED = "not refused"
@@ -76,9 +77,7 @@ def _limit(process: int) -> None:
 
 
 def _queue(_: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.msgget(0, 0o600 | 0o1000) < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    checked(libc().msgget(0, 0o600 | 0o1000))
 
 
 def _pair(_: int) -> None:

@@ -223,10 +223,5 @@ def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
 def _install(code: bytes, flags: int) -> int:
     filled = _Program(len(code) // 8, code)
     number = syscalls.numbers(platform.machine())["seccomp"]
-    libc = ctypes.CDLL(None, use_errno=True)
-    result = int(
-        libc.syscall(ctypes.c_long(number), ctypes.c_uint(_SET_MODE_FILTER), ctypes.c_uint(flags), ctypes.byref(filled))
-    )
-    if result < 0:
-        raise OSError(ctypes.get_errno(), f"{os.strerror(ctypes.get_errno())} (seccomp)")
-    return result
+    arguments = (ctypes.c_uint(_SET_MODE_FILTER), ctypes.c_uint(flags), ctypes.byref(filled))
+    return syscalls.checked(int(syscalls.libc().syscall(ctypes.c_long(number), *arguments)), "seccomp")

@@ -1,7 +1,10 @@
-"""The numbers of the kernel's calls on x86-64 and 64-bit ARM, by name; they never change.
+"""The kernel's calls by ctypes, so that nothing has to be installed, and their numbers on x86-64 and 64-bit ARM.
 
-Source: `asm/unistd_64.h` and `asm-generic/unistd.h`; `-` is a number without a call.
+The numbers never change. Source: `asm/unistd_64.h` and `asm-generic/unistd.h`; `-` is a number without a call.
 """
+
+import ctypes
+import os
 
 _X86_64 = """
     read write open close stat fstat lstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask
@@ -86,3 +89,16 @@ def numbers(machine: str) -> dict[str, int]:
     """Return each call's number on a machine, 'x86_64' or 'aarch64'."""
     found = {name: number for number, name in enumerate(TABLES[machine].split()) if name != "-"}
     return found | {name: number for number, name in enumerate(_BOTH.split(), _FIRST_OF_BOTH)}
+
+
+def libc() -> ctypes.CDLL:
+    """Return the C library; whether one of its calls failed is known by `checked`."""
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def checked(result: int, what: str = "") -> int:
+    """Return what a call of `libc` returned; raises OSError, naming `what` was called, where it failed."""
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code) + (f" ({what})" if what else ""))
+    return result
