@@ -1,25 +1,17 @@
 """Look at every file of a data set before hours are spent on it."""
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unseg_bench.data.files import DataCheck
+from unseg_bench.data.files import CaseFiles, DataCheck, Progress, ReferenceFile
 from unseg_bench.data.labels import negative_label, not_counted, uncounted_labels, whole_tumour
-from unseg_bench.data.nifti import form_at_fault, forms_difference, grid_difference, read_image, read_labels
+from unseg_bench.data.nifti import NiftiGrid, form_at_fault, forms_difference, grid_difference, read_image, read_labels
 from unseg_bench.data.prepare import prepare
 from unseg_bench.errors import DataError
 from unseg_bench.words import count_text, first_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from unseg_bench.data.files import CaseFiles, Progress, ReferenceFile
-    from unseg_bench.data.nifti import NiftiGrid
 
 _REMEDY = "Mend or replace the files named above, or leave those cases out of the image pattern or the split."
 _USUAL_LABELS = 3

@@ -1,20 +1,14 @@
 """What identifies the content of a data set's images and references, known without opening or making any."""
 
-from __future__ import annotations
-
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from unseg_bench.data.digests import digests_of_readable
+from unseg_bench.data.files import CaseFiles
 from unseg_bench.data.prepare import PREPARATION_VERSION
 from unseg_bench.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
-
-    from unseg_bench.data.files import CaseFiles
 
 MISSING = "missing"
 """Identity of a file that is not there, or cannot be read."""

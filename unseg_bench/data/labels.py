@@ -1,27 +1,20 @@
 """The only access to reference masks: what was declared is granted and written down, the rest is refused."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from unseg_bench.data.files import CaseFiles, ReferenceFile
 from unseg_bench.data.nifti import NiftiGrid, form_at_fault, grid_difference, read_grid, read_labels
-from unseg_bench.data.splits import PARTS
+from unseg_bench.data.splits import PARTS, Split
+from unseg_bench.data.store import PreparedStore
 from unseg_bench.data.supervision import Supervision
+from unseg_bench.data.volume import Mask
 from unseg_bench.errors import DataError, LabelAccessError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from unseg_bench.data.files import CaseFiles, ReferenceFile
-    from unseg_bench.data.splits import Split
-    from unseg_bench.data.store import PreparedStore
-    from unseg_bench.data.volume import Mask
 
 _TRAINING = ("train", "valid")
 _EVERYWHERE = (*PARTS, "other")

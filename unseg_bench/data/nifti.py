@@ -1,23 +1,18 @@
 """The one reader and writer of NIfTI files (`.nii` and `.nii.gz`, versions 1 and 2)."""
 
-from __future__ import annotations
-
 import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unseg_bench.data.atomic import whole_file
 from unseg_bench.data.nifti_bytes import read_start, read_whole
+from unseg_bench.data.volume import Image, Mask
 from unseg_bench.errors import DataError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from unseg_bench.data.volume import Image, Mask
 
 # What nibabel would print about trifles (SPM's taste in offsets, say) and repair; what matters is refused here.
 _TRIFLES = logging.getLogger("unseg_bench.data.nifti")

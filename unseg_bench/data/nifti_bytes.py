@@ -1,15 +1,11 @@
 """The bytes of a NIfTI file, unpacked where it is gzip: never more of them than the caller asks for."""
 
-from __future__ import annotations
-
+from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from unseg_bench.data.not_fetched import not_fetched
 from unseg_bench.errors import DataError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _CUT_SHORT = "the gzip file is cut short; copy or download it again"

@@ -1,11 +1,6 @@
 """Files whose content is elsewhere: links to nowhere, and the pointers of git-annex and git-lfs."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 _POINTER_BYTES = 4096
 """A pointer is a few lines of text; no larger file is opened to look for one."""

@@ -1,24 +1,18 @@
 """From an image file's array to what methods see, and exactly back."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from unseg_bench.data.nifti import NiftiImage
+from unseg_bench.data.volume import Image, Mask
 from unseg_bench.errors import DataError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from unseg_bench.data.nifti import NiftiImage
-    from unseg_bench.data.volume import Image, Mask
-
-    Scalar = TypeVar("Scalar", bound=np.generic)
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 PREPARATION_VERSION = 2
 """Raise it when `prepare` gives other values for the same file, or none: cached volumes are then made anew."""
@@ -74,7 +68,7 @@ class Placement:
         return {name: list(value) for name, value in asdict(self).items()}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Placement:
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Rebuild a placement from `to_json`."""
         return cls(**{name: tuple(value) for name, value in values.items()})
 

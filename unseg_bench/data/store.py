@@ -1,34 +1,34 @@
 """Prepared volumes on disk: each image is prepared once, then opened as a read-only memory map."""
 
-from __future__ import annotations
-
 import base64
 import json
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unseg_bench.data.atomic import flush, make_folder, room_on_disk, set_mode, sync_folder
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.content import prepared_digest
 from unseg_bench.data.digests import file_digest, refuse_change
-from unseg_bench.data.nifti import NiftiGrid, grid_from_header, header_bytes, read_image, write_map, write_mask
+from unseg_bench.data.files import CaseFiles, ImageFile, Progress
+from unseg_bench.data.nifti import (
+    NiftiGrid,
+    NiftiImage,
+    grid_from_header,
+    header_bytes,
+    read_image,
+    write_map,
+    write_mask,
+)
 from unseg_bench.data.prepare import Placement, prepare
-from unseg_bench.data.volume import Volume
+from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
-
-    from unseg_bench.data.files import CaseFiles, ImageFile, Progress
-    from unseg_bench.data.nifti import NiftiImage
-    from unseg_bench.data.volume import Image, Mask
 
 _IMAGE, _BRAIN, _FACTS = "image.npy", "brain.npy", "prepared.json"
 
