@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
 
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Image, Mask
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.stage import Artifact
 from unseg_bench.plugins.tables import Rows
+
+if TYPE_CHECKING:
+    from unseg_bench.blocks.weights import WeightsFile
 
 LabelKind: TypeAlias = Literal["mask", "slice-labels"]
 
@@ -20,15 +23,6 @@ class Unfinished:
 
     folder: Path
     scratch: Path
-
-
-@dataclass(frozen=True, slots=True)
-class HandedFile:
-    """A file of weights that a method may read: where it is, its SHA-256, and the name that it was asked for by."""
-
-    path: Path
-    sha256: str
-    name: str
 
 
 class Host:
@@ -63,7 +57,7 @@ class Host:
         """Let go of the newest unfinished stage; its checkpoints stay."""
         self._refuse("the end of a stage")
 
-    def weights(self, name: str, offline: bool) -> HandedFile:
+    def weights(self, name: str, offline: bool) -> "WeightsFile":
         """Find, fetch and check weights."""
         self._refuse(f"weights {name}")
 

@@ -16,7 +16,7 @@ from unseg_bench.plugins.context import Context
 from unseg_bench.plugins.determinism import deterministic
 from unseg_bench.plugins.digests import digest_of
 from unseg_bench.plugins.history import LEDGER, SEALED, History
-from unseg_bench.plugins.host import HandedFile, Host, LabelKind
+from unseg_bench.plugins.host import Host, LabelKind
 from unseg_bench.plugins.outputs import outside_segment
 from unseg_bench.plugins.stage import Artifact
 from unseg_bench.plugins.stage_cache import StageCache
@@ -142,17 +142,16 @@ class _Host(Host):
             return Artifact(name, self._cache.folder / "not-there-yet" / digest, digest)
         return Artifact(name, self._handing.hand_over_folder(found.artifact.folder), digest)
 
-    def weights(self, name: str, offline: bool) -> HandedFile:
+    def weights(self, name: str, offline: bool) -> WeightsFile:
         """Hand over known weights that are here already."""
-        entry = find_entry(name)
-        if entry is None:
-            self._stop(f"it needs the weights {name}, which are not here yet or are a file of yours", WeightsError)
         try:
+            if (entry := find_entry(name)) is None:
+                raise WeightsError(name)
             file = locate(name, offline=True)
         except WeightsError:
             self._stop(f"it needs the weights {name}, which are not here yet or are a file of yours", WeightsError)
         path = file.path if entry.packaged else self._handing.hand_over(file.path, file.sha256)
-        return HandedFile(path, file.sha256, name)
+        return WeightsFile(path, file.sha256, name)
 
     def keep_map(self, case_id: str, scores: Image) -> None:
         """Raise RunError: a dry run never segments."""
@@ -165,11 +164,6 @@ class _Host(Host):
     def open_case(self, case_id: str) -> PreparedCase:
         """End here."""
         self._stop("it opens images before a stage")
-
-    def find_weights(self, name: str, offline: bool) -> WeightsFile:
-        """Find weights for blocks that work in this process."""
-        found = self.weights(name, offline)
-        return WeightsFile(found.path, found.sha256, found.name)
 
     def _stop(self, why: str, error: type[Exception] = RunError) -> NoReturn:
         self.refused = self.refused or why
@@ -250,7 +244,7 @@ def _fit_here(plan: RunPlan, host: _Host, cohorts: Sequence[Cohort]) -> None:
         return host.open_case(case_id).volume()
 
     training, validation = (_opened_by(cohort, load) for cohort in cohorts)
-    with deterministic(plan.settings.deterministic), find_through(host.find_weights):
+    with deterministic(plan.settings.deterministic), find_through(host.weights):
         plan.loaded(plan.options).fit(training, validation, Context(host))
 
 

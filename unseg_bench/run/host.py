@@ -17,7 +17,7 @@ from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.store import PreparedCase, PreparedStore, build_cohort
 from unseg_bench.data.volume import Image, Mask
 from unseg_bench.errors import DataError, LabelAccessError, RunError, WeightsError
-from unseg_bench.plugins.host import HandedFile, Host, LabelKind, Unfinished
+from unseg_bench.plugins.host import Host, LabelKind, Unfinished
 from unseg_bench.plugins.stage import Artifact, check_stage_name
 from unseg_bench.plugins.stage_cache import Attempt, Kept, StageCache, take_newest
 from unseg_bench.plugins.tables import Rows
@@ -170,7 +170,7 @@ class RunHost(Host):
         with suppress(RunError):
             manager.__exit__(RunError, error, None)
 
-    def weights(self, name: str, offline: bool) -> HandedFile:
+    def weights(self, name: str, offline: bool) -> WeightsFile:
         """Find, fetch and check weights: known ones, or a file that the user named. They are in the ledger before."""
         with unwatched():
             file, published = self._find_weights(str(name), bool(offline))
@@ -178,7 +178,7 @@ class RunHost(Host):
             entry = known_weights().get(file.name)
             packaged = entry is not None and entry.packaged is not None
             path = file.path if packaged else self._handing.hand_over(file.path, file.sha256)
-        return HandedFile(path, file.sha256, file.name)
+        return WeightsFile(path, file.sha256, file.name)
 
     def record_weights(self, name: str, sha256: str) -> None:
         """Write into run.json which weights the method says it used."""

@@ -5,12 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from unseg_bench.blocks.weights import find_entry, locate
+from unseg_bench.blocks.weights import WeightsFile, find_entry, locate
 from unseg_bench.errors import PluginError, RunError, UbenchError
 from unseg_bench.plugins.conformance import CheckResult
 from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.plugins.history import SEALED
-from unseg_bench.plugins.host import HandedFile
 from unseg_bench.plugins.method_facts import MethodFacts
 from unseg_bench.run.method_card import MethodCard, Where, card_from, said_of, where_of_file
 from unseg_bench.run.session.codec import answer, unpack
@@ -68,7 +67,7 @@ def _process(where: Where, written: str, asked: str, dataset: type[Dataset] | No
         if question["ask"] != "weights" or find_entry(str(values[0])) is None:
             raise UbenchError(f"a method is only looked at here, and asked for: {question['ask']}")
         file = locate(str(values[0]), offline=True)
-        return answer(HandedFile(workspace.hand_over(file.path, file.sha256), file.sha256, file.name))
+        return answer(WeightsFile(workspace.hand_over(file.path, file.sha256), file.sha256, file.name))
 
     try:
         rules = code_rules(where, dataset, workspace) if mode == SEALED else None

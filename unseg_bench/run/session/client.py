@@ -3,14 +3,12 @@
 import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from unseg_bench.blocks.weights import WeightsFile
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Volume
 from unseg_bench.errors import RunError
-from unseg_bench.plugins.host import ASKED, TOLD, HandedFile, Host
+from unseg_bench.plugins.host import ASKED, TOLD, Host
 from unseg_bench.run.session.codec import cohort_from, pack, understand
 from unseg_bench.sandbox.channel import Channel, Message
 from unseg_bench.sandbox.wire import revive_error
@@ -50,11 +48,6 @@ class Line:
     def cohort(self, described: Message) -> Cohort:
         """Return a cohort whose volumes the harness hands over one by one."""
         return cohort_from(described, self.volume)
-
-    def find_weights(self, name: str, offline: bool) -> WeightsFile:
-        """Have the harness find, fetch, check and write down a file of weights."""
-        found: HandedFile = self.ask("weights", name, offline)
-        return WeightsFile(Path(found.path), found.sha256, name)
 
 
 class RemoteHost(Host):

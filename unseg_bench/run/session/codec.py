@@ -13,11 +13,12 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from unseg_bench.blocks.weights import WeightsFile
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.store import PreparedCase
 from unseg_bench.data.volume import Volume
 from unseg_bench.plugins.explain import Explanation, Step
-from unseg_bench.plugins.host import HandedFile, Unfinished
+from unseg_bench.plugins.host import Unfinished
 from unseg_bench.plugins.stage import Artifact
 from unseg_bench.sandbox.channel import Message
 
@@ -137,7 +138,7 @@ def answer(value: object) -> tuple[Message, list[int]]:
         return {"artifact": [value.stage, str(value.folder), value.digest]}, []
     if isinstance(value, Unfinished):
         return {"unfinished": [str(value.folder), str(value.scratch)]}, []
-    if isinstance(value, HandedFile):
+    if isinstance(value, WeightsFile):
         return {"file": [str(value.path), value.sha256, value.name]}, []
     return {"value": value}, []
 
@@ -151,7 +152,7 @@ def understand(said: Message, files: Sequence[int], load: Load) -> Any:  # noqa:
         "cohort": lambda: cohort_from(value, load),
         "artifact": lambda: Artifact(value[0], Path(value[1]), value[2]),
         "unfinished": lambda: Unfinished(Path(value[0]), Path(value[1])),
-        "file": lambda: HandedFile(Path(value[0]), value[1], value[2]),
+        "file": lambda: WeightsFile(Path(value[0]), value[1], value[2]),
         "value": lambda: value,
     }
     return made[kind]()

@@ -4,7 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Literal, Self
 
-from unseg_bench.blocks.weights import WeightsFile, find_through
+from unseg_bench.blocks.weights import find_through
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Mask
 from unseg_bench.errors import UbenchError
@@ -75,9 +75,5 @@ class LocalSession:
 
     @contextmanager
     def _inside(self) -> Generator[None]:
-        with deterministic(self._plan.settings.deterministic), watch(self._opened), find_through(self._find_weights):
+        with deterministic(self._plan.settings.deterministic), watch(self._opened), find_through(self._host.weights):
             yield
-
-    def _find_weights(self, name: str, offline: bool) -> WeightsFile:
-        found = self._host.weights(name, offline)
-        return WeightsFile(found.path, found.sha256, found.name)

@@ -1,6 +1,7 @@
 """What a method's own process does for the harness: it describes a method, checks it, fits it, segments, explains."""
 
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ class Server:
 
     def serve(self) -> None:
         """Answer calls until the harness hangs up (Closed)."""
-        self._stack.enter_context(find_through(self._line.find_weights))
+        self._stack.enter_context(find_through(partial(self._line.ask, "weights")))
         calls = {
             "describe": self._describe,
             "facts": self._facts,
