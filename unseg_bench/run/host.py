@@ -52,6 +52,8 @@ class RunHost(Host):
 
     `since` (seconds since 1970): stages from before are stale. `make_stages`: whether a stage that is not there is
     made; else asking for it is an error. `tells_of_kept`: whether the reporter hears of stages that were there.
+    `hushed`: it hears of no stage at all. A method may run some in `segment` for every case, and the bar of the cases
+    is what people want to see then.
     `outputs` None: maps and alternatives are forgotten, as for pictures of a case, which its run looked at before.
     """
 
@@ -69,7 +71,7 @@ class RunHost(Host):
         make_stages: bool = True,
     ) -> None:
         self.seed, self.device, self.offline = plan.seed, plan.settings.device, plan.settings.offline
-        self.make_stages, self.tells_of_kept = make_stages, True
+        self.make_stages, self.tells_of_kept, self.hushed = make_stages, True, False
         self._handing: Workspace | InPlace = InPlace()
         self._device = plan.settings.device
         self._plan, self._store, self._names, self._ledger = plan, store, names, ledger
@@ -143,7 +145,8 @@ class RunHost(Host):
                     f"the result of stage '{name}' is no longer in the cache ({self._cache.folder}); "
                     "`ubench run ... --force` makes it again as the run did, --recompute does it here"
                 )
-            self._reporter.stage_begins(name)
+            if not self.hushed:
+                self._reporter.stage_begins(name)
             manager = self._cache.attempt(
                 name, key, device=lambda: self._device, history=lambda: self._ledger.history,
                 on_wait=self._reporter.message,
@@ -205,14 +208,15 @@ class RunHost(Host):
             self._outputs.alternative(self._names.real(str(case_id)), str(name), np.asarray(mask))
 
     def progress(self, done: int, total: int, note: str) -> None:
-        """Tell the reporter."""
-        self._reporter.step(int(done), int(total), self._names.restore(str(note)))
+        """Tell the reporter, but for the steps of a stage that it did not hear of."""
+        if not (self.hushed and self._open):
+            self._reporter.step(int(done), int(total), self._names.restore(str(note)))
 
     def _take(self, kept: Kept, *, cached: bool) -> Artifact:
         """Have a result: its history is this run's from now on, and in the ledger before the method has it."""
         self._ledger.inherit(kept.history)
         artifact = kept.artifact
-        if self.tells_of_kept or not cached:
+        if not self.hushed and (self.tells_of_kept or not cached):
             self._reporter.stage_ends(artifact.stage, kept.seconds, cached=cached)
         values = {"stage": artifact.stage, "digest": artifact.digest, "seconds": 0.0 if cached else kept.seconds}
         self._plan.folder.log("stage", {**values, "cached": cached})

@@ -24,7 +24,7 @@ from unseg_bench.run.ledger import Ledger
 from unseg_bench.run.made import forget_unfounded, note_made
 from unseg_bench.run.mask_sources import forget_outdated
 from unseg_bench.run.plan import RunPlan
-from unseg_bench.run.progress import Hushable, Reporter
+from unseg_bench.run.progress import Reporter
 from unseg_bench.run.session.seal import mode_of
 from unseg_bench.run.session.session import Session, open_session
 from unseg_bench.sandbox.process import ProcessLost
@@ -100,8 +100,8 @@ def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, strict: bool, since: 
     ledger.set_seal({"mode": mode, "reason": reason})
     if not _has_earlier_work(plan):
         ledger.forget_earlier()
-    inner, outputs = Hushable(reporter), CaseOutputs(plan.folder, keep_maps=plan.settings.keep_maps)
-    host = RunHost(plan, mode, store, names, ledger, outputs, inner, since=since)
+    outputs = CaseOutputs(plan.folder, keep_maps=plan.settings.keep_maps)
+    host = RunHost(plan, mode, store, names, ledger, outputs, reporter, since=since)
     with open_session(plan, host, mode, reason) as session, _evidence(ledger, session):
         if plan.method.learns:
             session.fit(training, validation)
@@ -111,8 +111,8 @@ def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, strict: bool, since: 
             for case_id in plan.case_ids:
                 plan.folder.forget_case(case_id)
             ledger.forget_earlier()
-        with inner.hushed():
-            _segment_all(plan, session, test, names, host, outputs, reporter, failures)
+        host.hushed = True
+        _segment_all(plan, session, test, names, host, outputs, reporter, failures)
 
 
 def _prepare(
