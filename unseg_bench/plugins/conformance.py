@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from unseg_bench.data.splits import PARTS
@@ -22,6 +21,7 @@ from unseg_bench.errors import PluginError
 from unseg_bench.plugins.dataset import Dataset, DatasetOptions
 from unseg_bench.plugins.explain import checked
 from unseg_bench.plugins.method import Method, MethodOptions
+from unseg_bench.plugins.outputs import unlike_mask
 from unseg_bench.plugins.presets import CHECK, preset_options
 from unseg_bench.plugins.trial import Trial, TrialContext, TrialRun, content_digest, empty_volume
 
@@ -316,11 +316,8 @@ def _refuses_unknown_names(model: type[BaseModel]) -> None:
 
 
 def _check_mask(mask: object, volume: Volume) -> None:
-    expected = f"a bool array of shape {volume.shape}"
-    if not isinstance(mask, np.ndarray):
-        raise Violation(f"segment must return {expected}, not {type(mask).__name__}")
-    if mask.dtype != np.bool_ or mask.shape != volume.shape:
-        raise Violation(f"segment must return {expected}, not {mask.dtype} of shape {mask.shape}")
+    if (found := unlike_mask(mask, volume.shape)) is not None:
+        raise Violation(f"segment must return a bool array of shape {volume.shape}, not {found}")
 
 
 def _check_same(volume: Volume, run: TrialRun, mask: Mask, when: str) -> None:

@@ -1,5 +1,7 @@
 """What a method hands over beside its masks, maps and alternatives: the checks that every context makes."""
 
+from typing import cast
+
 import numpy as np
 
 from unseg_bench.data.paths import check_alternative_name
@@ -21,9 +23,15 @@ def checked_map(shape: tuple[int, ...], scores: object) -> Image:
 def checked_alternative(shape: tuple[int, ...], name: str, mask: object) -> Mask:
     """Return the mask; raises ValueError for a name that cannot be a folder's, no bool array, or another shape."""
     check_alternative_name(name)
-    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != shape:
-        raise ValueError(f"alternative {name!r}: a bool array of shape {shape} is needed, not {_described(mask)}")
-    return mask
+    if (found := unlike_mask(mask, shape)) is not None:
+        raise ValueError(f"alternative {name!r}: a bool array of shape {shape} is needed, not {found}")
+    return cast("Mask", mask)
+
+
+def unlike_mask(mask: object, shape: tuple[int, ...] | None) -> str | None:
+    """Say what a method gave where that is no bool array (of this shape, unless it is None); None: it is one."""
+    fits = isinstance(mask, np.ndarray) and mask.dtype == np.bool_ and shape in {None, mask.shape}
+    return None if fits else _described(mask)
 
 
 def outside_segment(what: str) -> RunError:

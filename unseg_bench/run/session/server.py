@@ -11,8 +11,8 @@ from unseg_bench.plugins.context import Context
 from unseg_bench.plugins.determinism import deterministic
 from unseg_bench.plugins.explain import checked
 from unseg_bench.plugins.method import Method
+from unseg_bench.plugins.outputs import unlike_mask
 from unseg_bench.run.method_card import Where, describe_class, load_method
-from unseg_bench.run.session.answers import unlike_mask
 from unseg_bench.run.session.client import Line, RemoteHost
 from unseg_bench.run.session.codec import open_volume, pack, pack_explanation
 from unseg_bench.sandbox.channel import Channel, Message
