@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from unseg_bench.blocks.weights import WeightsFile, find_entry, find_through, locate
@@ -171,35 +170,25 @@ class _Host(Host):
 
 
 class _Process:
-    """The process of one method's dry runs, one after the other; a context manager that ends it.
+    """The process of one method's dry runs, one after the other; `stack` ends it.
 
     It may read its own code and finished stages. No image, no label, no mask and no file that the user named is handed
     over; weights only if they are here.
     """
 
-    def __init__(self, plan: RunPlan, mode: str) -> None:
+    def __init__(self, plan: RunPlan, mode: str, stack: ExitStack) -> None:
         self.workspace = Workspace(None)
+        stack.callback(self.workspace.leave)
         self._dispatch = Dispatch(Host(), self._open_case)
+        rules = run_rules(plan, self.workspace, dry=True) if mode == SEALED else None
+        probes = socket_probes() if mode == SEALED else ()
+        given, dispatch = {"where": plan.method.where.to_json()}, self._dispatch
         try:
-            rules = run_rules(plan, self.workspace, dry=True) if mode == SEALED else None
-            probes = socket_probes() if mode == SEALED else ()
-            given = {"where": plan.method.where.to_json()}
-            self._process = SandboxProcess(
-                self.workspace, rules, probes, SERVER, given, self._dispatch.answer, self._dispatch.hear
+            self._process = stack.enter_context(
+                SandboxProcess(self.workspace, rules, probes, SERVER, given, dispatch.answer, dispatch.hear)
             )
         except NotSealed as error:
-            self.workspace.leave()
             raise RunError(f"{plan.title}: cannot be sealed: {error}") from None
-        except BaseException:
-            self.workspace.leave()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
-        self._process.end()
-        self.workspace.leave()
 
     def _open_case(self, case_id: str) -> PreparedCase:
         return self._host.open_case(case_id)
@@ -222,7 +211,7 @@ def _try(plan: RunPlan, known: _Known, processes: dict[str, _Process], stack: Ex
     if mode != LEDGER:
         name = f"{owner_of(plan.method.where)} {plan.method.name}"
         if name not in processes:
-            processes[name] = stack.enter_context(_Process(plan, mode))
+            processes[name] = _Process(plan, mode, stack)
         process = processes[name]
     host = _Host(plan, known, mode, InPlace() if process is None else process.workspace)
     raised: Exception | None = None

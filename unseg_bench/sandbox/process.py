@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from subprocess import CalledProcessError
-from types import TracebackType
 from typing import Any, Self
 
 from unseg_bench.errors import RunError
@@ -83,7 +82,7 @@ class SandboxProcess:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
 
     def call(self, what: str, values: Message, files: Sequence[int] = ()) -> tuple[Message, bytes]:
