@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, median
@@ -86,7 +87,7 @@ def estimate(dry_runs: Sequence[DryRun]) -> Workload:
     the cases left times the method's time a case in its newest runs. Preparing images and starting processes is not
     counted.
     """
-    times, history = _StageTimes(), _History()
+    times, runs_in = cache(_read_times), cache(_read_runs)  # each is read once a call
     calls: dict[tuple[str, str], tuple[str, StageCall, list[str]]] = {}
     for one in dry_runs:
         for call in one.stages:
@@ -95,11 +96,23 @@ def estimate(dry_runs: Sequence[DryRun]) -> Workload:
             runs += [] if run in runs else [run]
     return Workload(
         tuple(
-            StageTask(method, call.name, call.digest, call.cached, tuple(runs), 0.0 if call.cached else times.of(call))
+            StageTask(
+                method,
+                call.name,
+                call.digest,
+                call.cached,
+                tuple(runs),
+                0.0 if call.cached else _stage_seconds(call, times(call.name)),
+            )
             for method, call, runs in calls.values()
         ),
         tuple(
-            SegmentTask(str(one.plan.folder.path), one.plan.method.name, cases, _times(cases, history.of(one)))
+            SegmentTask(
+                str(one.plan.folder.path),
+                one.plan.method.name,
+                cases,
+                _times(cases, _case_seconds(one.plan, runs_in(one.plan.folder.path.parents[1]))),
+            )
             for one in dry_runs
             if (cases := one.to_segment)
         ),
@@ -116,20 +129,12 @@ def _times(cases: int, seconds: float | None) -> float | None:
     return None if seconds is None else cases * seconds
 
 
-class _StageTimes:
-    """Times of earlier results, read from the cache once a stage."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, list[tuple[str, float]]] = {}
-
-    def of(self, call: StageCall) -> float | None:
-        """Return the median in seconds, None for a stage that was never seen."""
-        if call.name not in self._known:
-            self._known[call.name] = _read_times(call.name)
-        known, options = self._known[call.name], digest_of(call.options)
-        same = [seconds for other, seconds in known if other == options]
-        chosen = same or [seconds for _, seconds in known]
-        return median(chosen) if chosen else None
+def _stage_seconds(call: StageCall, known: Sequence[tuple[str, float]]) -> float | None:
+    """Return the median of earlier results of a stage, None for one that was never seen."""
+    options = digest_of(call.options)
+    same = [seconds for other, seconds in known if other == options]
+    chosen = same or [seconds for _, seconds in known]
+    return median(chosen) if chosen else None
 
 
 def _read_times(stage: str) -> list[tuple[str, float]]:
@@ -143,23 +148,16 @@ def _read_times(stage: str) -> list[tuple[str, float]]:
     return found
 
 
-class _History:
-    """How long methods took for a case, from the logs of earlier runs beside the planned ones."""
+def _case_seconds(plan: RunPlan, runs: Sequence[tuple[RunFolder, Mapping[str, Any]]]) -> float | None:
+    """Return seconds a case in the first of `runs` of a plan's method, one on the same data and preset first."""
+    own = [(run, record) for run, record in runs if record.get("method") == plan.method.name]
+    same = [pair for pair in own if (pair[1].get("dataset"), pair[1].get("preset")) == (plan.dataset.name, plan.preset)]
+    return next((seconds for run, _ in (*same, *own) if (seconds := seconds_a_case(run)) is not None), None)
 
-    def __init__(self) -> None:
-        self._runs: dict[Path, list[tuple[RunFolder, Mapping[str, Any]]]] = {}
 
-    def of(self, one: DryRun) -> float | None:
-        """Return seconds a case in the newest run of the method, one on the same data and preset first."""
-        plan = one.plan
-        folder = plan.folder.path.parents[1]
-        if folder not in self._runs:
-            self._runs[folder] = [(run, run.record) for run in reversed(find_runs(folder))]
-        own = [(run, record) for run, record in self._runs[folder] if record.get("method") == plan.method.name]
-        same = [
-            pair for pair in own if (pair[1].get("dataset"), pair[1].get("preset")) == (plan.dataset.name, plan.preset)
-        ]
-        return next((seconds for run, _ in (*same, *own) if (seconds := seconds_a_case(run)) is not None), None)
+def _read_runs(folder: Path) -> list[tuple[RunFolder, Mapping[str, Any]]]:
+    """Return the runs in a folder with their records, newest first."""
+    return [(run, run.record) for run in reversed(find_runs(folder))]
 
 
 def seconds_a_case(run: RunFolder) -> float | None:
