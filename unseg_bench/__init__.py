@@ -35,10 +35,9 @@ if TYPE_CHECKING:
     from unseg_bench.plugins.dataset import DataCheck, Dataset, DatasetOptions, ImageFile, Progress, ReferenceFile
     from unseg_bench.plugins.explain import Box, Explanation, Point, Step
     from unseg_bench.plugins.hookspecs import hookimpl
-    from unseg_bench.plugins.method import Method, MethodOptions
+    from unseg_bench.plugins.method import Method, MethodOptions, Study
     from unseg_bench.plugins.metric import Metric
     from unseg_bench.plugins.recipes import MethodsPart, Recipe, StudyPart, SweepPart
-    from unseg_bench.plugins.studies import Study
     from unseg_bench.words import count_text, first_of
 
 __all__ = [
@@ -126,10 +125,9 @@ _HOMES = {
     "unseg_bench.plugins.dataset": ("DataCheck", "Dataset", "DatasetOptions", "ImageFile", "Progress", "ReferenceFile"),
     "unseg_bench.plugins.explain": ("Box", "Explanation", "Point", "Step"),
     "unseg_bench.plugins.hookspecs": ("hookimpl",),
-    "unseg_bench.plugins.method": ("Method", "MethodOptions"),
+    "unseg_bench.plugins.method": ("Method", "MethodOptions", "Study"),
     "unseg_bench.plugins.metric": ("Metric",),
     "unseg_bench.plugins.recipes": ("MethodsPart", "Recipe", "StudyPart", "SweepPart"),
-    "unseg_bench.plugins.studies": ("Study",),
     "unseg_bench.words": ("count_text", "first_of"),
 }
 _CALLABLE = ("compare", "report", "run", "score")

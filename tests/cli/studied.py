@@ -3,8 +3,8 @@
 import json
 
 from unseg_bench import Cohort, Context, Mask, Method, MethodOptions, Volume, Work, hookimpl, stage
+from unseg_bench.plugins.method import Study
 from unseg_bench.plugins.recipes import MethodsPart, Recipe, StudyPart, SweepPart
-from unseg_bench.plugins.studies import Study
 
 
 class LevelOptions(MethodOptions):

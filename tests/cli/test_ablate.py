@@ -133,7 +133,7 @@ def test_a_dry_run_lists_stages_once_and_estimates_from_earlier_runs(
 def test_a_failing_row_does_not_stop_the_others(ubench: Ubench, studied: None, data: list[str]) -> None:
     Path("fails.py").write_text(
         "from unseg_bench import Method, MethodOptions\n"
-        "from unseg_bench.plugins.studies import Study\n"
+        "from unseg_bench.plugins.method import Study\n"
         "class O(MethodOptions):\n"
         "    fail: bool = False\n"
         "class Fails(Method):\n"
@@ -168,7 +168,7 @@ def test_bad_input(ubench: Ubench, studied: None, error_line, arguments: list[st
 def test_a_row_that_names_no_option_is_told(ubench: Ubench, error_line) -> None:
     Path("wrong.py").write_text(
         "from unseg_bench import Method, MethodOptions\n"
-        "from unseg_bench.plugins.studies import Study\n"
+        "from unseg_bench.plugins.method import Study\n"
         "class O(MethodOptions):\n"
         "    level: float = 1.0\n"
         "class Wrong(Method):\n"

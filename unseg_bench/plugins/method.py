@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic
 
 from typing_extensions import TypeVar
@@ -12,7 +13,18 @@ from unseg_bench.data.volume import Mask, Volume
 from unseg_bench.plugins.context import Context
 from unseg_bench.plugins.explain import Explanation
 from unseg_bench.plugins.options import PluginOptions, named_options
-from unseg_bench.plugins.studies import Study
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One question about a method, answered by `ubench ablate METHOD --study NAME`.
+
+    `rows`: what a row is called in the table -> the options that it changes, dotted or nested as in a preset; they come
+    over the preset's, and `--set` comes over them. Rows whose options come out equal are one run.
+    """
+
+    title: str
+    rows: Mapping[str, Mapping[str, Any]]
 
 
 class MethodOptions(PluginOptions):

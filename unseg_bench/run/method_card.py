@@ -20,9 +20,8 @@ from unseg_bench.data.supervision import Supervision
 from unseg_bench.errors import PluginError, SettingsError, UbenchError
 from unseg_bench.plugins.digests import code_digest, file_code_digest
 from unseg_bench.plugins.manager import Plugins, file_of, module_name_of
-from unseg_bench.plugins.method import Method
+from unseg_bench.plugins.method import Method, Study
 from unseg_bench.plugins.presets import assign, preset_options
-from unseg_bench.plugins.studies import Study
 from unseg_bench.run.settings import RunSettings, is_option_of, option_names, own_name, resolve_method, usual_preset
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}"
