@@ -124,13 +124,7 @@ class TrialHost(Host):
     """
 
     def __init__(
-        self,
-        folder: Path,
-        healthy: Cohort,
-        *,
-        seed: int,
-        interrupt_at: int | None = None,
-        predictions: Mapping[str, Mask] | None = None,
+        self, folder: Path, healthy: Cohort, seed: int, interrupt_at: int | None, predictions: Mapping[str, Mask]
     ) -> None:
         self.seed, self.device, self.offline = seed, "cpu", True
         self.finished: list[str] = []
@@ -138,7 +132,7 @@ class TrialHost(Host):
         self._cache = StageCache(folder / "stages", folder / "partial")
         self._open: list[tuple[AbstractContextManager[Attempt], Attempt]] = []
         self._inside_fit = False
-        self._healthy, self._predictions, self._interrupt_at = healthy, predictions or {}, interrupt_at
+        self._healthy, self._predictions, self._interrupt_at = healthy, predictions, interrupt_at
 
     def predicted_mask(self, source: str, case_id: str) -> Mask:
         """Return what another method found, whatever the source is called; raises RunError inside a stage."""
@@ -229,7 +223,7 @@ class TrialContext(Context):
         interrupt_at: int | None = None,
         predictions: Mapping[str, Mask] | None = None,
     ) -> None:
-        self.host = TrialHost(folder, healthy, seed=seed, interrupt_at=interrupt_at, predictions=predictions)
+        self.host = TrialHost(folder, healthy, seed, interrupt_at, predictions or {})
         super().__init__(self.host)
         self.labels = labels
 
