@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from unseg_bench.data.splits import Split
+from unseg_bench.data.splits import Split
 
 Progress = Callable[[int, int, str], None]
 """Called as (done, total, what) while something takes its time."""
@@ -41,7 +40,7 @@ class DataCheck:
 class CaseFiles(Protocol):
     """What is asked here of a data set: its cases and their files. `unseg_bench.Dataset` says what each means."""
 
-    def split(self) -> "Split":
+    def split(self) -> Split:
         """Return the case ids of each part."""
         ...
 
