@@ -22,14 +22,6 @@ class FilesOptions:
     """How the files are read, and what is known of them."""
 
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the row in tables.", rich_help_panel=FILES)]
-    NamePattern = Annotated[
-        str | None,
-        typer.Option(
-            metavar="GLOB",
-            help="File names, where '*' or '{case}' is the case id: 'pred_*.nii.gz'.",
-            rich_help_panel=FILES,
-        ),
-    ]
     pattern: Annotated[
         str | None,
         typer.Option(

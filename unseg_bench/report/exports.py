@@ -7,6 +7,9 @@ from pathlib import Path
 from unseg_bench.compare.comparison import Comparison
 from unseg_bench.data.atomic import write_text
 from unseg_bench.errors import SettingsError
+from unseg_bench.report.case_rows import challenger_text, long_text, write_parquet
+from unseg_bench.report.latex import latex
+from unseg_bench.report.markdown import markdown
 
 
 def write(comparison: Comparison, path: Path) -> None:
@@ -38,52 +41,23 @@ def _suffix(path: Path) -> str:
     return max(known, key=len, default=path.suffix)
 
 
-def _markdown(comparison: Comparison, path: Path) -> None:
-    from unseg_bench.report.markdown import markdown
-
-    write_text(path, markdown(comparison))
-
-
-def _latex(comparison: Comparison, path: Path) -> None:
-    from unseg_bench.report.latex import latex
-
-    write_text(path, latex(comparison))
-
-
-def _json(comparison: Comparison, path: Path) -> None:
-    write_text(path, comparison.to_json())
-
-
-def _csv(comparison: Comparison, path: Path) -> None:
-    from unseg_bench.report.case_rows import long_text
-
-    write_text(path, long_text(comparison))
-
-
-def _challenger(comparison: Comparison, path: Path) -> None:
-    from unseg_bench.report.case_rows import challenger_text
-
-    write_text(path, challenger_text(comparison))
-
-
-def _parquet(comparison: Comparison, path: Path) -> None:
-    from unseg_bench.report.case_rows import write_parquet
-
-    write_parquet(comparison, path)
-
-
 def _html(comparison: Comparison, path: Path) -> None:
+    """Write the page; drawing loads so much that it waits until one is asked for."""
     from unseg_bench.report.page import write_page
 
     write_page(comparison, path)
 
 
+def _text(form: Callable[[Comparison], str]) -> Callable[[Comparison, Path], None]:
+    return lambda comparison, path: write_text(path, form(comparison))
+
+
 _WRITERS: dict[str, Callable[[Comparison, Path], None]] = {
-    ".md": _markdown,
-    ".tex": _latex,
+    ".md": _text(markdown),
+    ".tex": _text(latex),
     ".html": _html,
-    ".json": _json,
-    ".csv": _csv,
-    ".parquet": _parquet,
-    ".challenger.csv": _challenger,
+    ".json": _text(Comparison.to_json),
+    ".csv": _text(long_text),
+    ".parquet": write_parquet,
+    ".challenger.csv": _text(challenger_text),
 }
