@@ -32,12 +32,14 @@ def run(tmp_path):
 def test_scores_come_in_order_with_the_files_spacing(run, workers):
     paths, references = run
     told = []
-    scores = score_predictions(paths, lambda case: (references[case], AFFINE), workers=workers, progress=told.append)
+    tell = lambda *step: told.append(step)  # noqa: E731
+    scores = score_predictions(paths, lambda case: (references[case], AFFINE), workers=workers, progress=tell)
     expected = [
         score_case(np.asarray(nibabel.load(path).dataobj) > 0, references[case], SPACING_MM, case=case)
         for case, path in paths.items()
     ]
-    assert scores == expected == told
+    assert scores == expected
+    assert told == [(done, 7, case) for done, case in enumerate(paths, start=1)]
 
 
 def test_cases_are_scored_side_by_side(run):

@@ -1,5 +1,8 @@
 """Where a run tells how far it is; the command line shows it, a test can ignore it."""
 
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Protocol
 
 
@@ -25,3 +28,12 @@ class Reporter(Protocol):
     def message(self, text: str) -> None:
         """Something worth a line of its own."""
         ...
+
+
+@contextmanager
+def timed_stage(reporter: Reporter, name: str) -> Generator[None]:
+    """Tell of a stage that is the block; of one that fails, the beginning alone."""
+    reporter.stage_begins(name)
+    started = time.monotonic()
+    yield
+    reporter.stage_ends(name, time.monotonic() - started, cached=False)

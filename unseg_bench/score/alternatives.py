@@ -1,7 +1,6 @@
 """Alternative answers of a run, such as those at other thresholds: scored as its own are, and never compared."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from unseg_bench.errors import UbenchError
 from unseg_bench.run.folder import RunFolder
@@ -21,7 +20,17 @@ def score_alternatives(
     scores: dict[str, list[CaseScore]] = {}
     for name in run.alternatives:
         masks = {case: path for case in cases if (path := run.alternative(name, case)).is_file()}
-        scores[name] = _score(name, masks, reference_of, reference_file, reporter)
+        unscored: dict[str, UbenchError] = {}
+        scores[name] = score_predictions(
+            masks,
+            reference_of,
+            reference_file=reference_file,
+            progress=lambda done, total, case, name=name: reporter.step(done, total, f"{name}, {case}"),
+            leave_out=unscored.__setitem__,
+        )
+        if unscored:
+            first, left = next(iter(unscored.values())), f"{len(unscored)} of {len(masks)} masks cannot be scored"
+            reporter.message(f"alternative {name}: {left}, first: {first}")
     if any(scores.values()):
         write_named_scores(run.alternative_scores, scores)
     else:
@@ -31,23 +40,3 @@ def score_alternatives(
 def read_alternatives(run: RunFolder) -> dict[str, list[CaseScore]]:
     """Return the scores of a run's alternatives by name, {} where it has none; raises ScoreError for a damaged file."""
     return read_named_scores(run.alternative_scores) if run.alternative_scores.is_file() else {}
-
-
-def _score(
-    name: str, masks: dict[str, Path], reference_of: ReferenceOf, reference_file: FileOf, reporter: Reporter
-) -> list[CaseScore]:
-    unscored: dict[str, UbenchError] = {}
-    done = 0
-
-    def step(score: CaseScore) -> None:
-        nonlocal done
-        done += 1
-        reporter.step(done, len(masks), f"{name}, {score.case}")
-
-    scores = score_predictions(
-        masks, reference_of, reference_file=reference_file, progress=step, leave_out=unscored.__setitem__
-    )
-    if unscored:
-        first = next(iter(unscored.values()))
-        reporter.message(f"alternative {name}: {len(unscored)} of {len(masks)} masks cannot be scored, first: {first}")
-    return scores

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from unseg_bench.run.facts import finds_nothing, first_facts, utc_now
 from unseg_bench.run.folder import RunFolder, find_runs
 from unseg_bench.run.identity import SEGMENTED, Inputs, refuse_changed_image, refuse_changed_images
 from unseg_bench.run.made import note_made, replaced_in
-from unseg_bench.run.progress import Reporter
+from unseg_bench.run.progress import Reporter, timed_stage
 from unseg_bench.run.settings import RunSettings, make_dataset
 from unseg_bench.score.doubts import doubts_of, without_reference
 from unseg_bench.score.foreign_mask import MaskReader
@@ -38,9 +37,8 @@ from unseg_bench.score.matching import Matching, match_files
 from unseg_bench.score.metrics import plugin_metrics
 from unseg_bench.score.predictions import score_predictions
 from unseg_bench.score.record import SCORING_RULES, CaseScore
-from unseg_bench.score.scoring import reference_file, score_run
+from unseg_bench.score.scoring import reference_file, score_run, unscored_facts
 from unseg_bench.score.table import write_scores
-from unseg_bench.score.unscored import unscored_facts
 from unseg_bench.words import first_of
 
 UNKNOWN = "unknown"
@@ -157,7 +155,7 @@ def _make_run(plan: _Plan, reporter: Reporter, *, replace: bool) -> list[CaseSco
     started = utc_now()
     with _folder_beside(plan.run.path) as folder:
         built = RunFolder(folder)
-        with _stage("check", reporter):
+        with timed_stage(reporter, "check"):
             store = PreparedStore(cache_dir() / "prepared")
             cohort = build_cohort(plan.settings.part, plan.case_ids, plan.dataset, store, reporter.step)
             refuse_changed_images(plan.inputs, plan.dataset, {SEGMENTED: cohort})
@@ -167,7 +165,7 @@ def _make_run(plan: _Plan, reporter: Reporter, *, replace: bool) -> list[CaseSco
             for case, one in prepared.items():
                 refuse_changed_image(one, cohort.digests[case])
                 note_made(built, plan.inputs.images[case], one)
-        with _stage("score", reporter):
+        with timed_stage(reporter, "score"):
             scores, score_doubts = _score(plan, grids, built, reporter)
         write_scores(built.scores, scores)
         note_scored(built, {score.case: reference_file(plan.dataset, score.case) for score in scores})
@@ -184,14 +182,6 @@ def _make_run(plan: _Plan, reporter: Reporter, *, replace: bool) -> list[CaseSco
         built.update({**_record(plan, file_doubts), **found, "started": started, "ended": ended, "last_asked": ended})
         _move(folder, plan.run, replace=replace)
     return scores
-
-
-@contextmanager
-def _stage(name: str, reporter: Reporter) -> Generator[None]:
-    reporter.stage_begins(name)
-    started = time.monotonic()
-    yield
-    reporter.stage_ends(name, time.monotonic() - started, cached=False)
 
 
 def _take_over(plan: _Plan, grids: dict[str, NiftiGrid], run: RunFolder, reporter: Reporter) -> list[str]:
@@ -219,21 +209,13 @@ def _score(
     plan: _Plan, grids: dict[str, NiftiGrid], run: RunFolder, reporter: Reporter
 ) -> tuple[list[CaseScore], list[str]]:
     """Score the cases that have a reference; returns the scores, and what is doubtful about them."""
-    total = len(grids) - len(plan.bare)
-    done = 0
     uncounted: set[int] = set()
-
-    def step(score: CaseScore) -> None:
-        nonlocal done
-        done += 1
-        reporter.step(done, total, score.case)
-
     scores = score_predictions(
         {case: run.prediction(case) for case in grids if case not in plan.bare},
         lambda case: read_reference(plan.dataset, case, grids[case], uncounted),
         reference_file=partial(reference_file, plan.dataset),
         metrics=plan.metrics,
-        progress=step,
+        progress=reporter.step,
     )
     return scores, doubts_of(scores, uncounted)
 

@@ -1,6 +1,5 @@
 """A run to its scores: what an executor does with each plan, and what becomes of it."""
 
-import time
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from unseg_bench.errors import RunError, UbenchError
 from unseg_bench.run.facts import failed_text
 from unseg_bench.run.plan import RunPlan
-from unseg_bench.run.progress import Reporter
+from unseg_bench.run.progress import Reporter, timed_stage
 from unseg_bench.run.runner import execute
 from unseg_bench.score.doubts import remarks
 from unseg_bench.score.record import CaseScore
@@ -87,8 +86,5 @@ class RunAndScore:
         if all(plan.dataset.reference(case_id) is None for case_id in plan.case_ids):
             reporter.message("no reference masks, so nothing is scored")
             return None
-        reporter.stage_begins("score")
-        started = time.monotonic()
-        scores = score_run(plan.folder, plan.dataset, reporter, strict=self.strict)
-        reporter.stage_ends("score", time.monotonic() - started, cached=False)
-        return scores
+        with timed_stage(reporter, "score"):
+            return score_run(plan.folder, plan.dataset, reporter, strict=self.strict)

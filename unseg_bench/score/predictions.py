@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from unseg_bench.cpus import usable_cpus
 from unseg_bench.data.digests import file_digest, refuse_change
+from unseg_bench.data.files import Progress
 from unseg_bench.data.labels import refuse_negative
 from unseg_bench.data.nifti import NiftiGrid, read_grid, read_labels
 from unseg_bench.errors import ScoreError, UbenchError
@@ -34,16 +35,16 @@ def score_predictions(
     reference_file: FileOf | None = None,
     workers: int | None = None,
     metrics: Sequence[Metric] = (),
-    progress: Callable[[CaseScore], None] | None = None,
+    progress: Progress | None = None,
     leave_out: Callable[[str, UbenchError], None] | None = None,
 ) -> list[CaseScore]:
     """Score every predicted file; the result is in the order of `predictions`, whatever the number of workers.
 
     Cases are spread over threads, by default one a processor that this process may use: unpacking and the kernels
     release the interpreter lock. `metrics`: those of plugins. `progress` is called in the caller's thread after each
-    case. A case that cannot be scored is left out and told to `leave_out`; without it, the ScoreError or DataError of
-    the first one (in order) is raised. Scores carry the digests of both files, of references where `reference_file`
-    names them; a file that changes while it is read is an error.
+    case with a score. One that cannot be scored is left out and told to `leave_out`; without it, the ScoreError or
+    DataError of the first one (in order) is raised. Scores carry the digests of both files, of references where
+    `reference_file` names them; a file that changes while it is read is an error.
     """
 
     def score_one(item: tuple[str, Path]) -> CaseScore | UbenchError:
@@ -76,7 +77,7 @@ def score_predictions(
                 if isinstance(score, CaseScore):
                     scores.append(score)
                     if progress is not None:
-                        progress(score)
+                        progress(len(scores), len(predictions), case)
                 elif leave_out is not None:
                     leave_out(case, score)
                 else:

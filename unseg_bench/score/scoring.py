@@ -1,6 +1,6 @@
 """Scoring of a run: its folder with predictions in, `scores.csv` beside them out."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -22,13 +22,13 @@ from unseg_bench.run.facts import utc_now
 from unseg_bench.run.folder import SCORED, RunFolder
 from unseg_bench.run.progress import Reporter
 from unseg_bench.score.alternatives import score_alternatives
+from unseg_bench.score.case import score_case
 from unseg_bench.score.doubts import doubts_of, without_reference
 from unseg_bench.score.intact import check_files, note_scored
 from unseg_bench.score.metrics import plugin_metrics
 from unseg_bench.score.predictions import ReferenceOf, score_predictions
 from unseg_bench.score.record import SCORING_RULES, CaseScore
 from unseg_bench.score.table import read_scores, write_scores
-from unseg_bench.score.unscored import unscored_facts
 
 
 def score_run(run: RunFolder, dataset: Dataset, reporter: Reporter, *, strict: bool = False) -> list[CaseScore]:
@@ -112,7 +112,7 @@ def _score(
         references,
         reference_file=file_of,
         metrics=metrics,
-        progress=_steps(reporter, len(cases)),
+        progress=reporter.step,
         leave_out=None if strict else unscored.__setitem__,
     )
     if not scores and unscored:
@@ -151,12 +151,18 @@ def _references(dataset: Dataset, uncounted: set[int]) -> ReferenceOf:
     return read
 
 
-def _steps(reporter: Reporter, total: int) -> Callable[[CaseScore], None]:
-    done = 0
+def unscored_facts(cases: Iterable[str], reference_of: ReferenceOf) -> dict[str, dict[str, float]]:
+    """Return the tumour's volume (ml) and the grid's diagonal (mm) by case; nothing for a reference that is unreadable.
 
-    def step(score: CaseScore) -> None:
-        nonlocal done
-        done += 1
-        reporter.step(done, total, score.case)
-
-    return step
+    These go into the run's record as `unscored`: a comparison opens no image.
+    """
+    facts: dict[str, dict[str, float]] = {}
+    for case in cases:
+        try:
+            reference, affine = reference_of(case)
+        except UbenchError:
+            continue
+        x, y, z = np.linalg.norm(affine[:3, :3], axis=0).tolist()
+        score = score_case(np.zeros_like(reference), reference, (x, y, z), case=case)
+        facts[case] = {"tumour_ml": score.tumour_ml, "diagonal_mm": score.diagonal_mm}
+    return facts
