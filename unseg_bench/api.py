@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from unseg_bench.console.plugins import plugins_with_warnings
 from unseg_bench.console.reporters import make_reporter
-from unseg_bench.console.streams import print_error, warn
-from unseg_bench.errors import SettingsError, UbenchError
+from unseg_bench.console.streams import print_error, warn, warn_of
+from unseg_bench.errors import SettingsError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -118,7 +118,7 @@ class Compared:
         write(self.comparison, Path(path))
 
     def _repr_html_(self) -> str:
-        from unseg_bench.report.page.fragment import table_html
+        from unseg_bench.report.page.write import table_html
 
         return table_html(self.comparison)
 
@@ -310,14 +310,13 @@ def report(
     """
     from unseg_bench.report.case_images import CaseImages
     from unseg_bench.report.page.write import PageSettings, write_page
+    from unseg_bench.run.progress import timed_stage
 
     compared = compare(*selectors, statistics=True, **more)
     folder = None if data is None else Path(data)
     page = PageSettings(title, data=folder) if quality is None else PageSettings(title, quality, folder)
     browser = CaseImages.of(compared.runs, folder) if cases else None
-    with make_reporter() as reporter:
-        reporter.stage_begins("report")
-        started = time.monotonic()
+    with make_reporter() as reporter, timed_stage(reporter, "report"):
         write_page(
             compared.comparison,
             Path(out),
@@ -327,13 +326,7 @@ def report(
             progress=reporter.step,
             tell=reporter.message,
         )
-        reporter.stage_ends("report", time.monotonic() - started, cached=False)
     return Path(out)
-
-
-def warn_of(error: UbenchError) -> None:
-    """Print what costs one run and not the call as one line on stderr."""
-    warn(f"Warning: {' '.join(str(error).split())}")
 
 
 def _tell(outcome: "Outcome") -> None:

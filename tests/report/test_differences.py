@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from unseg_bench.report.differences import difference_table, mean_difference
+from unseg_bench.report.tables import difference_table, mean_difference
 from unseg_bench.score.metrics import DSC, HD95
 
 

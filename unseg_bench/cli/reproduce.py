@@ -1,6 +1,5 @@
 """`ubench reproduce`: the tables and figures of a paper on a data set, as a recipe lists them."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,7 +31,7 @@ def reproduce(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Which: paper, or one that a plugin brings.")],
     call: CallOptions,
     work: WorkOptions,
-    missing: MissingRule = Missing.WORST,
+    missing: MissingRule = "worst",
     out: Annotated[
         Path,
         typer.Option("--out", "-o", metavar="DIR", help="Where page, tables and figures go.", rich_help_panel=OUTPUT),
@@ -122,7 +121,7 @@ def _section(planned: "PlannedPart", outcomes: "Outcomes", missing: Missing) -> 
 
     part = planned.part
     settings = CompareSettings(
-        missing=str(missing),
+        missing=missing,
         published=None if isinstance(part, SweepPart) else part.published,
         statistics=StatisticsSettings() if isinstance(part, MethodsPart) else None,
     )
@@ -143,16 +142,13 @@ def _write(planned: "Reproduction", sections: "Sequence[Section]", out: Path) ->
     """Write the folder; nothing where no run has scores. Tell on stderr how far it is."""
     from unseg_bench.console.reporters import make_reporter
     from unseg_bench.report.reproduction import write_reproduction
+    from unseg_bench.run.progress import timed_stage
 
     if all(section.comparison is None for section in sections):
         warn("no run has scores, so there is no report")
         return []
-    started = time.monotonic()
-    with make_reporter() as reporter:
-        reporter.stage_begins("report")
-        files = write_reproduction(planned.recipe, sections, out, progress=reporter.step, tell=reporter.message)
-        reporter.stage_ends("report", time.monotonic() - started, cached=False)
-    return files
+    with make_reporter() as reporter, timed_stage(reporter, "report"):
+        return write_reproduction(planned.recipe, sections, out, progress=reporter.step, tell=reporter.message)
 
 
 def _to_dict(

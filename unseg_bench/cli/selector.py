@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unseg_bench.cli.complete import complete_method
-from unseg_bench.console.streams import path_text, warn
+from unseg_bench.console.streams import path_text, warn, warn_of
 from unseg_bench.words import count_text
 
 if TYPE_CHECKING:
-    from unseg_bench.errors import UbenchError
     from unseg_bench.run.folder import RunFolder
     from unseg_bench.score.record import CaseScore
 
@@ -65,8 +64,3 @@ def scores_or_warning(run: "RunFolder") -> "list[CaseScore]":
     except UbenchError as error:
         warn_of(error)
         return []
-
-
-def warn_of(error: "UbenchError") -> None:
-    """Print what costs one run and not the command as one line on stderr."""
-    warn(f"Warning: {' '.join(str(error).split())}")

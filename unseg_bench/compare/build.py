@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from unseg_bench.compare.chosen import compared_metrics
 from unseg_bench.compare.cohort_table import read_column
 from unseg_bench.compare.comparison import Comparison, MethodRow
 from unseg_bench.compare.groups import Grouping, group_by_column, group_by_size
@@ -18,6 +17,10 @@ from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.compare.standing import competing_labels, sections
 from unseg_bench.compare.statistics.record import Statistics, StatisticsSettings
 from unseg_bench.compare.values import by_label, case_facts, chosen_cases, score_table
+from unseg_bench.errors import ScoreError, SettingsError
+from unseg_bench.plugins.metric import Metric
+from unseg_bench.score.metrics import DEFAULT, find_metric
+from unseg_bench.words import first_of
 
 DEFAULTS = CompareSettings()
 
@@ -33,7 +36,7 @@ def compare(runs: Sequence[RunScores], settings: CompareSettings = DEFAULTS, not
     first, scored = next(run for run in runs if run.failure is None), by_label(runs)
     standing, planned, facts = sections(runs), planned_cases(runs), case_facts(runs)
     cases = chosen_cases(scored, planned, facts, settings.missing)
-    metrics = compared_metrics(runs, settings.metrics, settings.missing)
+    metrics = _metrics(runs, settings.metrics, settings.missing)
     grouping = _grouping(facts, cases, settings)
     table = score_table(scored, cases, facts, grouping, competing_labels(standing), metrics, settings)
     tested = by_patient(table, runs)
@@ -62,6 +65,26 @@ def compare(runs: Sequence[RunScores], settings: CompareSettings = DEFAULTS, not
         notes=(*notes, *comparison_notes(runs, table, settings), *patients_note(table, tested)),
         group_notes=grouping.notes,
     )
+
+
+def _metrics(runs: Sequence[RunScores], asked: Sequence[str], missing: str) -> tuple[Metric, ...]:
+    """Return the metrics of a comparison; a plugin's are known by the runs that were scored by them.
+
+    Raises: SettingsError for a name that no run knows, or where missing cases are to count as the worst and a metric
+    has no worst value; ScoreError where two runs mean different metrics by one name.
+    """
+    known = {name: metric for run in runs for name, metric in run.metrics.items()}
+    found = [find_metric(word, known) for word in asked]
+    for metric in found:
+        if missing == "worst" and metric.worst is None:
+            raise SettingsError(f"--missing worst: metric '{metric.name}' has no worst value; use --missing common")
+        others = [run.name for run in runs if run.metrics.get(metric.name, metric) != metric]
+        if others:
+            raise ScoreError(
+                f"metric '{metric.name}' is described or computed otherwise for {first_of(others)}: score all runs "
+                "with one version of its plugin"
+            )
+    return tuple(dict.fromkeys((*DEFAULT, *found)))
 
 
 def _grouping(facts: Mapping[str, CaseFacts], cases: Sequence[str], settings: CompareSettings) -> Grouping:

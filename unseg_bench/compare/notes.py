@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from unseg_bench.blocks.weights_registry import shipped_entries
-from unseg_bench.compare.chosen import unmeasured_notes
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.settings import CompareSettings
+from unseg_bench.plugins.metric import Metric
+from unseg_bench.score.metrics import SCORE_AGAIN
 from unseg_bench.score.record import Flag
 from unseg_bench.words import first_of
 
@@ -23,7 +24,7 @@ def comparison_notes(runs: Sequence[RunScores], table: ScoreTable, settings: Com
     notes += _limited(scored)
     notes += _without_reference(scored)
     notes += _not_as_scored(scored)
-    notes += unmeasured_notes(scored, table.metrics)
+    notes += _unmeasured(scored, table.metrics)
     notes += _nothing_found(scored)
     notes += _learned_from_phantoms(scored)
     notes += _empty(table, settings.empty)
@@ -75,6 +76,16 @@ def _not_as_scored(runs: Sequence[RunScores]) -> list[str]:
         for doubt in run.doubts:
             names.setdefault(doubt, []).append(run.name)
     return [f"{', '.join(own)}: {doubt}" for doubt, own in names.items()]
+
+
+def _unmeasured(runs: Sequence[RunScores], metrics: Sequence[Metric]) -> list[str]:
+    """Say which runs have no values of a metric, such as those scored before its plugin was there."""
+    notes: list[str] = []
+    for metric in metrics:
+        names = [run.name for run in runs if any(metric.name not in score.values for score in run.scores)]
+        if names:
+            notes.append(f"no {metric.title} in the scores of {', '.join(names)}: {SCORE_AGAIN}")
+    return notes
 
 
 def _nothing_found(runs: Sequence[RunScores]) -> list[str]:

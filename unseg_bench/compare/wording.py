@@ -1,8 +1,12 @@
 """Numbers, p values and counts of cases as the sentences of a comparison say them."""
 
+from collections.abc import Iterable
+
 from unseg_bench.compare.comparison import Comparison
-from unseg_bench.compare.digits import digits_apart
 from unseg_bench.compare.statistics.record import Interval
+
+_SAME = 10
+"""Numbers that agree to so many decimals are the same number: rounding alone sets them apart."""
 
 
 def say_p(p: float) -> str:
@@ -71,3 +75,15 @@ def over_cases(comparison: Comparison, column: str, n: int, *labels: str) -> str
 def say_cases(n: int) -> str:
     """'1 case', '75 cases'."""
     return f"{n} case{'s' * (n != 1)}"
+
+
+def digits_apart(values: Iterable[float | None], least: int) -> int:
+    """The fewest decimals, `least` or more, with which values that are not the same print differently; None is none.
+
+    Beyond 10 decimals all are the same. A difference that must not print as 0 is set against it: (0.0, difference).
+    """
+    distinct = {round(value, _SAME) + 0.0 for value in values if value is not None}
+    digits = least
+    while digits < _SAME and len({round(value, digits) + 0.0 for value in distinct}) < len(distinct):
+        digits += 1
+    return digits

@@ -54,6 +54,11 @@ def warn(text: str) -> None:
     _write(sys.stderr, text)
 
 
+def warn_of(error: Exception) -> None:
+    """Print what costs one run and not the whole call as one line on stderr."""
+    warn(f"Warning: {' '.join(str(error).split())}")
+
+
 def _write(stream: TextIO, text: str) -> None:
     stream.write(visible(text, keep="\n") + "\n")
     stream.flush()

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from unseg_bench.compare.digits import digits_apart
 from unseg_bench.compare.statistics.record import Interval
+from unseg_bench.compare.wording import digits_apart
 from unseg_bench.plugins.metric import Metric
 
 DASH = "–"

@@ -10,11 +10,10 @@ from unseg_bench.data.files import Progress
 from unseg_bench.errors import DataError, ScoreError
 from unseg_bench.plugins.recipes import Part, Recipe, StudyPart, SweepPart
 from unseg_bench.report.case_images import CaseImages
-from unseg_bench.report.differences import difference_table
 from unseg_bench.report.exports import write
 from unseg_bench.report.page.parts import Chapter, DrawnFigure, drawn_sweep
 from unseg_bench.report.page.write import PageSettings, write_page
-from unseg_bench.report.tables import main_table
+from unseg_bench.report.tables import difference_table, main_table
 from unseg_bench.report.text_table import TextSection, TextTable, plain_columns, text_row
 
 TABLES = (".md", ".tex", ".csv", ".json")

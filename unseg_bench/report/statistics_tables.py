@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from string import ascii_uppercase
 
 from unseg_bench.compare.comparison import Column, Comparison
-from unseg_bench.compare.digits import digits_apart
 from unseg_bench.compare.statistics.record import Friedman, Interval, MeanInterval, Ranking, Statistics
+from unseg_bench.compare.wording import digits_apart
 from unseg_bench.plugins.metric import Metric
 from unseg_bench.report.family_tables import correction_name, family_tables, reasons
 from unseg_bench.report.notes import name_cell, warnings

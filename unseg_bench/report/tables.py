@@ -1,6 +1,7 @@
 """A comparison's tables of scores as words and marks: the main table, by group, policies, published claims."""
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from unseg_bench.compare.comparison import Cell, Column, Comparison, MethodRow, PolicyCell, PolicyRow
 from unseg_bench.compare.published import FalseClaim, Published, PublishedRow
@@ -14,9 +15,18 @@ from unseg_bench.report.numbers import (
     mean_and_spread,
     rank,
     share,
+    signed,
     volume_range,
 )
-from unseg_bench.report.text_table import Emphasis, TextCell, TextColumn, TextSection, TextTable, plain_columns
+from unseg_bench.report.text_table import (
+    Emphasis,
+    TextCell,
+    TextColumn,
+    TextSection,
+    TextTable,
+    plain_columns,
+    text_row,
+)
 from unseg_bench.score.metrics import HD95
 
 POLICY_MARK = "‡"
@@ -239,3 +249,37 @@ def _claim_cell(claim: FalseClaim | None) -> TextCell:
 
 def _bare(correlation: str) -> str:
     return f"{float(correlation):g}".removeprefix("0") or "0"
+
+
+def mean_difference(comparison: Comparison, metric: Metric, label: str, reference: str) -> float | None:
+    """Return the mean over cases of a row minus the reference, DSC 0-1; None without a case that both have."""
+    values = {
+        name: {entry.case: entry.values[metric.name] for entry in comparison.entries if entry.label == name}
+        for name in (label, reference)
+    }
+    pairs = [(value, values[reference].get(case)) for case, value in values[label].items()]
+    known = [one - other for one, other in pairs if one is not None and other is not None]
+    return fmean(known) if known else None
+
+
+def difference_table(comparison: Comparison, reference: str) -> TextTable:
+    """Return a row per label: its mean of each metric minus that of `reference`, case by case.
+
+    Different means print differently, and none that is not 0 as 0.
+    """
+    labels = [label for label in comparison.labels if label != reference]
+    means = {
+        metric: {label: mean_difference(comparison, metric, label, reference) for label in labels}
+        for metric in comparison.metrics
+    }
+    digits = {metric: digits_for((0.0, *own.values()), metric) for metric, own in means.items()}
+    rows = tuple(
+        text_row(label, *(signed(means[metric][label], metric, digits[metric]) for metric in means)) for label in labels
+    )
+    headings = [f"{metric.title}\n{metric.difference_unit}" for metric in means]
+    return TextTable(
+        key="differences",
+        title=f"Mean difference to '{reference}'",
+        columns=plain_columns("row", *headings, words=("row",)),
+        sections=(TextSection(rows),),
+    )

@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 
 from unseg_bench.compare.statistics.families import adjusted, families
 from unseg_bench.compare.statistics.record import StatisticsSettings
-from unseg_bench.compare.statistics.worst_case import worst_case_p
+from unseg_bench.compare.statistics.significance import worst_case_p
 
 QUICK = StatisticsSettings(resamples=199, bootstraps=50)
 HALVES = {"Low": range(10), "High": range(10, 20)}

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from unseg_bench.compare.digits import digits_apart
 from unseg_bench.compare.statistics.families import adjusted
 from unseg_bench.compare.statistics.intervals import median_interval
 from unseg_bench.compare.statistics.samples import outliers
-from unseg_bench.compare.statistics.significance import sign_test
-from unseg_bench.compare.statistics.worst_case import worst_case_p
+from unseg_bench.compare.statistics.significance import sign_test, worst_case_p
+from unseg_bench.compare.wording import digits_apart
 
 
 @pytest.mark.parametrize("n", [2, 6, 15, 76])

@@ -9,8 +9,7 @@ from unseg_bench.errors import DataError, ScoreError, SettingsError
 from unseg_bench.report.figures.kinds import FigureSettings
 from unseg_bench.report.figures.names import NEED_STATISTICS, FigureName
 from unseg_bench.report.figures.registry import FIGURES
-from unseg_bench.report.figures.svg import figure_svg
-from unseg_bench.report.figures.write import figure_bytes, write_figures
+from unseg_bench.report.figures.write import figure_bytes, figure_svg, write_figures
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -1,7 +1,7 @@
 """A table of scores in, all of its statistics out."""
 
 from collections.abc import Sequence
-from statistics import fmean
+from statistics import fmean, stdev
 
 import numpy as np
 
@@ -13,8 +13,7 @@ from unseg_bench.compare.statistics.friedman import friedman
 from unseg_bench.compare.statistics.interaction import interactions
 from unseg_bench.compare.statistics.intervals import FEW, bca_interval, in_few, t_interval
 from unseg_bench.compare.statistics.ranking import ranking
-from unseg_bench.compare.statistics.record import MeanInterval, Statistics, StatisticsSettings
-from unseg_bench.compare.statistics.seeds import seed_spreads
+from unseg_bench.compare.statistics.record import MeanInterval, SeedSpread, Statistics, StatisticsSettings
 from unseg_bench.errors import SettingsError
 from unseg_bench.plugins.names import did_you_mean
 from unseg_bench.score.metrics import DSC
@@ -87,4 +86,14 @@ def _mean_interval(table: ScoreTable, column: Column, label: str, settings: Stat
         bca_interval=FEW
         if in_few(column)
         else bca_interval(values, settings.resamples, generator(settings.seed, "mean", column.key, label)),
+    )
+
+
+def seed_spreads(table: ScoreTable) -> tuple[SeedSpread, ...]:
+    """Mean by seed of each metric and method, and the standard deviation (ddof 1) of those means."""
+    return tuple(
+        SeedSpread(label, name, dict(means), stdev(means.values()) if len(means) > 1 else None)
+        for name, by_label in table.seed_means.items()
+        for label in table.labels
+        if (means := by_label[label])
     )

@@ -22,8 +22,14 @@ from unseg_bench.compare.statistics.intervals import (
 )
 from unseg_bench.compare.statistics.record import Equivalence, Family, Pair, StatisticsSettings, TestResult
 from unseg_bench.compare.statistics.samples import outliers
-from unseg_bench.compare.statistics.significance import equivalence, sign_flip, sign_test, t_test, wilcoxon
-from unseg_bench.compare.statistics.worst_case import worst_case_p
+from unseg_bench.compare.statistics.significance import (
+    equivalence,
+    sign_flip,
+    sign_test,
+    t_test,
+    wilcoxon,
+    worst_case_p,
+)
 from unseg_bench.score.metrics import DEFAULT, DSC
 
 TESTS = ("t", "sign_flip", "wilcoxon", "sign", "equivalence")

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from unseg_bench.compare.comparison import Comparison
 from unseg_bench.errors import DataError, ScoreError
+from unseg_bench.plugins.names import did_you_mean
 from unseg_bench.report.case_images import CaseImages, CasePicture
-from unseg_bench.report.figures.example_choice import chosen_cases, chosen_slice, volumes
 from unseg_bench.report.figures.example_panels import (
     HeadSlice,
     draw_head,
@@ -32,6 +33,8 @@ from unseg_bench.report.figures.style import (
 
 _GAP_MM, _SIDE_MM, _HEADING_MM = 1.0, 2.0, 4.5
 _WIDEST_MM = 45.0
+PLACES = (0.1, 0.5, 0.9)
+"""Where in the order of tumour volumes: the middle cases of the lowest, the middle and the highest of five groups."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,6 +170,54 @@ def _draw_case(
             )
         if block < grid.titled:
             axes.set_title(title, fontsize=SMALL, pad=1.5)
+
+
+def chosen_cases(comparison: Comparison, case: str | None) -> list[str]:
+    """Return a small, a medium and a large tumour, or the named case. Raises: ScoreError for an unknown case.
+
+    Cases without a tumour are passed over; with fewer than three cases each stands once.
+    """
+    if case is not None:
+        if case not in comparison.cases:
+            raise ScoreError(f"--case {case}: no such case here.{did_you_mean(case, comparison.cases)}")
+        return [case]
+    volumes_ml = volumes(comparison)
+    in_order = sorted((case for case in volumes_ml if volumes_ml[case] > 0), key=lambda case: (volumes_ml[case], case))
+    if not in_order:
+        raise ScoreError("examples: no case has a tumour in the reference; name one with --case")
+    return list(dict.fromkeys(in_order[round(place * (len(in_order) - 1))] for place in PLACES))
+
+
+def volumes(comparison: Comparison) -> dict[str, float]:
+    """Return the reference's tumour volume in ml by case."""
+    return {entry.case: entry.tumour_ml for entry in comparison.entries if entry.tumour_ml is not None}
+
+
+def chosen_slice(picture: CasePicture, slice_index: int | None) -> int:
+    """Return the index along z in the picture: the reference's largest area, or the slice of the file that was named.
+
+    Without a reference the largest area of all predictions counts, without those the middle of the head. Raises:
+    ScoreError where the named slice is outside the head.
+    """
+    depth, first = picture.image.shape[2], picture.start[2]
+    if slice_index is not None:
+        if not first <= slice_index < first + depth:
+            raise ScoreError(
+                f"--slice {slice_index}: the head of case {picture.case} is in slices {first} to {first + depth - 1}"
+            )
+        return slice_index - first
+    for masks in ([picture.reference], list(picture.predictions.values())):
+        if (area := _area(masks, depth)).any():
+            return int(area.argmax())
+    return depth // 2
+
+
+def _area(masks: Sequence[np.ndarray], depth: int) -> np.ndarray:
+    """Voxels per axial slice in any of the masks."""
+    area = np.zeros(depth, dtype=np.int64)
+    for mask in masks:
+        area += mask.sum(axis=(0, 1))
+    return area
 
 
 KIND = FigureKind(FigureName.EXAMPLES, "Examples: a small, a medium and a large tumour", caption, draw)

@@ -144,7 +144,7 @@ def drawn_sweep(comparison: Comparison, runs: Sequence[RunScores], option: str, 
 def _drawn(figure: Figure, key: str, title: str, caption: str) -> DrawnFigure:
     from markupsafe import Markup
 
-    from unseg_bench.report.figures.svg import figure_svg
+    from unseg_bench.report.figures.write import figure_svg
 
     return DrawnFigure(title, caption, Markup(figure_svg(figure, key, title, caption)))  # noqa: S704 - escaped there
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from unseg_bench.data.atomic import write_text
 from unseg_bench.data.visible import visible
 from unseg_bench.errors import DataError
-from unseg_bench.report.notes import NO_EVIDENCE
+from unseg_bench.report.notes import NO_EVIDENCE, warnings
 from unseg_bench.report.page.case_table import MEAN_COLUMN, case_scores, case_table
 from unseg_bench.report.page.parts import chapter_parts, drawn_figures, leading_parts, numbered
 from unseg_bench.report.page.pictures import QUALITY, SLICE_MM, encode_case
 from unseg_bench.report.page.provenance import provenance
+from unseg_bench.report.tables import main_table
 from unseg_bench.version import __version__
 
 if TYPE_CHECKING:
@@ -214,3 +215,10 @@ def _picture_words(browser: CaseImages | None, comparison: Comparison) -> str:
             *([f"No predictions at hand: {', '.join(absent)}."] if absent else []),
         ]
     )
+
+
+def table_html(comparison: Comparison) -> str:
+    """Return the overall table with its notes, its warnings first."""
+    (table,) = numbered([main_table(comparison)], 1)
+    template = environment().get_template("fragment.html.j2")
+    return template.render(table=table, warnings=warnings(comparison))
