@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -26,17 +25,6 @@ from unseg_bench.errors import SettingsError
 if TYPE_CHECKING:
     from unseg_bench.compare.comparison import Comparison
 
-ALL_POLICIES = "all"
-
-
-class ShownEmpty(StrEnum):
-    """What the HD95 of a case counts when one of its two masks is empty; `all`: every policy side by side."""
-
-    DIAGONAL = "diagonal"
-    EXCLUDE = "exclude"
-    ZERO = "zero"
-    ALL = ALL_POLICIES
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownOptions:
@@ -46,13 +34,13 @@ class ShownOptions:
         bool, typer.Option("--by-size", help="Also by groups of tumour size.", rich_help_panel=TABLE)
     ] = False
     empty: Annotated[
-        ShownEmpty,
+        Literal["diagonal", "exclude", "zero", "all"],
         typer.Option(
             help="HD95 of a missed tumour: the image's diagonal, left out, or 0 mm as in the authors' code; "
             "all: side by side.",
             rich_help_panel=TABLE,
         ),
-    ] = ShownEmpty.DIAGONAL
+    ] = "diagonal"
     published: ShowPublished = False
     stats: Annotated[
         bool, typer.Option("--stats", help="Tests, effects, intervals, ranks, seeds.", rich_help_panel=STATISTICS)
@@ -121,7 +109,7 @@ def compare(
     compared = api.compare(
         *(selectors or ()),
         runs=result.runs,
-        empty="diagonal" if shown.empty is ShownEmpty.ALL else str(shown.empty),
+        empty="diagonal" if shown.empty == "all" else shown.empty,
         published=shown.published,
         statistics=wanted,
         **groups.given,
@@ -148,7 +136,7 @@ def _print(comparison: "Comparison", shown: ShownOptions, metrics: Sequence[str]
         comparison,
         stdout(),
         metrics=[find_metric(name, {one.name: one for one in comparison.metrics}) for name in metrics],
-        policies=shown.empty is ShownEmpty.ALL,
+        policies=shown.empty == "all",
         statistics=shown.stats,
         claims=shown.claims,
     )

@@ -1,15 +1,14 @@
 """`ubench figures`: the figures of a paper from many runs."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.options import AsJson, RunsFolder, grouped
-from unseg_bench.cli.table_options import OUTPUT, Empty, EmptyRule, GroupOptions, Reference, Selectors
+from unseg_bench.cli.table_options import OUTPUT, EmptyRule, GroupOptions, Reference, Selectors
 from unseg_bench.console.streams import path_text, print_json, say, warn
 from unseg_bench.report.figures.names import NEED_STATISTICS, FigureName, FileFormat
 
@@ -18,13 +17,8 @@ if TYPE_CHECKING:
     from unseg_bench.report.figures.write import Written
 
 _EXAMPLES, _SWEEP = "The figure 'examples'", "The figure 'sweep'"
-
-
-class Width(StrEnum):
-    """How wide a figure is printed: one column of a journal (85 mm) or two (180 mm)."""
-
-    SINGLE = "single"
-    DOUBLE = "double"
+Width = Literal["single", "double"]
+"""How wide a figure is printed: one column of a journal (85 mm) or two (180 mm)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +40,7 @@ class DrawingOptions:
             "--format", help="May be given again. Default: svg and pdf.", show_default=False, rich_help_panel=OUTPUT
         ),
     ] = None
-    width: Annotated[Width, typer.Option(help="Printed width: 85 or 180 mm.", rich_help_panel=OUTPUT)] = Width.DOUBLE
+    width: Annotated[Width, typer.Option(help="Printed width: 85 or 180 mm.", rich_help_panel=OUTPUT)] = "double"
     case: Annotated[
         str | None,
         typer.Option(metavar="ID", help="This case, not a small, a medium and a large one.", rich_help_panel=_EXAMPLES),
@@ -85,7 +79,7 @@ def figures(
     selectors: Selectors = None,
     drawing: DrawingOptions,
     groups: GroupOptions,
-    empty: EmptyRule = Empty.DIAGONAL,
+    empty: EmptyRule = "diagonal",
     reference: Reference = None,
     runs: RunsFolder = Path("runs"),
     as_json: AsJson = False,
@@ -99,13 +93,13 @@ def figures(
     compared = api.compare(
         *(selectors or ()),
         runs=runs,
-        empty=str(empty),
+        empty=empty,
         statistics=not drawing.only or not NEED_STATISTICS.isdisjoint(drawing.only),
         reference=reference,
         **groups.given,
     )
     wanted = FigureSettings(
-        width_mm=SINGLE_MM if drawing.width is Width.SINGLE else DOUBLE_MM,
+        width_mm=SINGLE_MM if drawing.width == "single" else DOUBLE_MM,
         runs=compared.runs,
         data=drawing.data,
         case=drawing.case,

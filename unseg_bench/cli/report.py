@@ -9,7 +9,6 @@ from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.options import DataDir, RunsFolder, grouped
 from unseg_bench.cli.table_options import (
     OUTPUT,
-    Empty,
     EmptyRule,
     GroupOptions,
     Selectors,
@@ -49,7 +48,7 @@ def report(
     ] = 50,
     data: DataDir = None,
     groups: GroupOptions,
-    empty: EmptyRule = Empty.DIAGONAL,
+    empty: EmptyRule = "diagonal",
     published: ShowPublished = False,
     statistics: StatisticsOptions,
     runs: RunsFolder = Path("runs"),
@@ -68,7 +67,7 @@ def report(
         quality=quality,
         data=data,
         runs=runs,
-        empty=str(empty),
+        empty=empty,
         published=published,
         **groups.given,
         **statistics.given,

@@ -1,9 +1,8 @@
 """The options that say what is compared and how, the same for every command that shows a comparison."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -14,30 +13,12 @@ TABLE, STATISTICS, OUTPUT = "Table", "Statistics", "Output"
 GROUPS = 5
 """How many groups the paper's table has."""
 
-
-class Empty(StrEnum):
-    """What the HD95 of a case counts when one of its two masks is empty."""
-
-    DIAGONAL = "diagonal"
-    EXCLUDE = "exclude"
-    ZERO = "zero"
-
-
-class Missing(StrEnum):
-    """What is done with cases that not every run has."""
-
-    REFUSE = "refuse"
-    COMMON = "common"
-    WORST = "worst"
-
-
-class Correction(StrEnum):
-    """How p values are corrected within a family of tests."""
-
-    HOLM = "holm"
-    FDR_BY = "fdr_by"
-
-
+Empty = Literal["diagonal", "exclude", "zero"]
+"""What the HD95 of a case counts when one of its two masks is empty."""
+Missing = Literal["refuse", "common", "worst"]
+"""What is done with cases that not every run has."""
+Correction = Literal["holm", "fdr_by"]
+"""How p values are corrected within a family of tests."""
 Selectors = Annotated[
     list[str] | None,
     typer.Argument(
@@ -104,7 +85,7 @@ class GroupOptions:
             rich_help_panel=TABLE,
         ),
     ] = None
-    missing: MissingRule = Missing.REFUSE
+    missing: MissingRule = "refuse"
 
     @property
     def metrics(self) -> list[str]:
@@ -119,7 +100,7 @@ class GroupOptions:
             "group_by": self.group_by,
             "table": self.table,
             "metrics": self.metrics,
-            "missing": str(self.missing),
+            "missing": self.missing,
         }
 
 
@@ -146,8 +127,7 @@ class StatisticsOptions:
     @property
     def given(self) -> dict[str, Any]:
         """The arguments of `api.compare` that were given."""
-        correction = None if self.correction is None else str(self.correction)
-        values = {"reference": self.reference, "margin": self.margin, "correction": correction}
+        values = {"reference": self.reference, "margin": self.margin, "correction": self.correction}
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -155,7 +135,7 @@ class StatisticsOptions:
 class TableFiles:
     """What becomes of the tables of rows that differ in options."""
 
-    missing: MissingRule = Missing.REFUSE
+    missing: MissingRule = "refuse"
     out: Annotated[
         list[Path] | None,
         typer.Option(

@@ -63,7 +63,7 @@ def show_variation(
 
     scored = {row.label for row in variation.rows if all(plan.folder.state in SCORED for plan in row.plans)}
     statistics = StatisticsSettings(reference=against if against in scored else None) if tables.files else None
-    settings = CompareSettings(missing=str(tables.missing), statistics=statistics)
+    settings = CompareSettings(missing=tables.missing, statistics=statistics)
     scores, comparison = compare_rows(variation.rows, settings, outcomes) or ([], None)
     if comparison is not None:
         if not as_json:
@@ -157,8 +157,8 @@ def _scores_of(plan: "RunPlan", label: str, errors: Mapping[Path, str]) -> "RunS
 
 def print_table(comparison: "Comparison", title: str, reference: str | None) -> None:
     """Print a comparison under a title; `reference`: the row that mean differences are told to (None: none are)."""
-    from unseg_bench.report.differences import difference_table
     from unseg_bench.report.layout import lines_of
+    from unseg_bench.report.tables import difference_table
     from unseg_bench.report.terminal import print_comparison
 
     console = stdout()
