@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from unseg_bench.compare.build import compare
-from unseg_bench.compare.published import PublishedCell
+from unseg_bench.compare.comparison import PublishedCell
 from unseg_bench.compare.published_table import DIAGONAL_MM, probability_false, read_published
 from unseg_bench.compare.settings import CompareSettings
 

@@ -6,16 +6,20 @@ from dataclasses import replace
 import pytest
 
 from unseg_bench.compare.comparison import (
+    AuditRow,
     CaseEntry,
     Cell,
     Column,
     ColumnTest,
     Comparison,
+    FalseClaim,
     MethodRow,
     PolicyCell,
     PolicyRow,
+    Published,
+    PublishedCell,
+    PublishedRow,
 )
-from unseg_bench.compare.published import AuditRow, FalseClaim, Published, PublishedCell, PublishedRow
 from unseg_bench.compare.statistics.record import (
     Equivalence,
     Family,

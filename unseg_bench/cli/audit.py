@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.complete import complete_method
-from unseg_bench.cli.options import AsJson, RunsFolder
+from unseg_bench.cli.options import AsJson, RunsFolder, complete_method
 from unseg_bench.cli.selector import find_run
 from unseg_bench.console.plugins import plugins_with_warnings
 from unseg_bench.console.reporters import make_reporter
@@ -62,7 +62,7 @@ def audit(
         return
     result = _put_to_the_test(name, preset)
     if as_json:
-        print_json({**_facts(result), "passed": result.passed})
+        print_json({**asdict(result), "passed": result.passed})
     else:
         say(_verdict(name, result))
     if not result.passed:
@@ -103,12 +103,6 @@ def _verdict(name: str, result: "BlackBox") -> str:
     if result.passed:
         return f"{name}: {which}; it declares supervision '{result.supervision}', so they may"
     return f"{name}: {which}"
-
-
-def _facts(result: "BlackBox") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(result)
 
 
 def _show_evidence(name: str, runs: Path, *, as_json: bool) -> None:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.complete import complete_method
-from unseg_bench.cli.options import AsJson, DataDir, MoreOptions
+from unseg_bench.cli.options import AsJson, DataDir, MoreOptions, complete_method
 from unseg_bench.console.plugins import plugins_with_warnings
 from unseg_bench.console.streams import new_table, print_json, say, stdout
 from unseg_bench.words import count_text

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.complete import complete_dataset
-from unseg_bench.cli.options import AsJson, FileOptions, grouped
+from unseg_bench.cli.options import AsJson, FileOptions, complete_dataset, grouped
 from unseg_bench.console.plugins import plugins_with_warnings
 from unseg_bench.console.reporters import make_reporter
 from unseg_bench.console.streams import print_json, say

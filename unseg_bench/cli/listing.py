@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.complete import complete_dataset, complete_method
-from unseg_bench.cli.options import AsJson, RunsFolder
+from unseg_bench.cli.options import AsJson, RunsFolder, complete_dataset, complete_method
 from unseg_bench.cli.selector import scores_or_warning
 from unseg_bench.console.streams import new_table, path_text, print_json, say, stdout, warn_of
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.complete import complete_method
 from unseg_bench.cli.describe import print_options, value_text
-from unseg_bench.cli.options import AsJson
+from unseg_bench.cli.options import AsJson, complete_method
 from unseg_bench.console.plugins import plugins_with_warnings
 from unseg_bench.console.streams import new_table, print_json, say, stdout
 

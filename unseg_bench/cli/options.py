@@ -8,10 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from unseg_bench.cli.complete import complete_method
-
 if TYPE_CHECKING:
     from unseg_bench.run.settings import RunSettings
+
+
+def complete_method(incomplete: str) -> list[str]:
+    """Return the methods whose name begins so."""
+    from unseg_bench.plugins.manager import load_plugins
+
+    return sorted(name for name in load_plugins().methods if name.startswith(incomplete))
+
+
+def complete_dataset(incomplete: str) -> list[str]:
+    """Return the data sets whose name begins so."""
+    from unseg_bench.plugins.manager import load_plugins
+
+    return sorted(name for name in load_plugins().datasets if name.startswith(incomplete))
+
 
 DATA, OPTIONS, MACHINE = "Data", "Options of the methods", "Machine and output"
 

@@ -5,8 +5,16 @@ from typing import Annotated
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.complete import complete_method
-from unseg_bench.cli.options import MACHINE, AgainOptions, Assignments, CallOptions, Part, WorkOptions, grouped
+from unseg_bench.cli.options import (
+    MACHINE,
+    AgainOptions,
+    Assignments,
+    CallOptions,
+    Part,
+    WorkOptions,
+    complete_method,
+    grouped,
+)
 
 
 @app.command(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unseg_bench.cli.complete import complete_method
+from unseg_bench.cli.options import complete_method
 from unseg_bench.console.streams import path_text, warn, warn_of
 from unseg_bench.words import count_text
 

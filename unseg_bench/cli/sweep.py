@@ -94,11 +94,9 @@ def _named(path: Path, option: str, several: bool) -> Path:
 
 def _check_figure(path: Path, lines: "Mapping[str, Sequence[Any]]") -> None:
     """Raise SettingsError, before anything is run, for a figure that could not be drawn."""
-    from unseg_bench.report.figures.names import FileFormat
+    from unseg_bench.report.figures.names import check_ending
 
-    formats = [f".{name}" for name in FileFormat]
-    if path.suffix not in formats:
-        raise SettingsError(f"--figure {path}: what kind of file is this? Known endings: {', '.join(formats)}")
+    check_ending("--figure", path)
     for option, values in lines.items():
         numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
         if len(numbers) < len(values) or len(values) < 2:
@@ -107,10 +105,8 @@ def _check_figure(path: Path, lines: "Mapping[str, Sequence[Any]]") -> None:
 
 def _draw(comparison: "Comparison", scores: "list[RunScores]", option: str, path: Path) -> None:
     from unseg_bench.report.figures.kinds import FigureSettings
-    from unseg_bench.report.figures.names import FigureName
-    from unseg_bench.report.figures.registry import FIGURES
+    from unseg_bench.report.figures.sweep import KIND
     from unseg_bench.report.figures.write import write_figure
 
-    figure = FIGURES[FigureName.SWEEP].draw(comparison, FigureSettings(runs=scores, over=option))
-    write_figure(figure, path)
+    write_figure(KIND.draw(comparison, FigureSettings(runs=scores, over=option)), path)
     warn(f"wrote {path_text(path)}")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from unseg_bench.cli.complete import complete_method
+from unseg_bench.cli.options import complete_method
 from unseg_bench.score.metrics import BOTH
 
 TABLE, STATISTICS, OUTPUT = "Table", "Statistics", "Output"

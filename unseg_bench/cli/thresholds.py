@@ -41,9 +41,11 @@ def thresholds(
     The curve's best threshold is known only with the references; it is shown to tell how far a choice is from it.
     """
     from unseg_bench.report.case_images import open_dataset
+    from unseg_bench.report.figures.names import check_ending
     from unseg_bench.score.thresholds import has_maps, read_thresholds, with_curve
 
-    _check_files(output or [])
+    for path in output or []:
+        check_ending("--output", path)
     run = find_run(selector, runs)
     found = read_thresholds(run)
     if has_maps(run) or output:
@@ -54,16 +56,6 @@ def thresholds(
         print_json(_facts(found, output or []))
     else:
         _print(found)
-
-
-def _check_files(paths: list[Path]) -> None:
-    from unseg_bench.errors import SettingsError
-    from unseg_bench.report.figures.names import FileFormat
-
-    endings = [f".{name}" for name in FileFormat]
-    for path in paths:
-        if path.suffix not in endings:
-            raise SettingsError(f"--output {path}: what kind of file is this? Known endings: {', '.join(endings)}")
 
 
 def _draw(found: "RunThresholds", path: Path) -> None:

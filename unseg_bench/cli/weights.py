@@ -1,6 +1,7 @@
 """`ubench weights`: pretrained weights by name, where they are, and how they get there."""
 
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -33,7 +34,7 @@ def list_all(as_json: AsJson = False) -> None:
 
     known = list_weights()
     if as_json:
-        print_json([_facts(status) for status in known])
+        print_json([{**asdict(one.entry), "path": one.path, "present": one.present} for one in known])
         return
     table = new_table("weights", "here", "size", "licence", "SHA-256", right=("size",))
     for status in known:
@@ -65,9 +66,3 @@ def download(
     for name in names:
         file = resolve(name)
         say(f"{name}  {path_text(file.path)}  SHA-256 {file.sha256}")
-
-
-def _facts(status: Any) -> dict[str, Any]:  # noqa: ANN401 - the type would load the weights' registry for `--help`
-    from dataclasses import asdict
-
-    return {**asdict(status.entry), "path": status.path, "present": status.present}

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from unseg_bench.compare.cohort_table import read_column
-from unseg_bench.compare.comparison import Comparison, MethodRow
+from unseg_bench.compare.comparison import Comparison, MethodRow, Published
 from unseg_bench.compare.groups import Grouping, group_by_column, group_by_size
 from unseg_bench.compare.inputs import CaseFacts, RunScores, check_runs
 from unseg_bench.compare.notes import comparison_notes
 from unseg_bench.compare.patients import by_patient, patients_note
 from unseg_bench.compare.policies import policy_rows
-from unseg_bench.compare.published import Published
 from unseg_bench.compare.published_table import published_table
 from unseg_bench.compare.rows import case_entries, column_test, method_rows, planned_cases
 from unseg_bench.compare.score_table import ScoreTable

@@ -10,7 +10,6 @@ from unseg_bench.compare.verdicts import CLAIM_LEVELS, Verdict, doubt_of_mean, v
 from unseg_bench.compare.wording import (
     cases_rule,
     over_cases,
-    say_cases,
     say_interval,
     say_number,
     say_p,
@@ -19,6 +18,7 @@ from unseg_bench.compare.wording import (
 )
 from unseg_bench.plugins.metric import DIAGONAL
 from unseg_bench.score.metrics import BUILT_IN, DEFAULT, DSC
+from unseg_bench.words import count_text
 
 _CORRECTED = {"holm": "Holm p", "fdr_by": "Benjamini-Yekutieli p"}
 _TESTS = {"mean": "sign-flip", "median": "sign test"}
@@ -137,7 +137,7 @@ def _equivalences(comparison: Comparison, statistics: Statistics) -> Iterator[Cl
 def _size(comparison: Comparison, interaction: Interaction, corrected: str) -> Claim:
     """Whether the lead depends on the tumour's size: that takes the interaction, not two p values."""
     a, b, p, slope = interaction.a, interaction.b, interaction.p_adjusted, interaction.slope
-    over = f"over {say_cases(interaction.n)}"
+    over = f"over {count_text(interaction.n, 'case')}"
     if p is None or slope is None:
         text = (
             f"{a} better than {b} on small or on large tumours in particular: not shown ({interaction.reason}, {over})"

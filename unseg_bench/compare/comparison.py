@@ -1,11 +1,13 @@
-"""One comparison: rows are methods, columns metrics overall and by group, every mark already decided."""
+"""One comparison: rows are methods, columns metrics overall and by group, every mark already decided.
+
+Rows as they were published stand beside ours: never a claim to have measured them.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, cast
 
-from unseg_bench.compare.published import Published
 from unseg_bench.compare.statistics.record import Statistics
 from unseg_bench.plugins.metric import Metric
 
@@ -137,6 +139,69 @@ class PolicyRow:
     empty_predictions: int
     cells: dict[str, PolicyCell]
     rank_changes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedCell:
+    """A printed mean and standard deviation, DSC 0-1 or mm."""
+
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRow:
+    """One printed row; label_free as printed ('yes', 'no'; '' where the table has no such column).
+
+    cells: by the column keys of a five-group comparison; some tables have no groups.
+    """
+
+    label: str
+    label_free: str
+    cells: Mapping[str, PublishedCell]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """Whether a printed row agrees with itself: with equal groups the overall mean is the mean of the group means.
+
+    overall, mean_of_groups and their difference (overall less groups) in DSC 0-1.
+    """
+
+    label: str
+    overall: float
+    mean_of_groups: float
+    difference: float
+
+
+@dataclass(frozen=True, slots=True)
+class FalseClaim:
+    """Probability that 'better beats worse' is false, by assumed correlation ('0.0' ... '0.9').
+
+    Known from means and deviations alone. measured: whether `better` is a row measured here. n: cases behind each mean.
+    """
+
+    better: str
+    worse: str
+    column: str
+    n: int
+    measured: bool
+    by_correlation: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A printed table. same_cases: the comparison is on the very test cases of the paper; else it is 'other data'.
+
+    why_other: what shows that, '' where the cases are the same. audit: empty where the table has no groups.
+    """
+
+    source: str
+    same_cases: bool
+    why_other: str
+    rows: tuple[PublishedRow, ...]
+    audit: tuple[AuditRow, ...]
+    false_claims: tuple[FalseClaim, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from statistics import fmean
 
-from unseg_bench.compare.comparison import MethodRow
+from unseg_bench.compare.comparison import AuditRow, FalseClaim, MethodRow, Published, PublishedCell, PublishedRow
 from unseg_bench.compare.groups import FIVE_NAMES
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.compare.paired import t_tail
-from unseg_bench.compare.published import AuditRow, FalseClaim, Published, PublishedCell, PublishedRow
 from unseg_bench.run.folder import RunFolder
 
 CASES = 75

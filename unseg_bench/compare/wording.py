@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from unseg_bench.compare.comparison import Comparison
 from unseg_bench.compare.statistics.record import Interval
+from unseg_bench.words import count_text
 
 _SAME = 10
 """Numbers that agree to so many decimals are the same number: rounding alone sets them apart."""
@@ -57,24 +58,19 @@ def cases_rule(comparison: Comparison, column: str, n: int, *labels: str) -> str
     found = next(one for one in comparison.columns if one.key == column)
     units = comparison.statistics.units.get(column, found.n) if comparison.statistics is not None else found.n
     if units < found.n:
-        return f"{n} patients with {say_cases(found.n)}"
+        return f"{n} patients with {count_text(found.n, 'case')}"
     known = comparison.planned if found.group is None else found.n
     if n < found.n:
         return f"the {n} of {known} cases that {'both' if len(labels) == 2 else 'all'} have a value for"
     if found.group is None and found.n < known:
         return f"the {n} of {known} cases that all have"
     lacking = sum(row.cells[column].missing for row in comparison.rows if row.label in labels)
-    return f"{say_cases(n)}, missing ones ({lacking}) taken as the worst" if lacking else ""
+    return f"{count_text(n, 'case')}, missing ones ({lacking}) taken as the worst" if lacking else ""
 
 
 def over_cases(comparison: Comparison, column: str, n: int, *labels: str) -> str:
     """'over 75 cases', or by which rule these: 'over the 15 of 20 cases that all have'."""
-    return f"over {cases_rule(comparison, column, n, *labels) or say_cases(n)}"
-
-
-def say_cases(n: int) -> str:
-    """'1 case', '75 cases'."""
-    return f"{n} case{'s' * (n != 1)}"
+    return f"over {cases_rule(comparison, column, n, *labels) or count_text(n, 'case')}"
 
 
 def digits_apart(values: Iterable[float | None], least: int) -> int:

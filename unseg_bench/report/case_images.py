@@ -101,7 +101,7 @@ class CaseImages:
         prepared = self._store.prepare(case, self._dataset.image(case))
         reference, _ = read_reference(self._dataset, case, prepared.grid)
         masks = {
-            label: self._prediction(folder, case, prepared)
+            label: self._prediction(folder, prepared)
             for label, folder in self._folders.items()
             if case in self._cases[label]
         }
@@ -117,15 +117,18 @@ class CaseImages:
             start=(box[0].start, box[1].start, box[2].start),
         )
 
-    def _prediction(self, folder: RunFolder, case: str, prepared: PreparedCase) -> Mask:
+    def _prediction(self, folder: RunFolder, prepared: PreparedCase) -> Mask:
         """Read a prediction (X, Y, Z) in file order; raises DataError for one that was made from another image."""
         refuse_other_image(folder, self._made[folder.path], self._dataset, prepared)
-        labels = read_labels(folder.prediction(case))
-        if difference := grid_difference(prepared.grid, labels):
-            raise DataError(
-                f"{labels.path} is not on the grid of {prepared.grid.path}: {difference}; run the method again"
-            )
-        return labels.data > 0
+        return read_prediction(folder, prepared)
+
+
+def read_prediction(run: RunFolder, prepared: PreparedCase) -> Mask:
+    """Read a run's prediction (X, Y, Z) in file order; raises DataError for one on another grid than the image."""
+    labels = read_labels(run.prediction(prepared.case_id))
+    if difference := grid_difference(prepared.grid, labels):
+        raise DataError(f"{labels.path} is not on the grid of {prepared.grid.path}: {difference}; run the method again")
+    return labels.data > 0
 
 
 def open_dataset(run: RunFolder, data: Path | None, hint: str = "") -> Dataset:

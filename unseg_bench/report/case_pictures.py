@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unseg_bench.data.atomic import make_folder, whole_file
-from unseg_bench.data.nifti import grid_difference, read_labels
 from unseg_bench.data.paths import cache_dir, check_case_id
 from unseg_bench.data.store import PreparedStore
 from unseg_bench.data.volume import Volume
 from unseg_bench.errors import DataError, SettingsError
 from unseg_bench.plugins.explain import Explanation, Step
 from unseg_bench.plugins.names import did_you_mean
-from unseg_bench.report.case_images import CasePicture, open_dataset
+from unseg_bench.report.case_images import CasePicture, open_dataset, read_prediction
 from unseg_bench.report.figures.example_panels import HeadSlice
 from unseg_bench.report.figures.steps import SlicedStep, draw_step
 from unseg_bench.report.figures.write import figure_bytes
@@ -66,11 +65,9 @@ def open_case(run: RunFolder, case_id: str, data: Path | None) -> CaseOfRun:
     refuse_other_image(run, made_in(run), dataset, prepared)
     if not run.prediction(case_id).is_file():
         return CaseOfRun(run, prepared, None, "")
-    labels = read_labels(run.prediction(case_id))
-    if difference := grid_difference(prepared.grid, labels):
-        raise DataError(f"{labels.path} is not on the grid of {prepared.grid.path}: {difference}; run the method again")
-    mask = np.ascontiguousarray(prepared.placement.take(labels.data > 0))
-    outside = int((labels.data > 0).sum()) - int(mask.sum())
+    whole = read_prediction(run, prepared)
+    mask = np.ascontiguousarray(prepared.placement.take(whole))
+    outside = int(whole.sum()) - int(mask.sum())
     note = f"; {outside} voxels of it lie outside the brain's box and are not shown" if outside else ""
     return CaseOfRun(run, prepared, mask, f"{int(mask.sum()) * prepared.volume().voxel_ml:.1f} ml{note}")
 

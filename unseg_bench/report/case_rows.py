@@ -9,7 +9,8 @@ from unseg_bench.data.atomic import whole_file
 from unseg_bench.data.csv_text import csv_text
 from unseg_bench.report.notes import NO_EVIDENCE
 
-_OF_METHOD = ("dataset", "split", "part", "evidence", "method", "label", "label_free", "is_floor", "below_floor")
+_OF_DATA = ("dataset", "split", "part", "evidence")
+_OF_METHOD = ("method", "label", "label_free", "is_floor", "below_floor")
 _OF_CASE = ("case", "group", "tumour_ml", "predicted_ml")
 _COUNTS = ("seeds", "empty_predictions", "missing")
 """Columns of the long form, in order; between the last two a column for each metric, dsc and hd95_mm first.
@@ -28,7 +29,7 @@ _SCHEMA = "unseg-bench/cases/2"
 
 def columns_of(comparison: Comparison) -> tuple[str, ...]:
     """Return the columns of the long form, in order."""
-    return (*_OF_METHOD, *_OF_CASE, *(metric.name for metric in comparison.metrics), *_COUNTS)
+    return (*_OF_DATA, *_OF_METHOD, *_OF_CASE, *(metric.name for metric in comparison.metrics), *_COUNTS)
 
 
 def case_rows(comparison: Comparison) -> Iterator[dict[str, str | float | int | bool | None]]:
@@ -37,15 +38,8 @@ def case_rows(comparison: Comparison) -> Iterator[dict[str, str | float | int | 
     for entry in comparison.entries:
         row = rows[entry.label]
         yield {
-            "dataset": comparison.dataset,
-            "split": comparison.split,
-            "part": comparison.part,
-            "evidence": comparison.evidence,
-            "method": row.method,
-            "label": row.label,
-            "label_free": row.label_free,
-            "is_floor": row.is_floor,
-            "below_floor": row.below_floor,
+            **{name: getattr(comparison, name) for name in _OF_DATA},
+            **{name: getattr(row, name) for name in _OF_METHOD},
             **{name: getattr(entry, name) for name in _OF_CASE},
             **entry.values,
             **{name: getattr(entry, name) for name in _COUNTS},

@@ -8,7 +8,6 @@ from unseg_bench.plugins.metric import Metric
 from unseg_bench.report.notes import column_name, name_cell, warnings
 from unseg_bench.report.numbers import (
     amount,
-    count,
     digits_for,
     fixed,
     interval_text,
@@ -18,6 +17,7 @@ from unseg_bench.report.numbers import (
 )
 from unseg_bench.report.text_table import TextCell, TextSection, TextTable, plain_columns
 from unseg_bench.score.metrics import DSC
+from unseg_bench.words import count_text
 
 _CORRECTIONS = {"holm": "Holm", "fdr_by": "Benjamini-Yekutieli"}
 
@@ -142,7 +142,7 @@ def _tests(comparison: Comparison, statistics: Statistics, family: Family) -> Te
 
 def _over(family: Family) -> str:
     """How many tests the p values are corrected over, and which."""
-    tested = f"the {count(family.tested, 'comparison')} of this family that have a p"
+    tested = f"the {count_text(family.tested, 'comparison')} of this family that have a p"
     if family.corrected_over == family.tested:
         return tested
     return f"{family.corrected_over} comparisons: {tested}, and those that they were chosen among"

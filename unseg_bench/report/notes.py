@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from unseg_bench.compare.comparison import Cell, Column, Comparison, MethodRow
-from unseg_bench.compare.published import Published
+from unseg_bench.compare.comparison import Cell, Column, Comparison, MethodRow, Published
 from unseg_bench.compare.standing import SECTIONS
 from unseg_bench.plugins.metric import DIAGONAL
-from unseg_bench.report.numbers import count, fixed, signed
+from unseg_bench.report.numbers import fixed, signed
 from unseg_bench.report.text_table import TextCell
 from unseg_bench.score.metrics import DEFAULT, DSC
+from unseg_bench.words import count_text
 
 BELOW_FLOOR = "†"
 """After the name of a learned method whose mean DSC is below that of the best floor."""
@@ -32,7 +32,7 @@ CLAIMS_TITLE = "What these figures carry, and what they do not"
 def comparison_title(comparison: Comparison) -> str:
     """Return 'brats2020, split default, test: 75 cases', or '2 of 20 cases' where no mean is over all."""
     n, planned = len(comparison.cases), comparison.planned
-    cases = count(n, "case") if n == planned else f"{n} of {count(planned, 'case')}"
+    cases = count_text(n, "case") if n == planned else f"{n} of {count_text(planned, 'case')}"
     return f"{comparison.dataset}, split {comparison.split}, {comparison.part}: {cases}"
 
 

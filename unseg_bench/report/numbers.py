@@ -89,8 +89,3 @@ def volume(ml: float | None) -> str:
 def volume_range(low_ml: float, high_ml: float) -> str:
     """Return '0.53–2.1', one volume where both ends are printed alike."""
     return "–".join(dict.fromkeys((volume(low_ml), volume(high_ml))))
-
-
-def count(number: int, noun: str) -> str:
-    """Return '1 case' or '3 cases'."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

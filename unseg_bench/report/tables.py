@@ -3,8 +3,17 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from unseg_bench.compare.comparison import Cell, Column, Comparison, MethodRow, PolicyCell, PolicyRow
-from unseg_bench.compare.published import FalseClaim, Published, PublishedRow
+from unseg_bench.compare.comparison import (
+    Cell,
+    Column,
+    Comparison,
+    FalseClaim,
+    MethodRow,
+    PolicyCell,
+    PolicyRow,
+    Published,
+    PublishedRow,
+)
 from unseg_bench.compare.standing import SECTIONS
 from unseg_bench.plugins.metric import Metric
 from unseg_bench.report.notes import comparison_title, name_cell, score_notes, warnings

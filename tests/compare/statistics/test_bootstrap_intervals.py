@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from unseg_bench.compare.statistics.draws import AT_ONCE, generator
-from unseg_bench.compare.statistics.intervals import bca_interval, mirrored, t_interval
+from unseg_bench.compare.statistics.intervals import bca_interval, t_interval
 from unseg_bench.compare.statistics.record import Interval
+from unseg_bench.compare.wording import scaled
 
 
 def test_t_by_its_formula():
@@ -82,7 +83,7 @@ def test_few_distinct_values_give_numbers_or_a_reason(values):
         assert min(values) <= found.low <= found.high <= max(values)
 
 
-def test_mirrored():
-    assert mirrored(Interval(-1.0, 3.0), -1) == Interval(-3.0, 1.0)
-    assert mirrored(Interval(-1.0, 3.0), 1) == Interval(-1.0, 3.0)
-    assert mirrored(Interval(None, None, "why"), -1) == Interval(None, None, "why")
+def test_scaled():
+    assert scaled(Interval(-1.0, 3.0), -1) == Interval(-3.0, 1.0)
+    assert scaled(Interval(-1.0, 3.0), 1) == Interval(-1.0, 3.0)
+    assert scaled(Interval(None, None, "why"), -1) == Interval(None, None, "why")

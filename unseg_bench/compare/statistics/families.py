@@ -17,7 +17,6 @@ from unseg_bench.compare.statistics.intervals import (
     bca_interval,
     in_few,
     median_interval,
-    mirrored,
     t_interval,
 )
 from unseg_bench.compare.statistics.record import Equivalence, Family, Pair, StatisticsSettings, TestResult
@@ -30,6 +29,7 @@ from unseg_bench.compare.statistics.significance import (
     wilcoxon,
     worst_case_p,
 )
+from unseg_bench.compare.wording import scaled
 from unseg_bench.score.metrics import DEFAULT, DSC
 
 TESTS = ("t", "sign_flip", "wilcoxon", "sign", "equivalence")
@@ -159,7 +159,7 @@ def _pair(table: ScoreTable, column: Column, a: str, b: str, settings: Statistic
         n=len(d),
         mean_difference=mean,
         t_interval=FEW if few else t_interval(d),
-        bca_interval=mirrored(bca, sign),
+        bca_interval=scaled(bca, sign),
         t=t_test(d),
         sign_flip=flipped if flipped.p is None else replace(flipped, statistic=mean),
         sign_flip_exact=exact,

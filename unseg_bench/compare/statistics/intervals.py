@@ -70,13 +70,6 @@ def bca_interval(values: NDArray[np.float64], resamples: int, draws: np.random.G
     return Interval(low, high)
 
 
-def mirrored(interval: Interval, sign: int) -> Interval:
-    """The interval of sign * x from that of x."""
-    if sign > 0 or interval.low is None or interval.high is None:
-        return interval
-    return Interval(-interval.high, -interval.low)
-
-
 def _why_not(values: NDArray[np.float64], least: int) -> str | None:
     if len(values) < least:
         return {0: "no case", 1: "one case only"}.get(len(values), "two cases only")

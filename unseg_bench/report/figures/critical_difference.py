@@ -9,7 +9,7 @@ from unseg_bench.compare.comparison import Comparison
 from unseg_bench.compare.statistics.record import Friedman
 from unseg_bench.errors import ScoreError
 from unseg_bench.plugins.metric import Metric
-from unseg_bench.report.figures.kinds import FigureKind, FigureSettings
+from unseg_bench.report.figures.kinds import FigureKind, FigureSettings, statistics_of
 from unseg_bench.report.figures.names import FigureName
 from unseg_bench.report.figures.style import (
     EDGE,
@@ -54,9 +54,7 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
 
 
 def _with_difference(comparison: Comparison) -> list[Friedman]:
-    if comparison.statistics is None:
-        raise ScoreError("critical-difference: the comparison was made without statistics")
-    every = comparison.statistics.friedman
+    every = statistics_of(comparison, FigureName.CRITICAL_DIFFERENCE).friedman
     found = [one for one in every if one.critical_difference is not None]
     if not found:
         reasons = dict.fromkeys(one.reason or "no critical difference was computed" for one in every)

@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 
 from unseg_bench.compare.comparison import Comparison
 from unseg_bench.compare.inputs import RunScores
+from unseg_bench.compare.statistics.record import Statistics
+from unseg_bench.errors import ScoreError
 from unseg_bench.plugins.metric import Metric
 from unseg_bench.report.figures.style import DOUBLE_MM, SINGLE_MM, house_style, settle
 from unseg_bench.score.metrics import DEFAULT, DSC
@@ -91,6 +93,13 @@ def kind_of_metric(
 
 def _renamed(text: str, old: str, new: str, between: str) -> str:
     return text.replace(old, new) if old in text or old == new else f"{text}{between}{new}"
+
+
+def statistics_of(comparison: Comparison, figure: str) -> Statistics:
+    """Return the statistics that a figure draws. Raises: ScoreError where there are none."""
+    if comparison.statistics is None:
+        raise ScoreError(f"{figure}: the comparison was made without statistics")
+    return comparison.statistics
 
 
 def axis_title(metric: Metric) -> str:

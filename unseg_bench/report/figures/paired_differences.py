@@ -4,10 +4,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from unseg_bench.compare.comparison import Comparison
-from unseg_bench.compare.statistics.record import Pair, Statistics
+from unseg_bench.compare.statistics.record import Pair
 from unseg_bench.errors import ScoreError
 from unseg_bench.plugins.metric import Metric
-from unseg_bench.report.figures.kinds import FigureSettings, kind_of_metric
+from unseg_bench.report.figures.kinds import FigureSettings, kind_of_metric, statistics_of
 from unseg_bench.report.figures.names import FigureName
 from unseg_bench.report.figures.style import (
     EDGE,
@@ -43,7 +43,7 @@ def caption(comparison: Comparison, metric: Metric) -> str:
 
 def draw(comparison: Comparison, settings: FigureSettings, metric: Metric) -> Figure:
     """Draw one row a rival. Raises: ScoreError without statistics or without a rival."""
-    pairs = _statistics(comparison).family(f"overall-{metric.short}").pairs
+    pairs = statistics_of(comparison, FigureName.PAIRED_DIFFERENCES).family(f"overall-{metric.short}").pairs
     if not pairs:
         raise ScoreError("paired-differences: there is one method only; a difference needs two")
     rows = method_rows([pair.b for pair in pairs], 22.0 if settings.narrow else 40.0, least_mm=8.0)
@@ -72,12 +72,6 @@ def differences(comparison: Comparison, pair: Pair, metric: Metric) -> list[floa
     scores = {(entry.label, entry.case): entry.values[metric.name] for entry in comparison.entries}
     both = [(scores.get((pair.a, case)), scores.get((pair.b, case))) for case in comparison.cases]
     return [metric.scale * (x - y) for x, y in both if x is not None and y is not None]
-
-
-def _statistics(comparison: Comparison) -> Statistics:
-    if comparison.statistics is None:
-        raise ScoreError("paired-differences: the comparison was made without statistics")
-    return comparison.statistics
 
 
 def _draw_pair(axes: Axes, at: float, pair: Pair, points: list[float], style: MethodStyle, scale: float) -> None:
