@@ -57,7 +57,7 @@ def audit(
     A method runs twice on a small cohort, from an empty cache: once with the references, once with random ones instead.
     Predictions of a label-free method are the same bit by bit; else the exit code is 1.
     """
-    if _is_run(name, runs):
+    if (Path(name) / "run.json").is_file() or any(runs.glob(f"*/{Path(name).name}/run.json")):
         _show_evidence(name, runs, as_json=as_json)
         return
     result = _put_to_the_test(name, preset)
@@ -67,10 +67,6 @@ def audit(
         say(_verdict(name, result))
     if not result.passed:
         raise typer.Exit(1)
-
-
-def _is_run(name: str, runs: Path) -> bool:
-    return (Path(name) / "run.json").is_file() or any(runs.glob(f"*/{Path(name).name}/run.json"))
 
 
 def _put_to_the_test(name: str, preset: str | None) -> "BlackBox":

@@ -11,6 +11,8 @@ import typer
 if TYPE_CHECKING:
     from unseg_bench.run.settings import RunSettings
 
+DATA, OPTIONS, MACHINE = "Data", "Options of the methods", "Machine and output"
+
 
 def complete_method(incomplete: str) -> list[str]:
     """Return the methods whose name begins so."""
@@ -25,8 +27,6 @@ def complete_dataset(incomplete: str) -> list[str]:
 
     return sorted(name for name in load_plugins().datasets if name.startswith(incomplete))
 
-
-DATA, OPTIONS, MACHINE = "Data", "Options of the methods", "Machine and output"
 
 RunsFolder = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.", rich_help_panel=MACHINE)]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]

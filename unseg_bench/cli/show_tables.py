@@ -9,7 +9,6 @@ from unseg_bench.words import count_text
 
 if TYPE_CHECKING:
     from unseg_bench.run.folder import RunFolder
-    from unseg_bench.run.tables import RunTable
 
 FIRST_ROWS = 3
 """Shown of each table where no table is named."""
@@ -53,13 +52,9 @@ def print_first_rows(run: "RunFolder") -> None:
     from unseg_bench.run.tables import read_tables
 
     for table in read_tables(run):
-        more = len(table.rows) - FIRST_ROWS
-        say(f"\ntable {table.name}: {count_text(len(table.rows), 'row')}{_command(table) if more > 0 else ''}")
+        cut = f", the first {FIRST_ROWS} of them (all: --table {table.name})" if len(table.rows) > FIRST_ROWS else ""
+        say(f"\ntable {table.name}: {count_text(len(table.rows), 'row')}{cut}")
         _print_rows(table.columns, table.rows[:FIRST_ROWS])
-
-
-def _command(table: "RunTable") -> str:
-    return f", the first {FIRST_ROWS} of them (all: --table {table.name})"
 
 
 def _print_rows(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -58,7 +58,9 @@ def published_table(
     claims = [claim for key in keys for claim in _printed_claims(printed, table.theirs, key)]
     if same_cases:
         competing = [row for row in rows if not row.section]
-        ours = next((row for row in rows if row.label == reference), None) or max(competing, key=_mean_dsc)
+        ours = next((row for row in rows if row.label == reference), None) or max(
+            competing, key=lambda row: row.cells["dsc"].mean or 0.0
+        )
         claims += [claim for key in keys for claim in _measured_claims(ours, printed, key)]
     audit = tuple(map(_audit, printed)) if len(keys) == len(_DSC_KEYS) else ()
     return Published(table.source, same_cases, why_other, printed, audit, tuple(claims))
@@ -159,7 +161,3 @@ def _false_claim(
 ) -> FalseClaim:
     by_correlation = {f"{r:.1f}": probability_false(one, other, n, r) for r in CORRELATIONS}
     return FalseClaim(better, worse, key, n, measured, by_correlation)
-
-
-def _mean_dsc(row: MethodRow) -> float:
-    return row.cells["dsc"].mean or 0.0

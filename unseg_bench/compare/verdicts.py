@@ -59,7 +59,8 @@ def verdict(pair: Pair, family: Family) -> Verdict:
     why = doubt_of_mean(pair)
     if not why or (mean.carried and pair.worst_case_p is not None and pair.worst_case_p < WORST_CASE_ALPHA):
         return mean
-    return _of_median(pair, level, why)
+    a_leads, difference = pair.wins >= pair.losses, pair.median_difference
+    return _verdict(pair, level, "median", pair.sign, difference, pair.median_interval, a_leads=a_leads, why=why)
 
 
 def doubt_of_mean(pair: Pair) -> str:
@@ -88,28 +89,20 @@ def _of_mean(pair: Pair, level: float) -> Verdict:
         if (pair.rank_biserial or 0.0) * mean < 0.0 or pair.median_difference * mean < 0.0:
             stopped = "mean and median point opposite ways"
     a_leads = mean == 0.0 or (mean > 0.0) == higher
-    return _verdict(pair, "mean", "", pair.sign_flip, level, stopped, mean, pair.bca_interval, a_leads=a_leads)
-
-
-def _of_median(pair: Pair, level: float, why: str) -> Verdict:
-    """By the sign test."""
-    a_leads = pair.wins >= pair.losses
-    return _verdict(
-        pair, "median", why, pair.sign, level, "", pair.median_difference, pair.median_interval, a_leads=a_leads
-    )
+    return _verdict(pair, level, "mean", pair.sign_flip, mean, pair.bca_interval, a_leads=a_leads, stopped=stopped)
 
 
 def _verdict(
     pair: Pair,
-    about: About,
-    why: str,
-    test: TestResult,
     level: float,
-    stopped: str,
+    about: About,
+    test: TestResult,
     difference: float,
     interval: Interval,
     *,
     a_leads: bool,
+    why: str = "",
+    stopped: str = "",
 ) -> Verdict:
     sign = 1.0 if a_leads == _higher_is_better(pair) else -1.0
     better, worse = (pair.a, pair.b) if a_leads else (pair.b, pair.a)

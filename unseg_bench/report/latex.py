@@ -50,7 +50,8 @@ def latex(comparison: Comparison) -> str:
     parts = [_HEAD.format(title=_comment(where))]
     parts += [_table(table, where) for table in (*narrow, *others, *statistics_tables(comparison))]
     if comparison.statistics is not None:
-        parts.append(_comments([f"{CLAIMS_TITLE}:", *(claim.text for claim in claims(comparison))]))
+        said = (f"{CLAIMS_TITLE}:", *(claim.text for claim in claims(comparison)))
+        parts.append("".join(f"% {_comment(line)}\n" for line in said))
     return "\n".join(parts)
 
 
@@ -136,7 +137,3 @@ def _cell(cell: TextCell, width: int) -> str:
 
 def _comment(text: str) -> str:
     return visible(" ".join(text.split()))
-
-
-def _comments(lines: Iterable[str]) -> str:
-    return "".join(f"% {_comment(line)}\n" for line in lines)

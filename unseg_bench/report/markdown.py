@@ -8,7 +8,7 @@ from unseg_bench.data.visible import visible
 from unseg_bench.report.notes import CLAIMS_TITLE, STAR, comparison_title, warnings
 from unseg_bench.report.statistics_tables import statistics_tables
 from unseg_bench.report.tables import score_tables
-from unseg_bench.report.text_table import TextCell, TextColumn, TextTable, rank_legend
+from unseg_bench.report.text_table import TextCell, TextTable, rank_legend
 
 _SPECIAL = re.compile(r"[\\`*_{}\[\]#|~$]")
 _BEGINS_BLOCK = re.compile(r"^(\d{1,9}(?=[.)](?:\s|$))|(?=[-+](?:[\s-]|$)))")
@@ -24,7 +24,7 @@ def markdown(comparison: Comparison) -> str:
     for table in (*others, *statistics_tables(comparison)):
         parts += [f"## {escape(table.title)}", *_table(table)]
     if comparison.statistics is not None:
-        parts += [f"## {CLAIMS_TITLE}", _list([claim.text for claim in claims(comparison)])]
+        parts += [f"## {CLAIMS_TITLE}", "\n".join(f"- {escape(claim.text)}" for claim in claims(comparison))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -37,7 +37,7 @@ def escape(text: str) -> str:
 def _table(table: TextTable) -> list[str]:
     """The table and its notes."""
     lines = [
-        _line([_heading(column) for column in table.columns]),
+        _line(["<br>".join(map(escape, column.heading)) for column in table.columns]),
         _line(["---:" if column.number else ":---" for column in table.columns]),
     ]
     for section in table.sections:
@@ -53,17 +53,9 @@ def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _heading(column: TextColumn) -> str:
-    return "<br>".join(map(escape, column.heading))
-
-
 def _cell(cell: TextCell) -> str:
     text = escape(cell.text)
     if cell.emphasis:
         text = f"**{text}**" if cell.emphasis == "best" else f"<ins>{text}</ins>"
     raised = " ".join((*([escape(STAR)] if cell.star else []), *map(escape, cell.marks)))
     return f"{text}<sup>{raised}</sup>" if raised else text
-
-
-def _list(lines: list[str]) -> str:
-    return "\n".join(f"- {escape(line)}" for line in lines)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from unseg_bench.compare.comparison import Cell, Column, Comparison, MethodRow, Published
+from unseg_bench.compare.comparison import Cell, Column, Comparison, Published
 from unseg_bench.compare.standing import SECTIONS
 from unseg_bench.plugins.metric import DIAGONAL
 from unseg_bench.report.numbers import fixed, signed
@@ -125,11 +125,7 @@ def _counts(comparison: Comparison) -> list[str]:
 
 def _of_methods(comparison: Comparison, number: Callable[[Cell], int]) -> str:
     counts = [(row, number(row.cells["dsc"])) for row in comparison.rows]
-    return ", ".join(f"{row.label} {found} of {_predictions(comparison, row)}" for row, found in counts if found)
-
-
-def _predictions(comparison: Comparison, row: MethodRow) -> int:
-    return comparison.planned * len(row.seeds)
+    return ", ".join(f"{row.label} {found} of {comparison.planned * len(row.seeds)}" for row, found in counts if found)
 
 
 def _untested(comparison: Comparison, columns: Sequence[Column]) -> list[str]:

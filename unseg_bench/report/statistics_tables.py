@@ -82,7 +82,9 @@ def interval_table(
     shown = [
         found[label, column.key] for column in columns for label in comparison.measured if (label, column.key) in found
     ]
-    notes = _beyond(metric, shown) if kind == "Student's t" else _resampled(statistics)
+    notes = (f"bias-corrected and accelerated bootstrap of patients, {statistics.settings.resamples} draws",)
+    if kind == "Student's t":
+        notes = _beyond(metric, shown)
     return TextTable(
         key=f"intervals-{metric.name}-{kind.rsplit(maxsplit=1)[-1].lower()}",
         title=f"{metric.heading}: 95 % intervals of the means ({kind})",
@@ -214,10 +216,6 @@ def seeds_table(comparison: Comparison, statistics: Statistics) -> TextTable:
         warnings=warnings(comparison),
         lead=2,
     )
-
-
-def _resampled(statistics: Statistics) -> tuple[str, ...]:
-    return (f"bias-corrected and accelerated bootstrap of patients, {statistics.settings.resamples} draws",)
 
 
 def _beyond(metric: Metric, intervals: Sequence[Interval]) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ from unseg_bench.score.metrics import HD95
 
 POLICY_MARK = "‡"
 """After the name of a method whose place is not the same under every policy on empty masks."""
-_CORRELATIONS = ("0.0", "0.5", "0.9")
+_CORRELATIONS = {"0.0": "0", "0.5": ".5", "0.9": ".9"}
 _POLICY_HEADINGS: Mapping[str, str] = {
     "diagonal": "diagonal\nmm (place)",
     "exclude": "exclude\nmm (place)",
@@ -49,18 +49,18 @@ _POLICY_HEADINGS: Mapping[str, str] = {
 }
 
 
-def main_table(comparison: Comparison, metrics: Sequence[Metric] = (), digits: int | None = None) -> TextTable:
-    """The paper's Table 1: every metric over all cases, then the groups' columns of `metrics`; a row a method.
-
-    digits: of every number, or more where that tells them apart; None: each metric's own.
-    """
+def main_table(comparison: Comparison, metrics: Sequence[Metric] = ()) -> TextTable:
+    """The paper's Table 1: every metric over all cases, then the groups' columns of `metrics`; a row a method."""
     columns = [column for column in comparison.columns if column.group is None]
     columns += [column for metric in metrics for column in _groups(comparison, metric)]
-    return _scores(comparison, "main", comparison_title(comparison), columns, digits, main=True)
+    return _scores(comparison, "main", comparison_title(comparison), columns, None, main=True)
 
 
 def group_table(comparison: Comparison, metric: Metric, digits: int | None = None) -> TextTable:
-    """One metric by group, without the overall columns: what a page or a terminal is wide enough for."""
+    """One metric by group, without the overall columns: what a page or a terminal is wide enough for.
+
+    digits: of every number, or more where that tells them apart; None: the metric's own.
+    """
     title = f"{metric.heading} by {comparison.grouping}"
     return _scores(comparison, f"{metric.name}-by-group", title, _groups(comparison, metric), digits, main=False)
 
@@ -120,7 +120,7 @@ def false_claims_table(comparison: Comparison, published: Published) -> TextTabl
         title="Probability that 'better beats worse' in mean DSC is false, from means and deviations alone",
         columns=plain_columns("better", "worse", *named, words=("better", "worse")),
         sections=tuple(section for section in sections if section.rows),
-        notes=(f"for correlations of the two methods over cases of {'/'.join(map(_bare, _CORRELATIONS))}, assumed",),
+        notes=(f"for correlations of the two methods over cases of {'/'.join(_CORRELATIONS.values())}, assumed",),
         warnings=warnings(comparison),
         lead=2,
     )
@@ -254,10 +254,6 @@ def _claim_cell(claim: FalseClaim | None) -> TextCell:
     if claim is None:
         return TextCell(DASH)
     return TextCell("/".join(share(claim.by_correlation.get(r)) for r in _CORRELATIONS))
-
-
-def _bare(correlation: str) -> str:
-    return f"{float(correlation):g}".removeprefix("0") or "0"
 
 
 def mean_difference(comparison: Comparison, metric: Metric, label: str, reference: str) -> float | None:

@@ -14,7 +14,7 @@ from unseg_bench.report.layout import BEST, SECOND, fits, lines_of
 from unseg_bench.report.notes import CLAIMS_TITLE, warnings
 from unseg_bench.report.statistics_tables import statistics_tables
 from unseg_bench.report.tables import false_claims_table, group_table, main_table, policies_table
-from unseg_bench.report.text_table import TextTable, rank_legend
+from unseg_bench.report.text_table import rank_legend
 
 
 def print_comparison(
@@ -65,11 +65,8 @@ def _scores(comparison: Comparison, metrics: Sequence[Metric], console: Console)
         for metric in metrics:
             groups = group_table(comparison, metric, digits=1)
             parts += [Text(), _folded(groups.title, console, "bold"), *lines_of(groups, console)]
-    return [*parts, *_notes(_with_legend(whole), console)]
-
-
-def _with_legend(table: TextTable) -> tuple[str, ...]:
-    return (*([rank_legend(BEST, SECOND)] if table.ranked else []), *table.notes)
+    legend = [rank_legend(BEST, SECOND)] if whole.ranked else []
+    return [*parts, *_notes([*legend, *whole.notes], console)]
 
 
 def _notes(notes: Iterable[str], console: Console) -> list[Text]:

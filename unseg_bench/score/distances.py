@@ -140,7 +140,7 @@ def surface_dsc(pair: MaskPair, tolerance_mm: float) -> float:
     within = total = 0.0
     for one, other in ((prediction, reference), (reference, prediction)):
         areas = one.areas_mm2(pair.spacing_mm)
-        distances, _ = _near(one.corners, one.count, _columns(other.corners), pair.spacing_mm, reach_mm)
+        distances, _, _ = _near(one.corners, one.count, _columns(other.corners), pair.spacing_mm, reach_mm)
         within += float(areas[distances <= tolerance_mm].sum())
         total += float(areas.sum())
     return within / total
@@ -168,9 +168,9 @@ def _pad(crop: Mask) -> Bytes:
 def _directed(start: tuple[Bytes, int], goal: Bytes, spacing_mm: Spacing) -> Distances:
     """Distance in mm from each marked point of `start`, in C order, to the nearest marked point of `goal`."""
     columns = _columns(goal)
-    distances, far = _near(start[0], start[1], columns, spacing_mm, _RING_VOXELS * min(spacing_mm[:2]))
-    if len(far.numbers):
-        distances[far.numbers] = _far_distances(far, goal, columns, spacing_mm)
+    distances, far, positions = _near(start[0], start[1], columns, spacing_mm, _RING_VOXELS * min(spacing_mm[:2]))
+    if len(far):
+        distances[far] = _far_distances(positions, goal, columns, spacing_mm)
     return distances
 
 
@@ -181,25 +181,20 @@ def _columns(points: Bytes) -> NDArray[np.uint16]:
     return steps
 
 
-@dataclass(frozen=True, slots=True)
-class _Far:
-    """Points whose distance the near columns do not settle: their numbers in the list and their indices, (F, 3)."""
-
-    numbers: NDArray[np.int64]
-    positions: NDArray[np.int64]
-
-
 def _near(
     points: Bytes, count: int, columns: NDArray[np.uint16], spacing_mm: Spacing, reach_mm: float
-) -> tuple[Distances, _Far]:
-    """Distances (count,) found in columns up to `reach_mm` away; inf, and listed as far, where that is not enough."""
+) -> tuple[Distances, NDArray[np.int64], NDArray[np.int64]]:
+    """Distances (count,) found in columns up to `reach_mm` away; inf where that is not enough.
+
+    Then those points, whose distance the near columns do not settle: their numbers in the list and indices, (F, 3).
+    """
     offsets, lateral = _rings(spacing_mm[0], spacing_mm[1], reach_mm)
     distances = np.empty(count)
     numbers, positions = np.empty(count, dtype=np.int64), np.empty((count, 3), dtype=np.int64)
     left = int(
         kernels.search_rings(points, columns, offsets, lateral, reach_mm, spacing_mm[2], distances, numbers, positions)
     )
-    return distances, _Far(numbers[:left], positions[:left])
+    return distances, numbers[:left], positions[:left]
 
 
 @lru_cache(maxsize=32)
@@ -213,13 +208,15 @@ def _rings(first_mm: float, second_mm: float, reach_mm: float) -> tuple[NDArray[
     return np.ascontiguousarray(grid[order]).astype(np.int64), squared[order]
 
 
-def _far_distances(far: _Far, goal: Bytes, columns: NDArray[np.uint16], spacing_mm: Spacing) -> Distances:
+def _far_distances(
+    positions: NDArray[np.int64], goal: Bytes, columns: NDArray[np.uint16], spacing_mm: Spacing
+) -> Distances:
     """Exact distances in mm, (F,), to the nearest marked point of `goal`, for points that have none near."""
     planes = np.flatnonzero(goal.any(axis=(1, 2)))
     held = columns[planes[0] : planes[-1] + 1]
-    squared, distances = np.empty(held.shape), np.empty(len(far.numbers))
+    squared, distances = np.empty(held.shape), np.empty(len(positions))
     kernels.transform_planes(held, spacing_mm[1], spacing_mm[2], squared)
-    kernels.search_planes(far.positions, squared, int(planes[0]), spacing_mm[0], distances)
+    kernels.search_planes(positions, squared, int(planes[0]), spacing_mm[0], distances)
     return distances
 
 

@@ -67,7 +67,10 @@ def fitting_cases(stem: str, known: Set[str]) -> tuple[str, ...]:
 
 
 def _by_name(folder: Path, known: Set[str]) -> dict[Path, tuple[str, ...]]:
-    found = {path: fitting_cases(_stem(path), known) for path in _nifti_files(folder, 0)}
+    found = {
+        path: fitting_cases(path.name.removesuffix(".gz").removesuffix(".nii"), known)
+        for path in _nifti_files(folder, 0)
+    }
     for path in _nifti_files(folder, 1):
         found[path] = (path.parent.name,) if path.parent.name in known else ()
     if not found:
@@ -115,10 +118,6 @@ def _nifti_files(folder: Path, depth: int) -> list[Path]:
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()
     ]
-
-
-def _stem(path: Path) -> str:
-    return path.name.removesuffix(".gz").removesuffix(".nii")
 
 
 def _twins(folder: Path, case: str, one: Path, other: Path) -> str:

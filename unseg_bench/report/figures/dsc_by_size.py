@@ -68,7 +68,8 @@ def values(comparison: Comparison, group: str, label: str, metric: Metric) -> li
 def _draw_group(axes: Axes, comparison: Comparison, column: Column, rows: Rows) -> None:
     """Draw one group's panel."""
     group = column.group or ""
-    axes.set_title(f"{group}\n{_range(column)} ml, n = {column.n}", fontsize=SMALL)
+    volumes = "–".join(dict.fromkeys((f"{column.low_ml:.3g}", f"{column.high_ml:.3g}")))
+    axes.set_title(f"{group}\n{volumes} ml, n = {column.n}", fontsize=SMALL)
     axes.grid(axis="x")
     rows.mark(axes)
     for at, (label, style) in zip(rows.centres, method_styles(comparison.labels).items(), strict=True):
@@ -116,10 +117,6 @@ def _finish(panels: Sequence[Axes], used: int, across: int, metric: Metric) -> N
     for lowest in panels[max(used - across, 0) : used]:
         lowest.tick_params(labelbottom=True)
         lowest.set_xlabel(axis_title(metric))
-
-
-def _range(column: Column) -> str:
-    return "–".join(dict.fromkeys((f"{column.low_ml:.3g}", f"{column.high_ml:.3g}")))
 
 
 def _missing(comparison: Comparison) -> list[str]:

@@ -94,7 +94,11 @@ def draw(comparison: Comparison, settings: FigureSettings) -> Figure:
     notes = (
         "red: reference, dashed: method, DSC in % of the whole case",
         f"{len(shown)} of n = {len(comparison.cases)} cases",
-        *(f"{label}: seed {images.seeds[label]}" for label in labels if _seeds(settings, label) > 1),
+        *(
+            f"{label}: seed {images.seeds[label]}"
+            for label in labels
+            if sum(run.label == label for run in settings.runs) > 1
+        ),
     )
     height_mm = grid.top_mm(len(shown))
     figure = Figure(figsize=(settings.width_mm / MM_PER_INCH, height_mm / MM_PER_INCH))
@@ -117,10 +121,6 @@ def _example(
         if score.case == picture.case and images.seeds.get(run.label) == run.seed
     }
     return _Example(f"{picture.case}: {ml:.3g} ml, slice {z + picture.start[2]}", head_slice(picture, z), dsc)
-
-
-def _seeds(settings: FigureSettings, label: str) -> int:
-    return sum(run.label == label for run in settings.runs)
 
 
 _Titles = Mapping[str | None, str]

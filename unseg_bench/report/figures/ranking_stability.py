@@ -81,7 +81,8 @@ def _draw_ranking(axes: Axes, comparison: Comparison, ranking: Ranking, rows: Ro
         places = range(1, len(counts) + 1)
         axes.scatter(places, [at] * len(counts), s=areas, color=style.colour, edgecolors=EDGE, linewidths=0.4, zorder=3)
         axes.plot([ranking.mean_then_rank[label]], [at], marker="x", markersize=4, color=EDGE, zorder=4)
-        share = _percent(ranking.first[label])
+        first = ranking.first[label]
+        share = "< 1 %" if 0 < first < 0.01 else f"{100 * first:.0f} %"
         axes.text(1.03, at, share, transform=axes.get_yaxis_transform(), ha="left", va="center", fontsize=SMALL)
     axes.text(1.03, 1.0, "first", transform=axes.transAxes, ha="left", va="bottom", fontsize=SMALL)
     count = len(rows.names)
@@ -89,10 +90,6 @@ def _draw_ranking(axes: Axes, comparison: Comparison, ranking: Ranking, rows: Ro
     axes.set_xticks(range(1, count + 1))
     axes.grid(axis="x")
     axes.set_xlabel(f"rank by mean {comparison.metric(ranking.metric).title}")
-
-
-def _percent(share: float) -> str:
-    return "< 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
 
 
 KIND = FigureKind(FigureName.RANKING_STABILITY, "Stability of the ranking", caption, draw)

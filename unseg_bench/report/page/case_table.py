@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from unseg_bench.report.numbers import DASH, amount, volume
+from unseg_bench.report.numbers import amount, volume
 from unseg_bench.report.text_table import TextCell, TextColumn, TextSection, TextTable, text_row
 from unseg_bench.score.metrics import DSC
 
@@ -53,12 +53,8 @@ def case_scores(comparison: Comparison) -> dict[str, dict[str, str]]:
             f"{metric.title} {amount(entry.values[metric.name], metric, 1)} {metric.unit}".rstrip()
             for metric in comparison.metrics
         ]
-        of_case[entry.label] = ", ".join((*scores, _volume(entry)))
+        of_case[entry.label] = ", ".join((*scores, f"{volume(entry.predicted_ml)} ml"))
     return words
-
-
-def _volume(entry: CaseEntry) -> str:
-    return f"{DASH if entry.predicted_ml is None else volume(entry.predicted_ml)} ml"
 
 
 def _mean_dsc(entries: Sequence[CaseEntry]) -> float | None:

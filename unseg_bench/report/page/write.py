@@ -59,7 +59,7 @@ def write_page(
     chapters: Sequence[Chapter] = (),
     settings: PageSettings | None = None,
     progress: Progress | None = None,
-    tell: Callable[[str], None] | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Write the page to `path`, whole or not at all; it asks for nothing from anywhere.
 
@@ -72,11 +72,7 @@ def write_page(
         raise DataError(f"{path} is a folder; name the file that the page goes to, such as {path / 'report.html'}")
     chosen = settings or PageSettings()
     pictures = [] if browser is None else _pictures(comparison, browser, chosen.quality, progress)
-    write_text(path, _html(comparison, pictures, browser, runs, chapters, chosen, tell or _silence))
-
-
-def _silence(message: str) -> None:
-    """Say nothing."""
+    write_text(path, _html(comparison, pictures, browser, runs, chapters, chosen, tell))
 
 
 def _pictures(
@@ -122,7 +118,7 @@ def _html(
     drawing = FigureSettings(runs=runs, data=settings.data)
     template = environment().get_template("page.html.j2")
     return template.render(
-        title=settings.title or _title(comparison),
+        title=settings.title or f"{comparison.dataset}, {comparison.part}: {_counts(comparison)}",
         lead=_lead(comparison),
         version=__version__,
         style=Markup(style),  # noqa: S704 - our own files
@@ -170,10 +166,6 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def _title(comparison: Comparison) -> str:
-    return f"{comparison.dataset}, {comparison.part}: {_counts(comparison)}"
 
 
 def _counts(comparison: Comparison) -> str:
