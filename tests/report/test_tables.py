@@ -42,7 +42,7 @@ def test_main_table(make):
     assert sam[2].marks == ("2e", "1m")
     assert sam[3].marks == ("2e", "1m", "n=9")
     assert sam[5].marks == ()
-    assert main_table(make(), digits=1).rows[0][2].text == "85.6±9.3"
+    assert group_table(make(), DSC, digits=1).rows[0][1].text == "83.6±9.3"
 
 
 def test_rows_of_one_mean_look_alike(make):

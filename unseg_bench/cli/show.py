@@ -15,7 +15,7 @@ from unseg_bench.cli.describe import value_text
 from unseg_bench.cli.options import AsJson, RunsFolder, grouped
 from unseg_bench.cli.selector import RunSelector, find_run, scores_or_warning
 from unseg_bench.cli.show_case import CaseOptions, show_case
-from unseg_bench.cli.show_tables import alternatives_text, print_first_rows, print_table, tables_as_json
+from unseg_bench.cli.show_tables import alternatives_text, print_first_rows, print_table
 from unseg_bench.console.streams import path_text, print_json, say
 from unseg_bench.errors import SettingsError
 from unseg_bench.words import count_text, first_of, seconds_text
@@ -75,11 +75,13 @@ def show(
 
 
 def _print_json(run: "RunFolder") -> None:
+    from unseg_bench.run.tables import read_tables
     from unseg_bench.score.intact import doubts_about_files
 
     scores = scores_or_warning(run)
     doubts = doubts_about_files(run, scores, everything=True)
-    more = {"alternatives": run.alternatives, "file_doubts": doubts, **tables_as_json(run)}
+    tables = {one.name: {"columns": list(one.columns), "rows": len(one.rows)} for one in read_tables(run)}
+    more = {"alternatives": run.alternatives, "file_doubts": doubts, "tables": tables}
     print_json({"run": str(run.path), **run.record, "scores": [asdict(score) for score in scores], **more})
 
 

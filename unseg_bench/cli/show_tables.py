@@ -1,7 +1,7 @@
 """The tables that a method wrote into its run, as `ubench show` prints them."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unseg_bench.console.streams import new_table, print_json, say, stdout
 from unseg_bench.data.visible import visible
@@ -25,14 +25,6 @@ def print_table(run: "RunFolder", name: str, *, as_json: bool) -> None:
         print_json({"run": str(run.path), "table": name, "rows": table.records()})
         return
     _print_rows(table.columns, table.rows)
-
-
-def tables_as_json(run: "RunFolder") -> dict[str, Any]:
-    """Return the names and sizes of the run's tables for `show --json`."""
-    from unseg_bench.run.tables import read_tables
-
-    described = {one.name: {"columns": list(one.columns), "rows": len(one.rows)} for one in read_tables(run)}
-    return {"tables": described}
 
 
 def alternatives_text(run: "RunFolder") -> str:

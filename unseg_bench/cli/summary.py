@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from unseg_bench.score.record import CaseScore
 
 STOPPED = 130
+_STATES = {
+    "absent": "new",
+    "started": "begun",
+    "predicted": "segmented, not scored",
+    "partial": "some cases failed",
+}
 
 
 @contextmanager
@@ -80,7 +86,7 @@ def print_plans(described: Sequence[Mapping[str, Any]]) -> None:
         parts = ", ".join(f"{part} {count}" for part, count in plan["cases"].items())
         say(f"{plan['method']} ({plan['preset']}), seed {plan['seed']}")
         say(f"  data     {plan['dataset']}, split {plan['split']}: {parts}")
-        say(f"  run      {path_text(Path(plan['run']))} ({_state_text(str(plan['state']))})")
+        say(f"  run      {path_text(Path(plan['run']))} ({_STATES.get(str(plan['state']), plan['state'])})")
         say(f"  to do    {_to_do(str(plan['state']), left)}")
         console.print("  options", end="\n" if plan["options"] else "  none\n")
         for name, value in flat(plan["options"]):
@@ -170,15 +176,6 @@ def _cases_text(outcome: "Outcome") -> "Text":
     words += [(f"{bare} without reference", "")] if bare else []
     between = [part for word in words for part in (", ", word)][1:]
     return styled(str(cases), *([" (", *between, ")"] if words else []))
-
-
-def _state_text(state: str) -> str:
-    return {
-        "absent": "new",
-        "started": "begun",
-        "predicted": "segmented, not scored",
-        "partial": "some cases failed",
-    }.get(state, state)
 
 
 def _to_do(state: str, left: int) -> str:
