@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.options import grouped
+from unseg_bench.cli.options import grouped, under
 from unseg_bench.cli.table_options import (
     GROUPS,
     OUTPUT,
@@ -26,19 +26,17 @@ if TYPE_CHECKING:
     from unseg_bench.compare.comparison import Comparison
 
 
+@under(TABLE)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownOptions:
     """What of the comparison is shown, beyond the table of means."""
 
-    by_size: Annotated[
-        bool, typer.Option("--by-size", help="Also by groups of tumour size.", rich_help_panel=TABLE)
-    ] = False
+    by_size: Annotated[bool, typer.Option("--by-size", help="Also by groups of tumour size.")] = False
     empty: Annotated[
         Literal["diagonal", "exclude", "zero", "all"],
         typer.Option(
             help="HD95 of a missed tumour: the image's diagonal, left out, or 0 mm as in the authors' code; "
-            "all: side by side.",
-            rich_help_panel=TABLE,
+            "all: side by side."
         ),
     ] = "diagonal"
     published: ShowPublished = False
@@ -50,6 +48,7 @@ class ShownOptions:
     ] = False
 
 
+@under(OUTPUT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultOptions:
     """Where the comparison goes, and where the runs are."""
@@ -62,15 +61,10 @@ class ResultOptions:
             metavar="FILE",
             help="Write a file, statistics in it: .md, .tex, .html, .json; every case: .csv, .parquet, "
             ".challenger.csv. Repeatable.",
-            rich_help_panel=OUTPUT,
         ),
     ] = None
-    as_json: Annotated[
-        bool, typer.Option("--json", help="JSON on stdout; the statistics with --stats.", rich_help_panel=OUTPUT)
-    ] = False
-    runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.", rich_help_panel=OUTPUT)] = (
-        Path("runs")
-    )
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout; the statistics with --stats.")] = False
+    runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.")] = Path("runs")
 
 
 @app.command(

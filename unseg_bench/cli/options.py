@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from unseg_bench.run.settings import RunSettings
 
 DATA, OPTIONS, MACHINE = "Data", "Options of the methods", "Machine and output"
+_Group = TypeVar("_Group")
 
 
 def complete_method(incomplete: str) -> list[str]:
@@ -66,6 +67,18 @@ OneMethod = Annotated[
 ]
 
 
+def under(panel: str) -> Callable[[type[_Group]], type[_Group]]:
+    """Show the options of a data class under this heading of the help, but for those that name another."""
+
+    def put(group: type[_Group]) -> type[_Group]:
+        for hint in get_type_hints(group, include_extras=True).values():
+            for option in getattr(hint, "__metadata__", ()):
+                option.rich_help_panel = option.rich_help_panel or panel
+        return group
+
+    return put
+
+
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
     """Let a command take data classes of options: on the command line each of their fields is an option of its own.
 
@@ -106,40 +119,29 @@ def _taken(kind: Any, name: str, values: dict[str, Any]) -> Any:  # noqa: ANN401
     return kind(**{one.name: _taken(hints[one.name], one.name, values) for one in fields(kind)})
 
 
+@under(DATA)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileOptions:
     """What a data set is opened with."""
 
     data: DataDir = None
     image: Annotated[
-        str | None,
-        typer.Option(
-            metavar="GLOB", help="FLAIR images below DIR; '*' or '{case}' is the case id.", rich_help_panel=DATA
-        ),
+        str | None, typer.Option(metavar="GLOB", help="FLAIR images below DIR; '*' or '{case}' is the case id.")
     ] = None
     reference: Annotated[
-        str | None,
-        typer.Option(metavar="GLOB", help="Reference masks below DIR, by the same rule.", rich_help_panel=DATA),
+        str | None, typer.Option(metavar="GLOB", help="Reference masks below DIR, by the same rule.")
     ] = None
     tumour_labels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="1,2,4", help="Values in the masks that are tumour. Default: all above 0.", rich_help_panel=DATA
-        ),
+        str | None, typer.Option(metavar="1,2,4", help="Values in the masks that are tumour. Default: all above 0.")
     ] = None
-    healthy: Annotated[
-        str | None, typer.Option(metavar="GLOB", help="Images known to be free of tumour.", rich_help_panel=DATA)
-    ] = None
-    channel: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Channel of 4D images, from 0.", rich_help_panel=DATA)
-    ] = None
+    healthy: Annotated[str | None, typer.Option(metavar="GLOB", help="Images known to be free of tumour.")] = None
+    channel: Annotated[int | None, typer.Option(min=0, metavar="N", help="Channel of 4D images, from 0.")] = None
     split: Annotated[
         str | None,
         typer.Option(
             "--split",
             metavar="SPLIT",
             help="'7:1:2' (train:valid:test), 'all-test', or a folder with train.txt, valid.txt, test.txt.",
-            rich_help_panel=DATA,
         ),
     ] = None
     allow_missing: Annotated[
@@ -147,7 +149,6 @@ class FileOptions:
         typer.Option(
             "--allow-missing",
             help="Go on without files that are missing, not fetched or named otherwise; it is said which.",
-            rich_help_panel=DATA,
         ),
     ] = None
     dataset_option: MoreOptions = None
@@ -164,6 +165,7 @@ class FileOptions:
         return data_options(shortcuts) | assigned_to_data(self.dataset_option or [])
 
 
+@under(DATA)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataOptions:
     """Which data."""
@@ -175,37 +177,33 @@ class DataOptions:
             "-d",
             metavar="NAME",
             help="Data set (`ubench datasets`). Default: phantom, or folder where --data is given.",
-            rich_help_panel=DATA,
         ),
     ] = None
     files: FileOptions
 
 
+@under(MACHINE)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineOptions:
     """Where and how strictly runs are computed."""
 
     device: Annotated[
-        str | None,
-        typer.Option(metavar="auto|cpu|cuda", help="Default: auto, a GPU where there is one.", rich_help_panel=MACHINE),
+        str | None, typer.Option(metavar="auto|cpu|cuda", help="Default: auto, a GPU where there is one.")
     ] = None
-    offline: Annotated[
-        bool | None, typer.Option("--offline", help="Never touch the network.", rich_help_panel=MACHINE)
-    ] = None
+    offline: Annotated[bool | None, typer.Option("--offline", help="Never touch the network.")] = None
     sealed: Annotated[
         str | None,
         typer.Option(
             metavar="auto|required|off",
             help="Keep methods from the references by the kernel. Default: auto, where it can.",
-            rich_help_panel=MACHINE,
         ),
     ] = None
     deterministic: Annotated[
-        bool | None,
-        typer.Option("--deterministic", help="The same bits on a GPU too, or an error.", rich_help_panel=MACHINE),
+        bool | None, typer.Option("--deterministic", help="The same bits on a GPU too, or an error.")
     ] = None
 
 
+@under(OPTIONS)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
     """What every call that runs methods can be given."""
@@ -216,21 +214,13 @@ class CallOptions:
     ] = None
     preset: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Named set of options. Default: demo on the phantom, paper elsewhere.",
-            rich_help_panel=OPTIONS,
-        ),
+        typer.Option(metavar="NAME", help="Named set of options. Default: demo on the phantom, paper elsewhere."),
     ] = None
-    seed: Annotated[
-        str | None, typer.Option(metavar="0,1,2", help="Seeds, one run each. Default: 0.", rich_help_panel=OPTIONS)
-    ] = None
+    seed: Annotated[str | None, typer.Option(metavar="0,1,2", help="Seeds, one run each. Default: 0.")] = None
     config: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE",
-            help="Settings in YAML, TOML or JSON, or a run.json; the command line comes before it.",
-            rich_help_panel=OPTIONS,
+            metavar="FILE", help="Settings in YAML, TOML or JSON, or a run.json; the command line comes before it."
         ),
     ] = None
     machine: MachineOptions
@@ -264,29 +254,22 @@ class CallOptions:
         )
 
 
+@under(MACHINE)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkOptions:
     """What is done with the runs."""
 
     runs: RunsFolder = Path("runs")
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything, say what would be done.", rich_help_panel=MACHINE)
-    ] = False
-    as_json: Annotated[
-        bool, typer.Option("--json", help="JSON on stdout; progress goes to stderr.", rich_help_panel=MACHINE)
-    ] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, say what would be done.")] = False
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout; progress goes to stderr.")] = False
 
 
+@under(MACHINE)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgainOptions:
     """How runs are made again, and when they end."""
 
-    force: Annotated[
-        bool, typer.Option("--force", help="Do everything again, also what is done.", rich_help_panel=MACHINE)
-    ] = False
+    force: Annotated[bool, typer.Option("--force", help="Do everything again, also what is done.")] = False
     strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict", help="End at the first case that fails; else the others go on.", rich_help_panel=MACHINE
-        ),
+        bool, typer.Option("--strict", help="End at the first case that fails; else the others go on.")
     ] = False

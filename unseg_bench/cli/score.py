@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unseg_bench.cli.app import app, examples
-from unseg_bench.cli.options import AsJson, DataOptions, Part, RunsFolder, grouped
+from unseg_bench.cli.options import AsJson, DataOptions, Part, RunsFolder, grouped, under
 from unseg_bench.console.streams import new_table, path_text, print_json, runs_option, say, stdout, warn
 from unseg_bench.words import count_text, first_of
 
@@ -17,40 +17,26 @@ if TYPE_CHECKING:
 FILES = "Predictions"
 
 
+@under(FILES)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilesOptions:
     """How the files are read, and what is known of them."""
 
-    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the row in tables.", rich_help_panel=FILES)]
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the row in tables.")]
     pattern: Annotated[
         str | None,
-        typer.Option(
-            metavar="GLOB",
-            help="File names, where '*' or '{case}' is the case id: 'pred_*.nii.gz'.",
-            rich_help_panel=FILES,
-        ),
+        typer.Option(metavar="GLOB", help="File names, where '*' or '{case}' is the case id: 'pred_*.nii.gz'."),
     ] = None
     labels: Annotated[
         str | None,
-        typer.Option(
-            metavar="1,2,4",
-            help="Values in the predictions that are tumour. Default: all above 0.",
-            rich_help_panel=FILES,
-        ),
+        typer.Option(metavar="1,2,4", help="Values in the predictions that are tumour. Default: all above 0."),
     ] = None
-    threshold: Annotated[
-        float | None, typer.Option(metavar="P", help="For probabilities: tumour is above it.", rich_help_panel=FILES)
-    ] = None
-    seed: Annotated[
-        int,
-        typer.Option(min=0, metavar="N", help="Seed they were made with; seeds are averaged.", rich_help_panel=FILES),
-    ] = 0
+    threshold: Annotated[float | None, typer.Option(metavar="P", help="For probabilities: tumour is above it.")] = None
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed they were made with; seeds are averaged.")] = 0
     label_use: Annotated[
         str | None,
         typer.Option(
-            metavar="TEXT",
-            help="What the makers say of labels; kept in the record, never in the measured column.",
-            rich_help_panel=FILES,
+            metavar="TEXT", help="What the makers say of labels; kept in the record, never in the measured column."
         ),
     ] = None
 

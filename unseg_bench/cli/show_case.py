@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unseg_bench.cli.options import under
 from unseg_bench.console.plugins import plugins_with_warnings
 from unseg_bench.console.reporters import make_reporter
 from unseg_bench.console.streams import path_text, print_error, print_json, say, warn
@@ -18,40 +19,28 @@ if TYPE_CHECKING:
     from unseg_bench.run.folder import RunFolder
 
 
+@under(PANEL)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseOptions:
     """One case of a run, and how it is drawn."""
 
     case: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ID", help="Draw this case, of any part of the split, step by step.", rich_help_panel=PANEL
-        ),
+        str | None, typer.Option(metavar="ID", help="Draw this case, of any part of the split, step by step.")
     ] = None
     slice_index: Annotated[
         int | None,
         typer.Option(
-            "--slice",
-            min=0,
-            metavar="N",
-            help="This axial slice, from 0 at the bottom, not that with most tumour.",
-            rich_help_panel=PANEL,
+            "--slice", min=0, metavar="N", help="This axial slice, from 0 at the bottom, not that with most tumour."
         ),
     ] = None
     out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where the pictures go. Default: RUN/pictures/ID.", rich_help_panel=PANEL),
+        Path | None, typer.Option(metavar="DIR", help="Where the pictures go. Default: RUN/pictures/ID.")
     ] = None
-    data: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where the images are now, if they moved.", rich_help_panel=PANEL),
-    ] = None
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the images are now, if they moved.")] = None
     recompute: Annotated[
         bool,
         typer.Option(
-            "--recompute",
-            help="Compute what is no longer in the cache, with the method's code as it is now.",
-            rich_help_panel=PANEL,
+            "--recompute", help="Compute what is no longer in the cache, with the method's code as it is now."
         ),
     ] = False
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from unseg_bench.cli.options import complete_method
+from unseg_bench.cli.options import complete_method, under
 from unseg_bench.score.metrics import BOTH
 
 TABLE, STATISTICS, OUTPUT = "Table", "Statistics", "Output"
@@ -59,22 +59,17 @@ Reference = Annotated[
 ]
 
 
+@under(TABLE)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupOptions:
     """What the columns are, and whose cases they hold."""
 
-    groups: Annotated[int, typer.Option(min=1, metavar="N", help="How many groups of size.", rich_help_panel=TABLE)] = (
-        GROUPS
-    )
+    groups: Annotated[int, typer.Option(min=1, metavar="N", help="How many groups of size.")] = GROUPS
     group_by: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMN", help="Group by a column of the cohort's table, not by size.", rich_help_panel=TABLE
-        ),
+        str | None, typer.Option(metavar="COLUMN", help="Group by a column of the cohort's table, not by size.")
     ] = None
     table: Annotated[
-        Path | None,
-        typer.Option("--table", metavar="FILE", help="That table: CSV with the case ids.", rich_help_panel=TABLE),
+        Path | None, typer.Option("--table", metavar="FILE", help="That table: CSV with the case ids.")
     ] = None
     metric: Annotated[
         list[str] | None,
@@ -82,7 +77,6 @@ class GroupOptions:
             metavar="NAME",
             help="Another metric beside DSC and HD95, such as recall or surface_dsc, in the groups too; dsc, hd95, "
             "both: whose columns the groups of the table have. Repeatable.",
-            rich_help_panel=TABLE,
         ),
     ] = None
     missing: MissingRule = "refuse"
@@ -104,24 +98,17 @@ class GroupOptions:
         }
 
 
+@under(STATISTICS)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatisticsOptions:
     """What is fixed of the statistics before anything is looked at."""
 
     reference: Reference = None
     margin: Annotated[
-        float | None,
-        typer.Option(
-            metavar="DSC",
-            help="Differences below it count as equivalent. Default: 0.02.",
-            rich_help_panel=STATISTICS,
-        ),
+        float | None, typer.Option(metavar="DSC", help="Differences below it count as equivalent. Default: 0.02.")
     ] = None
     correction: Annotated[
-        Correction | None,
-        typer.Option(
-            "--correction", help="Of p values within a family of tests. Default: holm.", rich_help_panel=STATISTICS
-        ),
+        Correction | None, typer.Option("--correction", help="Of p values within a family of tests. Default: holm.")
     ] = None
 
     @property
@@ -131,6 +118,7 @@ class StatisticsOptions:
         return {name: value for name, value in values.items() if value is not None}
 
 
+@under(OUTPUT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableFiles:
     """What becomes of the tables of rows that differ in options."""
@@ -144,7 +132,6 @@ class TableFiles:
             metavar="FILE",
             help="Write the table, with statistics: .md, .tex, .html, .json; every case: .csv, .parquet, "
             ".challenger.csv. A study's rows are tested against its last. Repeatable.",
-            rich_help_panel=OUTPUT,
         ),
     ] = None
 
