@@ -11,11 +11,10 @@ from unseg_bench.compare.patients import by_patient, patients_note
 from unseg_bench.compare.policies import policy_rows
 from unseg_bench.compare.published_table import published_table
 from unseg_bench.compare.rows import case_entries, column_test, method_rows, planned_cases
-from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.settings import CompareSettings
 from unseg_bench.compare.standing import competing_labels, sections
 from unseg_bench.compare.statistics.record import Statistics, StatisticsSettings
-from unseg_bench.compare.values import by_label, case_facts, chosen_cases, score_table
+from unseg_bench.compare.values import ScoreTable, by_label, case_facts, chosen_cases, score_table
 from unseg_bench.errors import ScoreError, SettingsError
 from unseg_bench.plugins.metric import Metric
 from unseg_bench.score.metrics import DEFAULT, find_metric

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from unseg_bench.blocks.weights_registry import shipped_entries
 from unseg_bench.compare.inputs import RunScores
-from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.settings import CompareSettings
+from unseg_bench.compare.values import ScoreTable
 from unseg_bench.plugins.metric import Metric
 from unseg_bench.score.metrics import SCORE_AGAIN
 from unseg_bench.score.record import Flag

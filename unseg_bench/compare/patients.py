@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from unseg_bench.compare.inputs import RunScores
-from unseg_bench.compare.score_table import ScoreTable
-from unseg_bench.compare.values import mean_of
+from unseg_bench.compare.values import ScoreTable, mean_of
 
 
 def by_patient(table: ScoreTable, runs: Sequence[RunScores]) -> ScoreTable:

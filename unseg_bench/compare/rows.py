@@ -7,8 +7,7 @@ from statistics import pstdev, stdev
 from unseg_bench.compare.comparison import CaseEntry, Cell, Column, ColumnTest, MethodRow
 from unseg_bench.compare.inputs import RunScores
 from unseg_bench.compare.paired import paired_t_test
-from unseg_bench.compare.score_table import ScoreTable
-from unseg_bench.compare.values import Scored, mean_of, missed_tumour
+from unseg_bench.compare.values import Scored, ScoreTable, mean_of, missed_tumour
 from unseg_bench.score.record import CaseScore
 
 

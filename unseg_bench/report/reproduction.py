@@ -47,14 +47,13 @@ def write_reproduction(
     sections: Sequence[Section],
     folder: Path,
     *,
-    data: Path | None = None,
     progress: Progress | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """Write report.html, each part's table (TABLES) and the figures (SVG, PDF); return the files, the page first.
 
-    data: where the images are now, if they moved. tell: hears what is left out, and why. Raises: ScoreError where no
-    part has scores, DataError where the folder cannot be written.
+    tell: hears what is left out, and why. Raises: ScoreError where no part has scores, DataError where the folder
+    cannot be written.
     """
     shown = [section for section in sections if section.comparison is not None]
     if not shown:
@@ -64,14 +63,14 @@ def write_reproduction(
     write_page(
         comparison,
         page,
-        browser=_browser(first, data, tell),
+        browser=_browser(first, tell),
         runs=first.runs,
         chapters=[_overview(sections), *(_chapter(section, tell) for section in shown[1:])],
-        settings=PageSettings(title=f"{recipe.title}: {comparison.dataset}, {comparison.part}", data=data),
+        settings=PageSettings(title=f"{recipe.title}: {comparison.dataset}, {comparison.part}"),
         progress=progress,
         tell=tell,
     )
-    return [page, *_write_tables(shown, folder), *_write_figures(shown, folder / "figures", data)]
+    return [page, *_write_tables(shown, folder), *_write_figures(shown, folder / "figures")]
 
 
 def _known(section: Section) -> Comparison:
@@ -79,9 +78,9 @@ def _known(section: Section) -> Comparison:
     return section.comparison
 
 
-def _browser(section: Section, data: Path | None, tell: Callable[[str], None]) -> CaseImages | None:
+def _browser(section: Section, tell: Callable[[str], None]) -> CaseImages | None:
     try:
-        return CaseImages.of(section.runs, data)
+        return CaseImages.of(section.runs)
     except DataError as error:
         tell(f"pictures of cases are left out: {error}")
         return None
@@ -90,12 +89,7 @@ def _browser(section: Section, data: Path | None, tell: Callable[[str], None]) -
 def _overview(sections: Sequence[Section]) -> Chapter:
     """What was asked for and what came of it, a row a part."""
     rows = tuple(
-        text_row(
-            section.part.title,
-            section.shown,
-            _told(section.left_out),
-            _told(section.as_it_is),
-        )
+        text_row(section.part.title, section.shown, _told(section.left_out), _told(section.as_it_is))
         for section in sections
     )
     headings = ("part", "rows", "left out", "as it is")
@@ -135,14 +129,14 @@ def _write_tables(shown: Sequence[Section], folder: Path) -> list[Path]:
     return paths
 
 
-def _write_figures(shown: Sequence[Section], folder: Path, data: Path | None) -> list[Path]:
+def _write_figures(shown: Sequence[Section], folder: Path) -> list[Path]:
     """Write all figures of the first section, and the curves of the sweeps by their keys."""
     from unseg_bench.report.figures.kinds import FigureSettings
     from unseg_bench.report.figures.sweep import KIND
     from unseg_bench.report.figures.write import write_figure, write_figures
 
     first = shown[0]
-    written = write_figures(_known(first), FigureSettings(runs=first.runs, data=data), folder)
+    written = write_figures(_known(first), FigureSettings(runs=first.runs), folder)
     paths = [path for _, files in written.figures for path in files]
     for section in shown[1:]:
         part, comparison = section.part, _known(section)

@@ -268,7 +268,7 @@ def mean_difference(comparison: Comparison, metric: Metric, label: str, referenc
 
 
 def difference_table(comparison: Comparison, reference: str) -> TextTable:
-    """Return a row per label: its mean of each metric minus that of `reference`, case by case.
+    """Return a row per label: its mean of each metric minus that of `reference`, case by case, without tests.
 
     Different means print differently, and none that is not 0 as 0.
     """

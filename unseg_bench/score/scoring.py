@@ -154,7 +154,8 @@ def _references(dataset: Dataset, uncounted: set[int]) -> ReferenceOf:
 def unscored_facts(cases: Iterable[str], reference_of: ReferenceOf) -> dict[str, dict[str, float]]:
     """Return the tumour's volume (ml) and the grid's diagonal (mm) by case; nothing for a reference that is unreadable.
 
-    These go into the run's record as `unscored`: a comparison opens no image.
+    These go into the run's record as `unscored`, for tables in which a missing case counts: a comparison opens no
+    image.
     """
     facts: dict[str, dict[str, float]] = {}
     for case in cases:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unseg_bench.compare.comparison import Column
-from unseg_bench.compare.score_table import ScoreTable
+from unseg_bench.compare.values import ScoreTable
 from unseg_bench.score.metrics import DSC, HD95
 
 

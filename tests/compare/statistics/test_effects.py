@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unseg_bench.compare.statistics.effects import dz, hodges_lehmann, rank_biserial, wins_ties_losses
+from unseg_bench.compare.statistics.significance import dz, hodges_lehmann, rank_biserial, wins_ties_losses
 
 DIFFERENCES = st.lists(st.integers(-20, 20).map(lambda number: number / 20), min_size=1, max_size=20)
 

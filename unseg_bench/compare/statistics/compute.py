@@ -6,7 +6,6 @@ from statistics import fmean, stdev
 import numpy as np
 
 from unseg_bench.compare.comparison import Column
-from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.statistics.draws import generator
 from unseg_bench.compare.statistics.families import chosen_among, families, floor_family
 from unseg_bench.compare.statistics.friedman import friedman
@@ -14,6 +13,7 @@ from unseg_bench.compare.statistics.interaction import interactions
 from unseg_bench.compare.statistics.intervals import FEW, bca_interval, in_few, t_interval
 from unseg_bench.compare.statistics.ranking import ranking
 from unseg_bench.compare.statistics.record import MeanInterval, SeedSpread, Statistics, StatisticsSettings
+from unseg_bench.compare.values import ScoreTable
 from unseg_bench.errors import SettingsError
 from unseg_bench.plugins.names import did_you_mean
 from unseg_bench.score.metrics import DSC
@@ -90,7 +90,10 @@ def _mean_interval(table: ScoreTable, column: Column, label: str, settings: Stat
 
 
 def seed_spreads(table: ScoreTable) -> tuple[SeedSpread, ...]:
-    """Mean by seed of each metric and method, and the standard deviation (ddof 1) of those means."""
+    """Mean by seed of each metric and method, and the standard deviation (ddof 1) of those means.
+
+    It stands beside the tests, which see the average of the seeds only.
+    """
     return tuple(
         SeedSpread(label, name, dict(means), stdev(means.values()) if len(means) > 1 else None)
         for name, by_label in table.seed_means.items()

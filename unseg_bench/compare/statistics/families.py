@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseg_bench.compare.comparison import Column
-from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.statistics.draws import generator, oriented
-from unseg_bench.compare.statistics.effects import dz, hodges_lehmann, rank_biserial, wins_ties_losses
 from unseg_bench.compare.statistics.intervals import (
     FEW,
     bca_interval,
@@ -22,13 +20,18 @@ from unseg_bench.compare.statistics.intervals import (
 from unseg_bench.compare.statistics.record import Equivalence, Family, Pair, StatisticsSettings, TestResult
 from unseg_bench.compare.statistics.samples import outliers
 from unseg_bench.compare.statistics.significance import (
+    dz,
     equivalence,
+    hodges_lehmann,
+    rank_biserial,
     sign_flip,
     sign_test,
     t_test,
     wilcoxon,
+    wins_ties_losses,
     worst_case_p,
 )
+from unseg_bench.compare.values import ScoreTable
 from unseg_bench.compare.wording import scaled
 from unseg_bench.score.metrics import DEFAULT, DSC
 

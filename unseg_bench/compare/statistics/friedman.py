@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseg_bench.compare.comparison import Column
-from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.statistics.record import Friedman
 from unseg_bench.compare.statistics.samples import snapped
+from unseg_bench.compare.values import ScoreTable
 
 ALPHA = 0.05
 

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseg_bench.compare.comparison import Column
-from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.statistics.families import adjusted
 from unseg_bench.compare.statistics.intervals import LEVEL
 from unseg_bench.compare.statistics.record import Interaction, Interval, StatisticsSettings, TestResult
 from unseg_bench.compare.statistics.samples import snapped
+from unseg_bench.compare.values import ScoreTable
 
 POWER = 0.8
 ALPHA = 0.05

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseg_bench.compare.comparison import Column
-from unseg_bench.compare.score_table import ScoreTable
 from unseg_bench.compare.statistics.draws import generator
 from unseg_bench.compare.statistics.record import Ranking, StatisticsSettings
 from unseg_bench.compare.statistics.samples import snapped
+from unseg_bench.compare.values import ScoreTable
 
 
 def ranking(table: ScoreTable, column: Column, settings: StatisticsSettings) -> Ranking:

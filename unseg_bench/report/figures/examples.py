@@ -1,4 +1,7 @@
-"""Axial FLAIR slices with the reference's and each method's contour: a small, a medium and a large tumour."""
+"""Axial FLAIR slices with the reference's and each method's contour: a small, a medium and a large tumour.
+
+Which cases and which slices stand for all is chosen by rule, not by taste.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
