@@ -7,14 +7,7 @@ import typer
 
 from unseg_bench.cli.app import app, examples
 from unseg_bench.cli.options import DataDir, RunsFolder, grouped
-from unseg_bench.cli.table_options import (
-    OUTPUT,
-    EmptyRule,
-    GroupOptions,
-    Selectors,
-    ShowPublished,
-    StatisticsOptions,
-)
+from unseg_bench.cli.table_options import OUTPUT, EmptyRule, GroupOptions, Selectors, ShowPublished, StatisticsOptions
 from unseg_bench.console.streams import path_text, say
 from unseg_bench.words import bytes_text
 

@@ -6,15 +6,7 @@ from unseg_bench.compare.comparison import Column, Comparison
 from unseg_bench.compare.statistics.record import Equivalence, Family, Interval, Pair, Statistics, TestResult
 from unseg_bench.plugins.metric import Metric
 from unseg_bench.report.notes import column_name, name_cell, warnings
-from unseg_bench.report.numbers import (
-    amount,
-    digits_for,
-    fixed,
-    interval_text,
-    p_value,
-    p_values,
-    signed,
-)
+from unseg_bench.report.numbers import amount, digits_for, fixed, interval_text, p_value, p_values, signed
 from unseg_bench.report.text_table import TextCell, TextSection, TextTable, plain_columns
 from unseg_bench.score.metrics import DSC
 from unseg_bench.words import count_text

@@ -17,16 +17,7 @@ from unseg_bench.compare.comparison import (
 from unseg_bench.compare.standing import SECTIONS
 from unseg_bench.plugins.metric import Metric
 from unseg_bench.report.notes import comparison_title, name_cell, score_notes, warnings
-from unseg_bench.report.numbers import (
-    DASH,
-    amount,
-    digits_for,
-    mean_and_spread,
-    rank,
-    share,
-    signed,
-    volume_range,
-)
+from unseg_bench.report.numbers import DASH, amount, digits_for, mean_and_spread, rank, share, signed, volume_range
 from unseg_bench.report.text_table import (
     Emphasis,
     TextCell,

@@ -10,13 +10,7 @@ from numpy.typing import NDArray
 
 from unseg_bench.compare.comparison import Column
 from unseg_bench.compare.statistics.draws import generator, oriented
-from unseg_bench.compare.statistics.intervals import (
-    FEW,
-    bca_interval,
-    in_few,
-    median_interval,
-    t_interval,
-)
+from unseg_bench.compare.statistics.intervals import FEW, bca_interval, in_few, median_interval, t_interval
 from unseg_bench.compare.statistics.record import Equivalence, Family, Pair, StatisticsSettings, TestResult
 from unseg_bench.compare.statistics.samples import outliers
 from unseg_bench.compare.statistics.significance import (
