@@ -5,6 +5,8 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from unseg_bench.errors import RunError
+
 _WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 """Without it cuBLAS may choose another way of summing in another run."""
 _COMPLAINT = re.compile(r"(\S+) does not have a deterministic implementation|Deterministic behavior was enabled")
@@ -48,3 +50,8 @@ def explain_failure(kind: str, error: Exception) -> str:
         f"{operation} has no deterministic implementation on this device; run on the CPU (--device cpu), or without "
         "--deterministic"
     )
+
+
+def call_failed(title: str, what: str, kind: str, error: Exception) -> RunError:
+    """Return the error of a `fit`, `expect` or `explain` that raised something of type `kind`."""
+    return RunError(f"{title}: {what} failed with {explain_failure(kind, error)}")

@@ -1,4 +1,4 @@
-"""What a method hands over beside its masks, maps and alternatives: the checks that every context makes."""
+"""What a method hands over, masks, maps and alternatives: the checks that every context makes."""
 
 from typing import cast
 
@@ -32,6 +32,11 @@ def unlike_mask(mask: object, shape: tuple[int, ...] | None) -> str | None:
     """Say what a method gave where that is no bool array (of this shape, unless it is None); None: it is one."""
     fits = isinstance(mask, np.ndarray) and mask.dtype == np.bool_ and shape in {None, mask.shape}
     return None if fits else _described(mask)
+
+
+def wrong_mask(name: str, shape: tuple[int, ...], found: str) -> RunError:
+    """Return the error of a `segment` that returned something else than a mask (see `unlike_mask`)."""
+    return RunError(f"{name}.segment must return a bool array of shape {shape}, not {found}")
 
 
 def outside_segment(what: str) -> RunError:

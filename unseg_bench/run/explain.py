@@ -10,6 +10,7 @@ from typing import Any
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.store import PreparedStore, build_cohort
 from unseg_bench.errors import DataError, PluginError, UbenchError
+from unseg_bench.plugins.determinism import call_failed
 from unseg_bench.plugins.explain import Explanation
 from unseg_bench.plugins.history import UNSEALED
 from unseg_bench.plugins.manager import Plugins, is_file
@@ -19,7 +20,6 @@ from unseg_bench.run.host import RunHost
 from unseg_bench.run.ledger import Ledger
 from unseg_bench.run.plan import RunPlan, plan_runs
 from unseg_bench.run.progress import Reporter
-from unseg_bench.run.session.answers import call_failed
 from unseg_bench.run.session.seal import kernel_obstacle, mode_of
 from unseg_bench.run.session.session import Session, open_session
 from unseg_bench.run.settings import make_settings

@@ -9,14 +9,13 @@ from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Mask
 from unseg_bench.errors import UbenchError
 from unseg_bench.plugins.context import Context
-from unseg_bench.plugins.determinism import deterministic
+from unseg_bench.plugins.determinism import call_failed, deterministic
 from unseg_bench.plugins.explain import Explanation, checked
 from unseg_bench.plugins.history import LEDGER
 from unseg_bench.plugins.method import Method
-from unseg_bench.plugins.outputs import unlike_mask
+from unseg_bench.plugins.outputs import unlike_mask, wrong_mask
 from unseg_bench.run.host import RunHost
 from unseg_bench.run.plan import RunPlan
-from unseg_bench.run.session.answers import call_failed, wrong_mask
 from unseg_bench.run.watch import Opened, watch
 
 

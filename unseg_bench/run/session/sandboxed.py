@@ -11,12 +11,12 @@ from unseg_bench.data.atomic import write_json
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Mask
 from unseg_bench.errors import RunError
+from unseg_bench.plugins.determinism import call_failed
 from unseg_bench.plugins.explain import Explanation, checked
 from unseg_bench.plugins.history import SEALED
-from unseg_bench.plugins.outputs import unlike_mask
+from unseg_bench.plugins.outputs import unlike_mask, wrong_mask
 from unseg_bench.run.host import RunHost
 from unseg_bench.run.plan import RunPlan
-from unseg_bench.run.session.answers import call_failed, wrong_mask
 from unseg_bench.run.session.codec import unpack, unpack_explanation
 from unseg_bench.run.session.dispatch import Dispatch
 from unseg_bench.run.session.run_rules import run_probes, run_rules
