@@ -20,7 +20,6 @@ from unseg_bench.plugins.outputs import outside_segment
 from unseg_bench.plugins.stage import Artifact
 from unseg_bench.plugins.stage_cache import StageCache
 from unseg_bench.run.folder import find_runs
-from unseg_bench.run.host import InPlace
 from unseg_bench.run.ledger import history_of
 from unseg_bench.run.permits import Permits
 from unseg_bench.run.plan import RunPlan
@@ -107,11 +106,11 @@ class _Known:
 class _Host(Host):
     """Looks stages up, opens nothing, fetches nothing, keeps nothing. `refused`: what was asked for beyond that."""
 
-    def __init__(self, plan: RunPlan, known: _Known, mode: str, handing: Workspace | InPlace) -> None:
+    def __init__(self, plan: RunPlan, known: _Known, mode: str, workspace: Workspace | None) -> None:
         self.seed, self.device, self.offline = plan.seed, "cpu", True
         self.stages: list[StageCall] = []
         self.refused: str | None = None
-        self._plan, self._known, self._handing = plan, known, handing
+        self._plan, self._known, self._workspace = plan, known, workspace
         permits, record = Permits(plan, mode), plan.folder.record
         own = history_of(record) if record else History()
         self._cache = StageCache(
@@ -139,7 +138,8 @@ class _Host(Host):
         self.stages.append(StageCall(name, digest, key["options"], found is not None))
         if found is None:
             return Artifact(name, self._cache.folder / "not-there-yet" / digest, digest)
-        return Artifact(name, self._handing.hand_over_folder(found.artifact.folder), digest)
+        workspace, folder = self._workspace, found.artifact.folder
+        return Artifact(name, folder if workspace is None else workspace.hand_over_folder(folder), digest)
 
     def weights(self, name: str, offline: bool) -> WeightsFile:
         """Hand over known weights that are here already."""
@@ -149,7 +149,8 @@ class _Host(Host):
             file = locate(name, offline=True)
         except WeightsError:
             self._stop(f"it needs the weights {name}, which are not here yet or are a file of yours", WeightsError)
-        path = file.path if entry.packaged else self._handing.hand_over(file.path, file.sha256)
+        workspace = None if entry.packaged else self._workspace
+        path = file.path if workspace is None else workspace.hand_over(file.path, file.sha256)
         return WeightsFile(path, file.sha256, name)
 
     def keep_map(self, case_id: str, scores: Image) -> None:
@@ -213,7 +214,7 @@ def _try(plan: RunPlan, known: _Known, processes: dict[str, _Process], stack: Ex
         if name not in processes:
             processes[name] = _Process(plan, mode, stack)
         process = processes[name]
-    host = _Host(plan, known, mode, InPlace() if process is None else process.workspace)
+    host = _Host(plan, known, mode, None if process is None else process.workspace)
     raised: Exception | None = None
     try:
         if process is None:

@@ -5,7 +5,6 @@ Case ids that come in and go out are those that the method sees (`run.case_names
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,18 +34,6 @@ from unseg_bench.run.watch import unwatched
 from unseg_bench.sandbox.workspace import Workspace
 
 
-class InPlace:
-    """For a method that reads files where they lie."""
-
-    def hand_over(self, file: Path, sha256: str) -> Path:
-        """Return the file."""
-        return file
-
-    def hand_over_folder(self, folder: Path) -> Path:
-        """Return the folder."""
-        return folder
-
-
 class RunHost(Host):
     """Serves one run in a session of a mode; stages are shared by the runs of its plugin.
 
@@ -72,7 +59,7 @@ class RunHost(Host):
     ) -> None:
         self.seed, self.device, self.offline = plan.seed, plan.settings.device, plan.settings.offline
         self.make_stages, self.tells_of_kept, self.hushed = make_stages, True, False
-        self._handing: Workspace | InPlace = InPlace()
+        self._workspace: Workspace | None = None
         self._device = plan.settings.device
         self._plan, self._store, self._names, self._ledger = plan, store, names, ledger
         self._outputs, self._reporter, self._permits = outputs, reporter, Permits(plan, mode)
@@ -93,7 +80,7 @@ class RunHost(Host):
 
     def hand_through(self, workspace: Workspace) -> None:
         """From now on put files where the process in this workspace can read them."""
-        self._handing = workspace
+        self._workspace = workspace
 
     def close(self) -> None:
         """Let go of the stages that were not finished; their checkpoints stay."""
@@ -178,9 +165,9 @@ class RunHost(Host):
         with unwatched():
             file, published = self._find_weights(str(name), bool(offline))
             self._ledger.add_weights(file.name, file.sha256, published=published)
-            entry = known_weights().get(file.name)
+            entry, workspace = known_weights().get(file.name), self._workspace
             packaged = entry is not None and entry.packaged is not None
-            path = file.path if packaged else self._handing.hand_over(file.path, file.sha256)
+            path = file.path if packaged or workspace is None else workspace.hand_over(file.path, file.sha256)
         return WeightsFile(path, file.sha256, file.name)
 
     def record_weights(self, name: str, sha256: str) -> None:
@@ -220,7 +207,9 @@ class RunHost(Host):
             self._reporter.stage_ends(artifact.stage, kept.seconds, cached=cached)
         values = {"stage": artifact.stage, "digest": artifact.digest, "seconds": 0.0 if cached else kept.seconds}
         self._plan.folder.log("stage", {**values, "cached": cached})
-        return Artifact(artifact.stage, self._handing.hand_over_folder(artifact.folder), artifact.digest)
+        workspace, folder = self._workspace, artifact.folder
+        folder = folder if workspace is None else workspace.hand_over_folder(folder)
+        return Artifact(artifact.stage, folder, artifact.digest)
 
     def _find_weights(self, name: str, offline: bool) -> tuple[WeightsFile, bool]:
         """Return the file, and whether its digest is one that its publisher gave."""
