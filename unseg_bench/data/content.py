@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from unseg_bench.data.digests import digests_of_readable
-from unseg_bench.data.files import CaseFiles
+from unseg_bench.data.files import CaseFiles, if_there
 from unseg_bench.data.prepare import PREPARATION_VERSION
-from unseg_bench.errors import DataError
 
 MISSING = "missing"
 """Identity of a file that is not there, or cannot be read."""
@@ -71,17 +70,11 @@ class Content:
         return {case_id: known[case_id] for case_id in ids}
 
     def _image(self, case_id: str) -> tuple[Path, int | None] | None:
-        try:
-            image = self._dataset.image(case_id)
-        except DataError:
-            return None
-        return image.path, image.channel
+        image = if_there(self._dataset.image, case_id)
+        return None if image is None else (image.path, image.channel)
 
     def _reference(self, case_id: str) -> tuple[Path, int | None] | None:
-        try:
-            reference = self._dataset.reference(case_id)
-        except DataError:
-            return None
+        reference = if_there(self._dataset.reference, case_id)
         return None if reference is None else (reference.path, None)
 
 

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from unseg_bench.data.splits import Split
+from unseg_bench.errors import DataError
+
+FileT = TypeVar("FileT")
 
 Progress = Callable[[int, int, str], None]
 """Called as (done, total, what) while something takes its time."""
@@ -59,3 +62,11 @@ class CaseFiles(Protocol):
     def made_from(self, case_id: str) -> dict[str, object] | None:
         """Return what a case's files are made from when they are first asked for, None where files are read."""
         ...
+
+
+def if_there(ask: Callable[[str], FileT | None], case_id: str) -> FileT | None:
+    """Return what a data set answers about a case's file, None where the file is missing."""
+    try:
+        return ask(case_id)
+    except DataError:
+        return None

@@ -1,30 +1,20 @@
 """Where a data set's files lie, as far as they are there: what a method must not open by itself."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from unseg_bench.errors import DataError
+from unseg_bench.data.files import if_there
 from unseg_bench.plugins.dataset import Dataset
 
 
 def image_files(dataset: Dataset, case_ids: Sequence[str]) -> list[Path]:
     """Return the image files of these cases."""
-    files: list[Path] = []
-    for case_id in case_ids:
-        with suppress(DataError):
-            files.append(dataset.image(case_id).path)
-    return files
+    return [file.path for case_id in case_ids if (file := if_there(dataset.image, case_id)) is not None]
 
 
 def reference_files(dataset: Dataset, case_ids: Sequence[str]) -> list[Path]:
     """Return the reference files of these cases."""
-    files: list[Path] = []
-    for case_id in case_ids:
-        with suppress(DataError):
-            reference = dataset.reference(case_id)
-            files += [] if reference is None else [reference.path]
-    return files
+    return [file.path for case_id in case_ids if (file := if_there(dataset.reference, case_id)) is not None]
 
 
 def data_folders(dataset: Dataset) -> list[Path]:
