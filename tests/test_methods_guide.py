@@ -10,7 +10,7 @@ from unseg_bench.errors import SettingsError
 from unseg_bench.plugins.manager import load_plugins
 from unseg_bench.plugins.method_facts import flatten_options
 from unseg_bench.run.asked import parse_assignments
-from unseg_bench.run.settings import make_settings, resolve_method
+from unseg_bench.run.settings import is_option_of, make_settings, option_names, resolve_method
 
 GUIDE = (Path(__file__).resolve().parents[1] / "docs" / "methods.md").read_text(encoding="utf-8")
 SECTIONS = {
@@ -39,9 +39,9 @@ def rows(first_words):
 
 def options_of(name, preset, options=()):
     settings = make_settings({"methods": [name], "preset": preset, "set": parse_assignments(options)})
-    resolved, used = resolve_method(name, BUILT_IN[name], settings, preset)
-    assert len(used) == len(options), f"{name} has no option of {options}"
-    return resolved.options
+    known = option_names(BUILT_IN[name].Options)
+    assert all(is_option_of(one, {name}, known) for one in settings.set), f"{name} has no option of {options}"
+    return resolve_method(name, BUILT_IN[name], settings, preset)[1]
 
 
 def supervision(name, preset, options=()):

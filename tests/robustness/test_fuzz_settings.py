@@ -18,6 +18,7 @@ from unseg_bench.plugins.method_facts import flatten_options
 from unseg_bench.run.asked import parse_assignments, settings_of
 from unseg_bench.run.settings import (
     RunSettings,
+    is_option_of,
     make_settings,
     option_names,
     read_settings_file,
@@ -86,9 +87,10 @@ def complaint(call: Callable[[], object]) -> str:
 
 def resolve(chosen: RunSettings) -> None:
     """Check the options, and that what was taken can be written to run.json."""
-    resolved, used = resolve_method("one", One, chosen, "paper")
-    refuse_unknown(chosen, used, {"one": option_names(Options)})
-    json.dumps({**chosen.model_dump(mode="json"), "set": flatten_options(resolved.options)}, allow_nan=False)
+    _, options = resolve_method("one", One, chosen, "paper")
+    known = option_names(Options)
+    refuse_unknown(chosen, {name for name in chosen.set if is_option_of(name, {"one"}, known)}, {"one": known})
+    json.dumps({**chosen.model_dump(mode="json"), "set": flatten_options(options)}, allow_nan=False)
 
 
 def use(path: Path) -> None:

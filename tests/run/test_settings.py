@@ -1,6 +1,7 @@
 """Precedence preset < file < --set, values from files, and one clear line for whatever is wrong."""
 
 import json
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
@@ -10,6 +11,7 @@ from unseg_bench.plugins.method import Method, MethodOptions
 from unseg_bench.plugins.method_facts import flatten_options
 from unseg_bench.run.asked import parse_assignments
 from unseg_bench.run.settings import (
+    is_option_of,
     make_settings,
     option_names,
     read_settings_file,
@@ -47,9 +49,11 @@ def resolve(values=None, preset=None, methods=None, default="demo"):
     methods = methods or {"one": One}
     settings = make_settings({"methods": list(methods), "preset": preset, "set": values or {}})
     found = {written: resolve_method(written, method, settings, default) for written, method in methods.items()}
-    used = {name for _, own in found.values() for name in own}
-    refuse_unknown(settings, used, {method.name: option_names(method.Options) for method in methods.values()})
-    return {written: resolved for written, (resolved, _) in found.items()}
+    known = {written: option_names(method.Options) for written, method in methods.items()}
+    called = {written: {written, method.name} for written, method in methods.items()}
+    used = {name for name in settings.set for one in methods if is_option_of(name, called[one], known[one])}
+    refuse_unknown(settings, used, {method.name: known[written] for written, method in methods.items()})
+    return {written: SimpleNamespace(preset=preset, options=own) for written, (preset, own) in found.items()}
 
 
 def options(**more):

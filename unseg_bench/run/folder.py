@@ -17,7 +17,7 @@ from unseg_bench.data.atomic import append_line, write_json
 from unseg_bench.data.paths import cache_dir, check_alternative_name, check_case_id, is_alternative_name
 from unseg_bench.errors import DataError, RunError, UbenchError
 from unseg_bench.plugins.digests import digest_of
-from unseg_bench.run.record import check_record, missing_entries, shown_value
+from unseg_bench.run.record import BEGUN, check_record, shown_value
 
 FORMAT = 1
 LARGEST_FILE_BYTES = 4 << 30
@@ -185,7 +185,8 @@ def _event(line: bytes) -> dict[str, Any] | None:
 def open_run(path: Path) -> RunFolder:
     """Return the run in a folder; raises DataError where its record is damaged or lacks what every run has."""
     run = RunFolder(path)
-    if lacking := missing_entries(run.record):
+    record = run.record
+    if lacking := [name for name in BEGUN if name not in record]:
         raise DataError(f"{path / 'run.json'}: lacks {', '.join(lacking)}; it is no run's record, or one cut short")
     return run
 

@@ -189,8 +189,8 @@ def load_method(where: Where) -> type[Method]:
 
 
 def _facts(written: str, method: type[Method], settings: RunSettings, default_preset: str) -> dict[str, Any]:
-    resolved, _ = resolve_method(written, method, settings, default_preset)
-    made = method(resolved.options)
+    preset, options = resolve_method(written, method, settings, default_preset)
+    made = method(options)
     return {
         "name": method.name,
         "floor": method.floor,
@@ -199,10 +199,10 @@ def _facts(written: str, method: type[Method], settings: RunSettings, default_pr
         "learns": made.learns,
         "looks_ahead": method.expect is not Method.expect,
         "explains": method.explain is not Method.explain,
-        "preset": resolved.preset,
+        "preset": preset,
         "presets": list(method.presets),
-        "options": resolved.options.model_dump(mode="json"),
-        "preset_options": _preset_options(method, resolved.preset),
+        "options": options.model_dump(mode="json"),
+        "preset_options": _preset_options(method, preset),
         "known": option_names(method.Options),
         "studies": {name: (study.title, _plain(study.rows)) for name, study in method.studies.items()},
     }

@@ -141,12 +141,11 @@ def _find(
         taken = {name: plugins.sources[name] for name in plugins.methods}
         return describe_file(written, variants, dataset, taken), None
     method = plugins.method(written)
-    return {label: _card(label, written, method, own, dataset) for label, own in variants.items()}, method
-
-
-def _card(label: str, written: str, method: type[Method], settings: RunSettings, dataset: type[Dataset]) -> MethodCard:
-    with said_of(label):
-        return make_card(written, method, settings, dataset.default_preset)
+    cards: dict[str, MethodCard] = {}
+    for label, settings in variants.items():
+        with said_of(label):
+            cards[label] = make_card(written, method, settings, dataset.default_preset)
+    return cards, method
 
 
 def _check_parts(plan: RunPlan) -> None:

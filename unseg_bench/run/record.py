@@ -1,7 +1,6 @@
 """What run.json may hold. A run folder may come from elsewhere, so its record is checked before anything reads it."""
 
 import math
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
@@ -168,11 +167,6 @@ def check_record(value: dict[str, Any]) -> dict[str, Any]:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise ValueError(f"{visible(place)}: {first['msg']}") from None
-
-
-def missing_entries(record: Mapping[str, Any]) -> list[str]:
-    """Return the entries that a run that has begun must have and this one lacks."""
-    return [name for name in BEGUN if name not in record]
 
 
 def shown_value(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - whatever JSON can hold

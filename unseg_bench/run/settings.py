@@ -45,16 +45,6 @@ class RunSettings(BaseModel):
     """Whether methods work in a sealed process: where the kernel can, always, never."""
 
 
-class Resolved(BaseModel):
-    """A method with its checked options and the preset that they started from."""
-
-    model_config = ConfigDict(arbitrary_types_allowed=True, frozen=True)
-
-    method: str
-    preset: str
-    options: MethodOptions
-
-
 def read_settings_file(path: Path) -> dict[str, Any]:
     """Read a YAML, TOML (.toml) or JSON file with the names of RunSettings; a run.json works too.
 
@@ -87,21 +77,17 @@ def make_settings(values: Mapping[str, Any]) -> RunSettings:
 
 def resolve_method(
     written: str, method: type[Method], settings: RunSettings, default_preset: str
-) -> tuple[Resolved, set[str]]:
-    """Give one method its options; returns them, and the names in `set` that it has. Raises SettingsError."""
+) -> tuple[str, MethodOptions]:
+    """Return the preset of a method, and its checked options, which start from that; raises SettingsError."""
     preset = _preset(method, settings.preset, default_preset)
-    used: set[str] = set()
     known = option_names(method.Options)
+    own = {name: value for name, value in settings.set.items() if is_option_of(name, {method.name, written}, known)}
     values: dict[str, Any] = {}
     for name, value in method.presets.get(preset, {}).items():
         assign(values, name, value)
-    for name, value in settings.set.items():
-        if is_option_of(name, {method.name, written}, known):
-            assign(values, own_name(name), value)
-            used.add(name)
-    return Resolved(
-        method=method.name, preset=preset, options=_validated(method.Options, values, f"{method.name}: ")
-    ), used
+    for name, value in own.items():
+        assign(values, own_name(name), value)
+    return preset, _validated(method.Options, values, f"{method.name}: ")
 
 
 def refuse_unknown(settings: RunSettings, used: Collection[str], known: Mapping[str, Collection[str]]) -> None:
