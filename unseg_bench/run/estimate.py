@@ -61,7 +61,7 @@ class Workload:
     @property
     def unknown(self) -> int:
         """How many stages and segmentations to do have no estimate."""
-        return sum(task.seconds is None for task in (*self.stages, *self.segments) if not _kept(task))
+        return sum(task.seconds is None for task in (*self.stages, *self.segments))
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -111,7 +111,7 @@ def estimate(dry_runs: Sequence[DryRun]) -> Workload:
                 str(one.plan.folder.path),
                 one.plan.method.name,
                 cases,
-                _times(cases, _case_seconds(one.plan, runs_in(one.plan.folder.path.parents[1]))),
+                _case_seconds(one.plan, cases, runs_in(one.plan.folder.path.parents[1])),
             )
             for one in dry_runs
             if (cases := one.to_segment)
@@ -119,14 +119,6 @@ def estimate(dry_runs: Sequence[DryRun]) -> Workload:
         {str(one.plan.folder.path): one.beyond for one in dry_runs if one.beyond is not None},
         {str(one.plan.folder.path): one.error for one in dry_runs if one.error is not None},
     )
-
-
-def _kept(task: StageTask | SegmentTask) -> bool:
-    return isinstance(task, StageTask) and task.cached
-
-
-def _times(cases: int, seconds: float | None) -> float | None:
-    return None if seconds is None else cases * seconds
 
 
 def _stage_seconds(call: StageCall, known: Sequence[tuple[str, float]]) -> float | None:
@@ -148,11 +140,11 @@ def _read_times(stage: str) -> list[tuple[str, float]]:
     return found
 
 
-def _case_seconds(plan: RunPlan, runs: Sequence[tuple[RunFolder, Mapping[str, Any]]]) -> float | None:
-    """Return seconds a case in the first of `runs` of a plan's method, one on the same data and preset first."""
+def _case_seconds(plan: RunPlan, cases: int, runs: Sequence[tuple[RunFolder, Mapping[str, Any]]]) -> float | None:
+    """Return seconds for some cases as in the first of `runs` of a plan's method, on the same data and preset first."""
     own = [(run, record) for run, record in runs if record.get("method") == plan.method.name]
     same = [pair for pair in own if (pair[1].get("dataset"), pair[1].get("preset")) == (plan.dataset.name, plan.preset)]
-    return next((seconds for run, _ in (*same, *own) if (seconds := seconds_a_case(run)) is not None), None)
+    return next((cases * seconds for run, _ in (*same, *own) if (seconds := seconds_a_case(run)) is not None), None)
 
 
 def _read_runs(folder: Path) -> list[tuple[RunFolder, Mapping[str, Any]]]:

@@ -1,8 +1,8 @@
 """The runner: a plan in, a run folder with predictions out. Labels are not needed here."""
 
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import partial
 
 import numpy as np
@@ -102,7 +102,9 @@ def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, strict: bool, since: 
         ledger.forget_earlier()
     outputs = CaseOutputs(plan.folder, keep_maps=plan.settings.keep_maps)
     host = RunHost(plan, mode, store, names, ledger, outputs, reporter, since=since)
-    with open_session(plan, host, mode, reason) as session, _evidence(ledger, session):
+    with open_session(plan, host, mode, reason) as session, ExitStack() as at_the_end:
+        ledger.set_seal(session.evidence())
+        at_the_end.callback(lambda: ledger.set_seal(session.evidence()))
         if plan.method.learns:
             session.fit(training, validation)
         if plan.method.looks_ahead:
@@ -135,16 +137,6 @@ def _prepare(
     _forget_another_models_predictions(plan, digests)
     plan.folder.update({"images": digests, "case_names": names.to_json()})
     return hidden["train"], hidden["valid"], hidden[SEGMENTED]
-
-
-@contextmanager
-def _evidence(ledger: Ledger, session: Session) -> Generator[None]:
-    """Write down what the session has to say of its seal, at its beginning and at its end."""
-    ledger.set_seal(session.evidence())
-    try:
-        yield
-    finally:
-        ledger.set_seal(session.evidence())
 
 
 def _has_earlier_work(plan: RunPlan) -> bool:
