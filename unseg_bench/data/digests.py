@@ -79,10 +79,10 @@ def refuse_change(path: Path, sha256: str) -> None:
 
 
 def _look(paths: Sequence[Path]) -> dict[Path, str | DataError]:
-    statuses = {path: _try_status(path) for path in paths}
-    sought = [status for status in statuses.values() if isinstance(status, _Status) and status not in _known]
-    _known.update(_read_index(sought))
-    unread = [path for path, status in statuses.items() if isinstance(status, _Status) and status not in _known]
+    statuses = {path: status for path in paths if (status := _status_if_any(path)) is not None}
+    _known.update(_read_index([status for status in statuses.values() if status not in _known]))
+    found: dict[Path, str | DataError] = {path: _known[own] for path, own in statuses.items() if own in _known}
+    unread = [path for path in paths if path not in found]
     if len(unread) > 1:
         from concurrent.futures import ThreadPoolExecutor  # loads logging, which a comparison never needs
 
@@ -93,23 +93,14 @@ def _look(paths: Sequence[Path]) -> dict[Path, str | DataError]:
     lasting = dict(one for one in read.values() if not isinstance(one, DataError) and one[0].settled)
     _known.update(lasting)
     _write_index(lasting)
-    found: dict[Path, str | DataError] = {}
-    for path, status in statuses.items():
-        if isinstance(status, DataError):
-            found[path] = status
-        elif path in read:
-            one = read[path]
-            found[path] = one if isinstance(one, DataError) else one[1]
-        else:
-            found[path] = _known[status]
-    return found
+    found |= {path: one if isinstance(one, DataError) else one[1] for path, one in read.items()}
+    return {path: found[path] for path in paths}
 
 
-def _try_status(path: Path) -> _Status | DataError:
-    try:
+def _status_if_any(path: Path) -> _Status | None:
+    with suppress(DataError):
         return _status(path)
-    except DataError as error:
-        return error
+    return None
 
 
 def _status(path: Path) -> _Status:
