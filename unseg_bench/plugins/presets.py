@@ -27,6 +27,14 @@ def assign(values: dict[str, Any], dotted: str, value: object) -> None:
         assign(group, name, inner)
 
 
+def nested(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return dotted or nested options as nested ones; raises as `assign`."""
+    values: dict[str, Any] = {}
+    for name, value in options.items():
+        assign(values, name, value)
+    return values
+
+
 def _group(values: dict[str, Any], name: str, dotted: str) -> dict[str, Any]:
     found = values.setdefault(name, {})
     if not isinstance(found, dict):
@@ -39,7 +47,4 @@ def preset_options(method: type[Method], preset: str) -> MethodOptions:
 
     Raises pydantic's ValidationError when the preset does not fit the options.
     """
-    values: dict[str, Any] = {}
-    for name, value in method.presets.get(preset, {}).items():
-        assign(values, name, value)
-    return method.Options.model_validate(values)
+    return method.Options.model_validate(nested(method.presets.get(preset, {})))

@@ -21,7 +21,7 @@ from unseg_bench.errors import PluginError, SettingsError, UbenchError
 from unseg_bench.plugins.digests import code_digest, file_code_digest
 from unseg_bench.plugins.manager import Plugins, file_of, module_name_of
 from unseg_bench.plugins.method import Method, Study
-from unseg_bench.plugins.presets import assign, preset_options
+from unseg_bench.plugins.presets import nested, preset_options
 from unseg_bench.run.settings import RunSettings, is_option_of, option_names, own_name, resolve_method, usual_preset
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}"
@@ -262,10 +262,7 @@ def _flat(options: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
                 raise ValueError(f"the option '{dotted}' has no value")
             value = cast("Mapping[str, Any]", value)[part]
         flat[dotted] = value
-    nested: dict[str, Any] = {}
-    for dotted, value in flat.items():
-        assign(nested, dotted, value)
-    if nested != options:
+    if nested(flat) != options:
         raise ValueError("it has options that it does not name")
     return flat
 

@@ -12,7 +12,7 @@ from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.plugins.method import Method, MethodOptions
 from unseg_bench.plugins.names import did_you_mean
 from unseg_bench.plugins.options import option_fields
-from unseg_bench.plugins.presets import assign
+from unseg_bench.plugins.presets import assign, nested
 from unseg_bench.run.values import read_values
 
 _SHOWN = 80
@@ -82,9 +82,7 @@ def resolve_method(
     preset = _preset(method, settings.preset, default_preset)
     known = option_names(method.Options)
     own = {name: value for name, value in settings.set.items() if is_option_of(name, {method.name, written}, known)}
-    values: dict[str, Any] = {}
-    for name, value in method.presets.get(preset, {}).items():
-        assign(values, name, value)
+    values = nested(method.presets.get(preset, {}))
     for name, value in own.items():
         assign(values, own_name(name), value)
     return preset, _validated(method.Options, values, f"{method.name}: ")
