@@ -46,13 +46,13 @@ def explain_case(
         )
     store, names = PreparedStore(cache_dir() / "prepared"), CaseNames()
     asked = names.hide(build_cohort("explained", (case_id,), plan.dataset, store, reporter.step))
-    with _aside(plan, run, store, names, reporter, make_stages=recompute) as (quiet, host, session):
+    with _aside(plan, run, store, names, reporter, make_stages=recompute) as (host, session):
         cohorts = [
             names.hide(build_cohort(part, plan.learned_from(part), plan.dataset, store, reporter.step))
             for part in ("train", "valid")
         ]
         try:
-            if quiet.method.learns:
+            if plan.method.learns:
                 session.fit(*cohorts)
             host.make_stages = True
             return session.explain(asked, names.seen(case_id))
@@ -78,8 +78,8 @@ def _plan(run: RunFolder, plugins: Plugins, data: Path | None) -> RunPlan:
 @contextmanager
 def _aside(
     plan: RunPlan, run: RunFolder, store: PreparedStore, names: CaseNames, reporter: Reporter, *, make_stages: bool
-) -> Generator[tuple[RunPlan, RunHost, Session]]:
-    """Give the plan, its host and its session; record, ledger and log are in a folder that goes away.
+) -> Generator[tuple[RunHost, Session]]:
+    """Give the run's host and its session; record, ledger and log are in a folder that goes away.
 
     What the run had seen counts as seen, so that its own stages may be taken.
     """
@@ -92,4 +92,4 @@ def _aside(
         host = RunHost(aside, mode, store, names, Ledger(aside.folder), None, reporter, make_stages=make_stages)
         host.tells_of_kept = False
         with open_session(aside, host, mode, reason) as session:
-            yield aside, host, session
+            yield host, session

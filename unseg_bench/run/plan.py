@@ -117,7 +117,6 @@ def plan_variants(variants: Mapping[str, RunSettings], plugins: Plugins, runs_fo
 
 def describe(plan: RunPlan) -> dict[str, Any]:
     """Say what a run would do, without doing it (for `--dry-run`)."""
-    done = sum(plan.is_segmented(case_id) for case_id in plan.case_ids)
     return {
         "run": str(plan.folder.path),
         "state": plan.folder.state,
@@ -128,7 +127,7 @@ def describe(plan: RunPlan) -> dict[str, Any]:
         "split": plan.split.name,
         "cases": {part: len(plan.split.part(part)) for part in PARTS},
         "to_segment": len(plan.case_ids),
-        "segmented": done,
+        "segmented": sum(plan.is_segmented(case_id) for case_id in plan.case_ids),
         "options": plan.method.options,
     }
 
