@@ -33,11 +33,6 @@ class _Source:
     folder: Path
     record: dict[str, Any] | None
 
-    @property
-    def masks(self) -> Path:
-        """Where the masks lie."""
-        return self.folder if self.record is None else self.folder / "predictions"
-
 
 class MaskSources:
     """The masks of other runs and folders that one run asks for.
@@ -121,7 +116,8 @@ class MaskSources:
             )
 
     def _file(self, source: _Source, case_id: str) -> Path:
-        files = [file for ending in _ENDINGS if (file := source.masks / f"{case_id}{ending}").is_file()]
+        place = source.folder if source.record is None else source.folder / "predictions"
+        files = [file for ending in _ENDINGS if (file := place / f"{case_id}{ending}").is_file()]
         if source.record is not None and (case_id not in source.record["cases"] or not files):
             failed = source.record.get("failed_cases", {}).get(case_id)
             why = f"it failed there: {failed}" if failed else f"it segmented the part '{source.record.get('part')}'"
