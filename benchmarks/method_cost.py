@@ -28,8 +28,8 @@ from unseg_bench_methods.implicit_field.options import ImplicitFieldOptions
 from unseg_bench_methods.salip.options import SalipOptions
 from unseg_bench_methods.sim2real.network import build_network
 from unseg_bench_methods.sim2real.options import Sim2RealOptions
+from unseg_bench_methods.synthetic.method import ADAPTED
 from unseg_bench_methods.synthetic.options import NETWORK, SPACING_MM, AdaptationOptions
-from unseg_bench_methods.synthetic.presets import ADAPTED
 
 from unseg_bench.blocks.classifier import build_classifier
 from unseg_bench.blocks.constrained_vae.losses import attention_map

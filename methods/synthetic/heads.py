@@ -1,13 +1,14 @@
 """Heads to learn from: phantoms of the same anatomy as the demo data set's, with wider contrasts, tumours and scanners.
 
 `unseg_bench.blocks.phantom` is unreadable inside the seal where the data set is the phantom itself; hence this module
-is imported by the stage that makes heads, and by the script that trains the shipped weights, and by nothing else.
+is imported where heads are to be mixed in, and by the script that trains the shipped weights, and by nothing else.
 """
 
 from dataclasses import replace
 
 import numpy as np
 
+from unseg_bench import MethodOptions, Work, stage
 from unseg_bench.blocks.phantom.anatomy import HEAD_BOX_MM, Head, MassEffect, Tissue
 from unseg_bench.blocks.phantom.fields import Array, Grid, centred_axis
 from unseg_bench.blocks.phantom.intensity import distractors, healthy_signal, leftovers
@@ -21,6 +22,21 @@ from .options import HEAD_SPACING_MM
 
 TUMOUR_ML = (3.0, 200.0)
 _HEALTHY, _SECOND = 0.05, 0.12
+
+
+class HeadOptions(MethodOptions):
+    """How many heads."""
+
+    count: int
+
+
+@stage("synthetic-heads")
+def make_heads(work: Work, options: HeadOptions) -> None:
+    """Write `<number>.npy` of each head, float16: (image, label), 0 outside the brain."""
+    for number in range(options.count):
+        case = make_head(work.seed, number)
+        np.save(work.folder / f"{number}.npy", np.stack([case.image, case.label]).astype(np.float16))
+        work.progress(number + 1, options.count, "heads")
 
 
 def make_head(seed: int, number: int, spacing_mm: float = HEAD_SPACING_MM) -> LabelledCase:

@@ -9,24 +9,23 @@ import numpy as np
 from unseg_bench import Artifact, Cohort, Context, Explanation, Image, Mask, Method, RunError, Step, Volume
 
 from .options import SPACING_MM, SyntheticOptions
-from .presets import ADAPTED, CHECK, DEMO, PAPER
 
 if TYPE_CHECKING:
     from unseg_bench.blocks.weights import WeightsFile
 
     from .pair import Pair
 
+ADAPTED: dict[str, Any] = {"adaptation": {"steps": 120}}
+"""Adapted to the training part's images, without labels."""
+
 
 class Synthetic(Method[SyntheticOptions]):
     """Segments with shipped weights in seconds a case; on phantoms it is judged on what it learned from."""
 
     name = "synthetic"
-    presets = {
-        "paper": PAPER,
-        "adapted": ADAPTED,
-        "demo": DEMO,
-        "check": CHECK,
-    }
+    presets = {"paper": {}, "adapted": ADAPTED, "demo": {}, "check": {"mirror": "none"}}
+    """No paper stands behind `paper`: the name is the default's on real data. It and `demo` take the weights as they
+    are shipped, since on the phantom there is nothing to adapt to; so does `check`, in one pass."""
 
     def __init__(self, options: SyntheticOptions) -> None:
         """Nothing is loaded before the first case."""
@@ -122,7 +121,7 @@ class Synthetic(Method[SyntheticOptions]):
         if count == 0:
             return {}
         try:
-            from .new_heads import HeadOptions, make_heads
+            from .heads import HeadOptions, make_heads
 
             return {"heads": context.run(make_heads, HeadOptions(count=count))}
         except (ImportError, PermissionError) as error:

@@ -99,7 +99,7 @@ def test_too_little_agreement_is_an_error(fit, phantoms):
 
 @pytest.mark.slow
 def test_closed_generator_is_an_error_that_names_the_option(fit, phantoms, monkeypatch):
-    monkeypatch.setitem(sys.modules, "unseg_bench_methods.synthetic.new_heads", None)
+    monkeypatch.setitem(sys.modules, "unseg_bench_methods.synthetic.heads", None)
     with pytest.raises(RunError, match=r"set adaptation.heads to 0"):
         fit(phantoms[:2], adaptation={"steps": 1, "heads": 1, "min_agreement": 0.3})
 
