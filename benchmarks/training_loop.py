@@ -216,7 +216,7 @@ def sim2real(steps: int, cases: list[LabelledCase], folder: Path) -> Task:
         spacings[str(number)] = brain.spacing_mm
     (folder / "brains.json").write_text(json.dumps(spacings))
     brains = Artifact("sim2real-volumes", folder, "")
-    source = source_of(options.simulation, brains, brains, "", held_out=False)
+    source = source_of(options.simulation, {"normals": brains, "donors": brains}, held_out=False)
 
     def loss_of(network: nn.Module, batch: Batch) -> Tensor:
         images, layers, mask, counted = batch

@@ -11,9 +11,8 @@ from unseg_bench.blocks.patches import case_order
 from unseg_bench.blocks.training import step_generator
 
 from .layers import learned_layers, network_input
-from .network import Targets
 from .options import Scale
-from .samples import Sample, Source
+from .samples import Source
 from .volumes import Brains
 
 
@@ -31,14 +30,10 @@ class SimulatedBatches:
         rng = step_generator(self.seed, step)
         samples = [self.source.draw(rng) for _ in range(self.size)]
         images = np.stack([network_input(one.mixed, one.brain, self.scale)[None] for one in samples])
-        targets = self._targets(samples)
-        return torch.from_numpy(images), targets.layers, targets.mask, targets.counted
-
-    def _targets(self, samples: list[Sample]) -> Targets:
         layers = np.stack([learned_layers(one, self.scale) for one in samples])
         mask = np.stack([one.mask for one in samples]).astype(np.float32)
         counted = np.stack([one.counted[None, None] for one in samples]).astype(np.float32)
-        return Targets(torch.from_numpy(layers), torch.from_numpy(mask), torch.from_numpy(counted))
+        return torch.from_numpy(images), torch.from_numpy(layers), torch.from_numpy(mask), torch.from_numpy(counted)
 
 
 @dataclass(frozen=True, slots=True)

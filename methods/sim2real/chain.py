@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from unseg_bench import Artifact, Cohort, Context, RunError
 from unseg_bench.blocks.normals import find_normals
@@ -19,16 +19,6 @@ CHOOSE = "choose stage I's weights by Dice"
 
 
 @dataclass(frozen=True, slots=True)
-class Simulations:
-    """What simulated samples are made of, as stages take it: '' for what is not needed."""
-
-    normals: Artifact | str = ""
-    held_out: Artifact | str = ""
-    donors: Artifact | str = ""
-    pairs: Artifact | str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Trained:
     """The networks, stage I's first, then one for each round; and the table of what each round learned from."""
 
@@ -39,28 +29,29 @@ class Trained:
 def train(options: Sim2RealOptions, training: Cohort, validation: Cohort, context: Context) -> Trained:
     """Run stage I, and stage II for as many rounds as are asked for or change anything."""
     brains = stretched(training, options.grid, context.run)
-    simulations = _simulations(options, training, brains, context)
-    first = _stage_one(options, simulations, validation, context)
-    return _stage_two(options, simulations, brains, first, context)
+    made_of = _simulations(options, training, brains, context)
+    first = _stage_one(options, made_of, validation, context)
+    made_of.pop("held_out", None)
+    return _stage_two(options, made_of, brains, first, context)
 
 
-def _simulations(options: Sim2RealOptions, training: Cohort, brains: Artifact, context: Context) -> Simulations:
-    """Normal brains and, from the training part alone, donors; or phantoms instead of both."""
+def _simulations(options: Sim2RealOptions, training: Cohort, brains: Artifact, context: Context) -> dict[str, Any]:
+    """What samples are made of: normal brains and, from the training part alone, donors; or pairs of phantoms."""
     simulation = options.simulation
     if simulation.simulator == "phantom":
         from .phantom_pairs import PairOptions, make_pairs, require_phantoms
 
         require_phantoms()
         asked = PairOptions(count=simulation.phantoms, spacing_mm=simulation.phantom_spacing_mm, size=options.grid.size)
-        return Simulations(pairs=context.run(make_pairs, asked))
+        return {"pairs": context.run(make_pairs, asked)}
     normals = find_normals(training, options.normals, context)
     known, held_out = (
         stretched(cohort, options.grid, context.run, normals.slices) for cohort in (normals.train, normals.held_out)
     )
-    return Simulations(known, held_out, brains)
+    return {"normals": known, "held_out": held_out, "donors": brains}
 
 
-def _stage_one(options: Sim2RealOptions, simulations: Simulations, validation: Cohort, context: Context) -> Artifact:
+def _stage_one(options: Sim2RealOptions, made_of: Mapping[str, Any], validation: Cohort, context: Context) -> Artifact:
     chosen_by, masks = "", ""
     if options.training.keep != "last":
         if not len(validation):
@@ -72,14 +63,11 @@ def _stage_one(options: Sim2RealOptions, simulations: Simulations, validation: C
     if options.training.keep == "best-validation-dice":
         masks = reference_masks(validation, context, CHOOSE)
     asked = StageOneOptions(network=options.network, simulation=options.simulation, training=options.training)
-    return context.run(
-        learn_to_restore, asked, normals=simulations.normals, held_out=simulations.held_out, donors=simulations.donors,
-        pairs=simulations.pairs, validation=chosen_by, masks=masks,
-    )  # fmt: skip
+    return context.run(learn_to_restore, asked, validation=chosen_by, masks=masks, **made_of)
 
 
 def _stage_two(
-    options: Sim2RealOptions, simulations: Simulations, brains: Artifact, first: Artifact, context: Context
+    options: Sim2RealOptions, made_of: Mapping[str, Any], brains: Artifact, first: Artifact, context: Context
 ) -> Trained:
     networks, rows, wanted = [first], list[Row](), options.adaptation
     reading = LabellingOptions(
@@ -97,12 +85,7 @@ def _stage_two(
             network=options.network, simulation=options.simulation, training=options.training, number=number,
             steps=wanted.steps, share=wanted.share, learning_rate=wanted.learning_rate,
         )  # fmt: skip
-        networks.append(
-            context.run(
-                adapt, asked, network=networks[-1], brains=brains, labels=labels, normals=simulations.normals,
-                donors=simulations.donors, pairs=simulations.pairs,
-            )
-        )  # fmt: skip
+        networks.append(context.run(adapt, asked, network=networks[-1], brains=brains, labels=labels, **made_of))
         before = labels
     return Trained(networks, rows)
 

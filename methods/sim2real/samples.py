@@ -1,6 +1,7 @@
 """Simulated samples: an image with a tumour, the same without, and the tumour; each a pure function of a generator."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -92,21 +93,14 @@ class Pairs:
         return Sample(mixed, normal, mixed * mask, mask, brain, np.ones(mask.shape[2], dtype=np.bool_))
 
 
-def source_of(
-    options: SimulationOptions,
-    normals: Artifact | str,
-    donors: Artifact | str,
-    pairs: Artifact | str,
-    *,
-    held_out: bool,
-) -> Source:
+def source_of(options: SimulationOptions, made_of: Mapping[str, Artifact], *, held_out: bool) -> Source:
     """Return the samples to learn from, or, `held_out`, those that none was learned from.
 
-    `normals`: the stretched brains of one of the two kinds. Of pairs the last tenth is held out.
+    `made_of`: stretched brains, 'normals', 'held_out' normals and 'donors'; or 'pairs' of phantoms, of which the last
+    tenth is held out.
     """
-    if isinstance(pairs, Artifact):
-        count = int(json.loads(pairs.path(PAIRS).read_text(encoding="utf-8"))["pairs"])
+    if "pairs" in made_of:
+        count = int(json.loads(made_of["pairs"].path(PAIRS).read_text(encoding="utf-8"))["pairs"])
         first = count - max(1, count // 10)
-        return Pairs(pairs, range(first, count) if held_out else range(first))
-    assert isinstance(normals, Artifact) and isinstance(donors, Artifact)  # noqa: S101, PT018 - `chain` gives one or other
-    return Mixing(Brains(normals), Brains(donors), options)
+        return Pairs(made_of["pairs"], range(first, count) if held_out else range(first))
+    return Mixing(Brains(made_of["held_out" if held_out else "normals"]), Brains(made_of["donors"]), options)

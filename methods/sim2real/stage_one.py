@@ -40,18 +40,17 @@ class StageOneOptions(MethodOptions):
 
 @stage("sim2real-stage-1")
 def learn_to_restore(
-    work: Work, options: StageOneOptions, *, normals: Artifact | str, held_out: Artifact | str,
-    donors: Artifact | str, pairs: Artifact | str, validation: Artifact | str, masks: Artifact | str,
-) -> None:  # fmt: skip
+    work: Work, options: StageOneOptions, *, validation: Artifact | str, masks: Artifact | str, **made_of: Artifact
+) -> None:
     """Write `network.safetensors` and `training.json`: the losses' end, what was kept, Dice on held-out simulations.
 
-    `normals`, `held_out`, `donors`, `validation`: stretched brains; `masks`: references of the validation cases;
-    `pairs`: of phantoms, instead of normals and donors. What is not needed is ''. Raises RunError when the loss is not
-    finite, and when the network finds nothing in any held-out simulation.
+    `validation`: stretched brains; `masks`: references of the validation cases; what is not needed is ''. `made_of`: of
+    samples (see `source_of`). Raises RunError when the loss is not finite, and when the network finds nothing in any
+    held-out simulation.
     """
     training = options.training
     network = build_network(options.network, work.seed)
-    source = source_of(options.simulation, normals, donors, pairs, held_out=False)
+    source = source_of(options.simulation, made_of, held_out=False)
     log = fit_network(
         network,
         batch_for=SimulatedBatches(source, training.batch, work.seed, training.scale),
@@ -64,7 +63,7 @@ def learn_to_restore(
         precision=training.precision,
         validation=_validation(training, validation, masks),
     )
-    unseen = source_of(options.simulation, held_out, donors, pairs, held_out=True)
+    unseen = source_of(options.simulation, made_of, held_out=True)
     dice = simulated_dice(network, unseen, training.scale, work.seed, training.steps)
     if not any(dice):
         raise RunError(

@@ -117,20 +117,18 @@ def change(before: Artifact, after: Artifact) -> float:
 
 @stage("sim2real-stage-2")
 def adapt(
-    work: Work, options: StageTwoOptions, *, network: Artifact, brains: Artifact, labels: Artifact,
-    normals: Artifact | str, donors: Artifact | str, pairs: Artifact | str,
-) -> None:  # fmt: skip
+    work: Work, options: StageTwoOptions, *, network: Artifact, brains: Artifact, labels: Artifact, **made_of: Artifact
+) -> None:
     """Teach a network its own verified pseudo-labels beside fresh simulations; write what stage I writes.
 
     Half of a batch (at least one) is real and has the mask's Dice for its loss; half is simulated and has all five
-    terms. Raises RunError when the network comes to find nothing.
+    terms. `made_of`: of samples (see `source_of`). Raises RunError when the network comes to find nothing.
     """
     training = options.training
     half, seed = max(1, training.batch // 2), step_seed(work.seed, options.number)
     kept = read_verified(labels).kept(options.share)
-    simulated = SimulatedBatches(
-        source_of(options.simulation, normals, donors, pairs, held_out=False), half, seed, training.scale
-    )
+    source = source_of(options.simulation, made_of, held_out=False)
+    simulated = SimulatedBatches(source, half, seed, training.scale)
     real = LabelledBatches(Brains(brains), labels, kept, half, seed, training.scale)
     adapted = read_network(network.path(WEIGHTS), options.network, work.device)
     log = fit_network(

@@ -251,7 +251,7 @@ def pairs(tmp_path_factory):
 
 def test_phantom_pairs_are_samples_that_add_up_inside_the_tumour_and_hardly_differ_outside(pairs):
     options = Sim2RealOptions().simulation
-    learned, held_out = (source_of(options, "", "", pairs, held_out=held_out) for held_out in (False, True))
+    learned, held_out = (source_of(options, {"pairs": pairs}, held_out=held_out) for held_out in (False, True))
     assert isinstance(learned, Pairs)
     assert (list(learned.numbers), list(held_out.numbers)) == ([0], [1])
     sample = learned.draw(np.random.default_rng(0))
