@@ -1,6 +1,6 @@
 """The upper bound: the same 3D U-Net that CLISC ends with, trained on the reference masks of the training cases."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from unseg_bench import (
     Artifact,
@@ -26,9 +26,6 @@ from unseg_bench.blocks.unet.options import (
     UNetInference,
     UNetOptions,
 )
-
-if TYPE_CHECKING:
-    from unseg_bench.blocks.unet.networks import Network
 
 _TRAIN, _CHOOSE = "train the U-Net", "choose the U-Net's weights"
 
@@ -81,26 +78,20 @@ class SupervisedUnet(Method[SupervisedUnetOptions]):
 
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
         """Train on the training part; the validation part is looked at for keep 'best-validation-dice' only."""
-        options, masks = self.options.unet, reference_masks(training, context, _TRAIN)
-        if options.keep == "last":
-            trained = context.run(train, options, cohort=training, masks=masks)
-        else:
-            chosen_by = reference_masks(validation, context, _CHOOSE)
-            trained = context.run(
-                train, options, cohort=training, masks=masks, validation=validation, validation_masks=chosen_by
-            )
-        self._network = self._load(trained, context.device)
+        from unseg_bench.blocks.unet.training import load_unet
+
+        options = self.options.unet
+        inputs: dict[str, Any] = {"cohort": training, "masks": reference_masks(training, context, _TRAIN)}
+        if options.keep != "last":
+            inputs |= {"validation": validation, "validation_masks": reference_masks(validation, context, _CHOOSE)}
+        trained = context.run(train, options, **inputs)
+        self._network = load_unet(trained.path("unet.safetensors"), options, context.device)
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Return the network's tumour."""
         from unseg_bench.blocks.unet.training import segment_unet
 
         return segment_unet(self._network, self.options.unet, self.options.inference, volume)
-
-    def _load(self, trained: Artifact, device: str) -> "Network":
-        from unseg_bench.blocks.unet.training import load_unet
-
-        return load_unet(trained.path("unet.safetensors"), self.options.unet, device)
 
 
 @hookimpl

@@ -14,9 +14,7 @@ class Clisc(Method[CliscOptions]):
     """
 
     name = "clisc"
-    presets = {
-        "paper": PAPER, "reference-code": REFERENCE_CODE, "demo": DEMO, "check": CHECK,
-    }  # fmt: skip
+    presets = {"paper": PAPER, "reference-code": REFERENCE_CODE, "demo": DEMO, "check": CHECK}
     studies = {"table2": TABLE_2, "label-use": LABEL_USE}
 
     @property

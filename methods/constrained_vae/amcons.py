@@ -37,12 +37,7 @@ class Amcons(ConstrainedVaeMethod[AmconsOptions]):
     """
 
     name = "amcons"
-    presets = {
-        "paper": {},
-        "reference-code": REFERENCE_CODE,
-        "demo": DEMO,
-        "check": CHECK,
-    }
+    presets = {"paper": {}, "reference-code": REFERENCE_CODE, "demo": DEMO, "check": CHECK}
     studies = {
         "constraint": Study(
             "What the constraint adds",

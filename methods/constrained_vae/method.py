@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from unseg_bench import Artifact, Cohort, Context, Explanation, Mask, Method, Step, Supervision, Volume
+from unseg_bench import Cohort, Context, Explanation, Mask, Method, Step, Supervision, Volume
 from unseg_bench.blocks.constrained_vae.options import FitOptions, MapOptions
 from unseg_bench.blocks.normals import find_normals, normals_supervision
 from unseg_bench.blocks.references import reference_masks
@@ -34,7 +34,7 @@ class ConstrainedVaeMethod(Method[OptionsT_co]):
 
         The validation part is looked at only where its masks choose the threshold.
         """
-        from unseg_bench.blocks.constrained_vae.maps import Maps, collect_normals
+        from unseg_bench.blocks.constrained_vae.maps import Maps, collect_best, collect_normals
         from unseg_bench.blocks.constrained_vae.training import train_vae
 
         o = self.options
@@ -43,7 +43,10 @@ class ConstrainedVaeMethod(Method[OptionsT_co]):
         vae = context.run(train_vae, fitting, cohort=normals.train, normal=normals.slices)
         context.note("constrained-vae", json.loads(vae.path("training.json").read_text(encoding="utf-8")))
         values = context.run(collect_normals, self._mapping, cohort=normals.held_out, normal=normals.slices, vae=vae)
-        best = self._best_threshold(validation, vae, context) if o.thresholds.reads_masks else None
+        best = None
+        if o.thresholds.reads_masks:
+            masks = reference_masks(validation, context, CHOOSE)
+            best = context.run(collect_best, self._mapping, cohort=validation, vae=vae, masks=masks)
         self._thresholds = find_thresholds(o.thresholds, context, values, best)
         self._maps = Maps(self._mapping, vae, context.device)
 
@@ -70,9 +73,3 @@ class ConstrainedVaeMethod(Method[OptionsT_co]):
     def _mapping(self) -> MapOptions:
         o = self.options
         return MapOptions(map=o.map, slices=o.slices, network=o.network, inference=o.inference)
-
-    def _best_threshold(self, validation: Cohort, vae: Artifact, context: Context) -> Artifact:
-        from unseg_bench.blocks.constrained_vae.maps import collect_best
-
-        masks = reference_masks(validation, context, CHOOSE)
-        return context.run(collect_best, self._mapping, cohort=validation, vae=vae, masks=masks)

@@ -4,7 +4,7 @@ MICCAI 2021; rebuilt from its code (built on DeepSDF) and its notebook.
 
 from typing import TYPE_CHECKING
 
-from unseg_bench import Artifact, Cohort, Context, Explanation, Mask, Method, Supervision, Volume
+from unseg_bench import Cohort, Context, Explanation, Mask, Method, Supervision, Volume
 from unseg_bench.blocks.normals import find_normals, normals_supervision
 from unseg_bench.blocks.references import reference_masks
 from unseg_bench.blocks.thresholds import find_thresholds
@@ -15,19 +15,12 @@ from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE, STUDIES
 if TYPE_CHECKING:
     from .maps import Mapper
 
-_PURPOSE = "choose the threshold"
-
 
 class ImplicitField(Method[ImplicitFieldOptions]):
     """A network says what class a healthy brain has at each place; a scan is unlike it where it says something else."""
 
     name = "implicit-field"
-    presets = {
-        "paper": PAPER,
-        "reference-code": REFERENCE_CODE,
-        "demo": DEMO,
-        "check": CHECK,
-    }
+    presets = {"paper": PAPER, "reference-code": REFERENCE_CODE, "demo": DEMO, "check": CHECK}
     studies = STUDIES
 
     @property
@@ -39,7 +32,7 @@ class ImplicitField(Method[ImplicitFieldOptions]):
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
         """Find classes, train on normals, and find thresholds with other normals."""
         from .classes import find_classes
-        from .maps import map_normals
+        from .maps import map_labelled, map_normals
         from .training import train_field
 
         o = self.options
@@ -48,7 +41,11 @@ class ImplicitField(Method[ImplicitFieldOptions]):
         classes = context.run(find_classes, o.scan, cohort=normals.train, slices=slices)
         self._field = context.run(train_field, o.learning, cohort=normals.train, slices=slices, classes=classes)
         values = context.run(map_normals, o.mapping, cohort=normals.held_out, slices=normals.slices, field=self._field)
-        self._thresholds = find_thresholds(o.thresholds, context, values, self._best_dice(validation, context))
+        best = None
+        if o.thresholds.reads_masks:
+            masks = reference_masks(validation, context, "choose the threshold")
+            best = context.run(map_labelled, o.mapping, cohort=validation, field=self._field, masks=masks)
+        self._thresholds = find_thresholds(o.thresholds, context, values, best)
         self._cases: Cohort | None = None
         self._mapper: Mapper | None = None
 
@@ -83,11 +80,3 @@ class ImplicitField(Method[ImplicitFieldOptions]):
 
             self._mapper = Mapper(self._field, self.options.mapping, context.device, self._cases)
         return self._mapper
-
-    def _best_dice(self, validation: Cohort, context: Context) -> Artifact | None:
-        if not self.options.thresholds.reads_masks:
-            return None
-        from .maps import map_labelled
-
-        masks = reference_masks(validation, context, _PURPOSE)
-        return context.run(map_labelled, self.options.mapping, cohort=validation, field=self._field, masks=masks)

@@ -23,12 +23,7 @@ class Salip(Method[SalipOptions]):
     """SAM proposes masks of each axial slice, CLIP picks those that look like a tumour, their boxes go back to SAM."""
 
     name = "salip"
-    presets = {
-        "paper": PAPER,
-        "reference-code": REFERENCE_CODE,
-        "demo": DEMO,
-        "check": CHECK,
-    }
+    presets = {"paper": PAPER, "reference-code": REFERENCE_CODE, "demo": DEMO, "check": CHECK}
     studies = STUDIES
 
     @property

@@ -18,9 +18,7 @@ class Sim2Real(Method[Sim2RealOptions]):
     """A 3D U-Net learns to take simulated tumours off normal brains, then teaches itself on unlabelled real ones."""
 
     name = "sim2real"
-    presets = {
-        "paper": PAPER, "reference-code": REFERENCE_CODE, "demo": DEMO, "check": CHECK,
-    }  # fmt: skip
+    presets = {"paper": PAPER, "reference-code": REFERENCE_CODE, "demo": DEMO, "check": CHECK}
     studies = STUDIES
 
     @property
