@@ -1,5 +1,6 @@
-"""From a proposal to the crop that CLIP sees (the authors' code, `sam_clip.py`)."""
+"""From a proposal to the crop that CLIP sees (the authors' code, `sam_clip.py`), if it may be a tumour at all."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -7,7 +8,8 @@ from numpy.typing import NDArray
 
 from unseg_bench.blocks.prompts import Box, bounding_box, dilate_box
 
-from .options import CropOptions
+from .options import CropOptions, FilterOptions
+from .pictures import SlicePicture
 
 if TYPE_CHECKING:
     from unseg_bench.blocks.sam.everything import Proposal
@@ -15,6 +17,28 @@ if TYPE_CHECKING:
 Crop: TypeAlias = NDArray[np.uint8]
 
 _DIMMED = 0.5
+
+
+def keep_plausible(proposals: "Sequence[Proposal]", one: SlicePicture, options: FilterOptions) -> "list[Proposal]":
+    """Return the proposals that pass every bound, in their order; masks are on the picture's grid.
+
+    The bounds are priors from anatomy, relative to the brain of the slice, and no label.
+    """
+    return [proposal for proposal in proposals if _plausible(proposal, one, options)]
+
+
+def _plausible(proposal: "Proposal", one: SlicePicture, options: FilterOptions) -> bool:
+    """Areas count all pixels of a mask, those outside the brain too; the gate looks at those inside."""
+    inside = proposal.mask & one.brain
+    area, covered, brain = (int(mask.sum()) for mask in (proposal.mask, inside, one.brain))
+    if not area or not brain:
+        return False
+    return (
+        options.min_area <= area / brain <= options.max_area
+        and covered / area >= options.min_inside
+        and covered / brain <= options.max_cover
+        and (options.min_z is None or (covered > 0 and float(one.z[inside].mean()) >= options.min_z))
+    )
 
 
 def cut_crops(

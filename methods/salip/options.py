@@ -8,7 +8,25 @@ from unseg_bench import MethodOptions
 from unseg_bench.blocks.sam.options import EverythingOptions as SamEverythingOptions
 from unseg_bench.blocks.sam.options import SamModel, SamModelOptions
 
-from . import captions
+TUMOUR_CAPTIONS = (
+    "a bright irregular patch on a FLAIR image, part of a brain tumor",
+    "a glioma with bright swelling around it on brain MRI",
+    "a hyperintense mass whose edge fades into the brain",
+    "a bright lesion in only one half of the brain",
+    "abnormally bright tissue that pushes a ventricle aside",
+    "a part of the brain that shines more than healthy white matter",
+    "tumor and edema, white on an axial FLAIR slice",
+)
+BACKGROUND_CAPTIONS = (
+    "normal brain tissue of an even gray on a FLAIR image",
+    "healthy white matter without any lesion",
+    "a dark ventricle filled with fluid",
+    "a symmetric slice of a healthy brain",
+    "the thin bright rim of the scalp or the skull",
+    "folds of the normal cortex",
+    "a black and empty part of the picture",
+)
+"""What CLIP is asked: sentences on tumours and on all else, written before any case was looked at, and kept."""
 
 Rule: TypeAlias = Literal["top-k", "class-softmax", "k-sigma"]
 
@@ -82,8 +100,8 @@ class ClipOptions(MethodOptions):
 
     model: str = "ViT-B-32"
     pretrained: str = "openai"
-    tumour_captions: tuple[str, ...] = Field(default=captions.TUMOUR, min_length=1)
-    background_captions: tuple[str, ...] = Field(default=captions.BACKGROUND, min_length=1)
+    tumour_captions: tuple[str, ...] = Field(default=TUMOUR_CAPTIONS, min_length=1)
+    background_captions: tuple[str, ...] = Field(default=BACKGROUND_CAPTIONS, min_length=1)
     """Of the rule 'class-softmax' alone."""
     equal_weights: bool = False
     """Without, a class is the mean of its sentences' vectors as the text encoder makes them (authors' code); with, of

@@ -11,11 +11,23 @@ from unseg_bench.blocks.sam.everything import Proposal, everything
 from unseg_bench.blocks.sam.options import EverythingOptions
 from unseg_bench.blocks.sam.segmenter import SamEmbedding, SamSegmenter
 
-from .crops import cut_crops
-from .filters import keep_plausible
-from .options import SalipOptions
+from .crops import cut_crops, keep_plausible
+from .options import ChoiceOptions, SalipOptions
 from .pictures import SlicePicture
-from .scoring import Scores, choose, score
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Of each crop, (N,) float32: `cosine` to the tumour captions; `probability` of tumour against background."""
+
+    cosine: NDArray[np.float32]
+    probability: NDArray[np.float32]
+
+
+def score(cosines: NDArray[np.float32], logit_scale: float) -> Scores:
+    """From cosines (N, 2), tumour first: exp(a c_t) / (exp(a c_t) + exp(a c_b)) with a the model's logit scale."""
+    logits = np.clip(logit_scale * (cosines[:, 1] - cosines[:, 0]), -80.0, 80.0)
+    return Scores(cosines[:, 0], (1.0 / (1.0 + np.exp(logits))).astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,3 +78,16 @@ class Pipeline:
         """Return the union of SAM's single masks of the boxes, (H, W); empty of none."""
         masks, _ = self._sam.segment_many(embedding, [box_prompt(one.box) for one in chosen])
         return np.asarray(masks.any(axis=0))
+
+
+def choose(scores: Scores, options: ChoiceOptions) -> NDArray[np.intp]:
+    """Return the numbers of the crops that are kept, best first; the rules are those of `ChoiceOptions`."""
+    ranking = np.argsort(-scores.cosine, kind="stable")
+    if not len(ranking):
+        return ranking
+    if options.rule == "k-sigma":
+        level = scores.cosine.max() - options.sigmas * scores.cosine.std()
+        return ranking[scores.cosine[ranking] >= level]
+    if options.rule == "class-softmax":
+        ranking = ranking[scores.probability[ranking] >= options.min_probability]
+    return ranking[: options.k]

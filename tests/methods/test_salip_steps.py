@@ -6,14 +6,20 @@ import numpy as np
 import open_clip
 import pytest
 from scipy.special import softmax
-from unseg_bench_methods.salip import captions
-from unseg_bench_methods.salip.crops import cut_crops
-from unseg_bench_methods.salip.filters import keep_plausible
+from unseg_bench_methods.salip.crops import cut_crops, keep_plausible
 from unseg_bench_methods.salip.method import Salip
-from unseg_bench_methods.salip.options import ChoiceOptions, CropOptions, FilterOptions, PictureOptions, SalipOptions
+from unseg_bench_methods.salip.options import (
+    BACKGROUND_CAPTIONS,
+    TUMOUR_CAPTIONS,
+    ChoiceOptions,
+    CropOptions,
+    FilterOptions,
+    PictureOptions,
+    SalipOptions,
+)
 from unseg_bench_methods.salip.pictures import SlicePicture, chosen_slices, draw_slices, picture_size, spread_out
+from unseg_bench_methods.salip.pipeline import Scores, choose, score
 from unseg_bench_methods.salip.presets import DEMO
-from unseg_bench_methods.salip.scoring import Scores, choose, score
 
 from unseg_bench.blocks.prompts import bounding_box
 from unseg_bench.plugins.presets import preset_options
@@ -34,7 +40,7 @@ def proposal(shape, rows, columns):
     return SimpleNamespace(mask=mask, box=bounding_box(mask) if mask.any() else (0, 0, 0, 0))
 
 
-@pytest.mark.parametrize("group", [captions.TUMOUR, captions.BACKGROUND])
+@pytest.mark.parametrize("group", [TUMOUR_CAPTIONS, BACKGROUND_CAPTIONS])
 def test_captions_are_six_to_eight_and_clip_reads_them_whole(group):
     tokenizer = open_clip.SimpleTokenizer()
     assert 6 <= len(set(group)) == len(group) <= 8
