@@ -79,8 +79,7 @@ class SamPrompts(Method[SamPromptsOptions]):
         """Return SAM's masks on the working grid; of a lone point's three masks, the one that SAM rates highest."""
         from unseg_bench.blocks.sam.slices import segment_volume
 
-        from .case_prompts import region_slices
-        from .embeddings import embed_slices
+        from .case_prompts import embed_slices, region_slices
 
         if not prompts:
             return working.empty_mask()
