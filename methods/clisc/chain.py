@@ -6,12 +6,31 @@ from functools import cached_property
 from typing import Any
 
 from unseg_bench import Artifact, Cohort, Context
-from unseg_bench.blocks.sam.slices import keep_embeddings
+from unseg_bench.blocks.clip.labels import ClipModel
+from unseg_bench.blocks.sam.slices import LazySam, keep_embeddings
+from unseg_bench.blocks.weights import resolve
 
 from . import cams, classifier, pseudo_labels, self_training
 from .options import CliscOptions, FilterOptions, PredictOptions, PromptOptions, RetrainOptions, SamStageOptions
-from .pretrained import Models
 from .truth import TrueMasks, TrueSlices
+
+
+class Models:
+    """The pretrained models that CLISC starts from: CLIP and SAM, built when a stage that is not cached needs one.
+
+    Made once a run, before any stage, since cache keys have their digests. Finds (or downloads) all weights and writes
+    their digests into the run; raises WeightsError. `classifier_digest` is the SHA-256 of the classifier's initial
+    weights, 'random' where it starts from none.
+    """
+
+    def __init__(self, options: CliscOptions, context: Context) -> None:
+        self.clip = ClipModel(options.clip, context)
+        self.sam = LazySam(options.sam, context)
+        self.classifier_digest = "random"
+        if options.classifier.weights is not None:
+            start = resolve(options.classifier.weights, offline=context.offline)
+            context.record_weights(start.name, start.sha256)
+            self.classifier_digest = start.sha256
 
 
 @dataclass(frozen=True, slots=True, eq=False)

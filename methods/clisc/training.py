@@ -8,9 +8,8 @@ from unseg_bench import Artifact, Cohort, Context
 from unseg_bench.blocks.working_volumes import at_spacing
 
 from . import truth
-from .chain import Chain, Learned, Localised
+from .chain import Chain, Learned, Localised, Models
 from .options import CliscOptions
-from .pretrained import Models
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def train(options: CliscOptions, training: Cohort, validation: Cohort, context: 
 
     # 1. CLIP says of each slice whether it shows a tumour.
     labels = chain.label(cohort, required=True)
-    learned = Learned(cohort, labels, references.judged_by, references.to_choose_epoch)
+    learned = Learned(cohort, labels, *references.to_choose_epoch)
 
     # 2. A classifier learns these labels; its CAM is Q0.
     first = _locator(chain, references, chain.train_classifier(learned))
@@ -91,16 +90,12 @@ class _References:
         return at_spacing(self._validation, self._options.spacing_mm, self._context.run)
 
     @property
-    def judged_by(self) -> Cohort | str:
-        """The cohort by whose true slices the classifiers' epochs are chosen; '' where the last ones are kept."""
-        return "" if self._options.classifier.keep == "last" else self.held_out
-
-    @cached_property
-    def to_choose_epoch(self) -> truth.TrueSlices:
-        """True slices of the validation part, label use 3."""
+    def to_choose_epoch(self) -> tuple[Cohort | str, truth.TrueSlices]:
+        """The validation part with its true slices, label use 3; '' where the last epochs are kept."""
         if self._options.classifier.keep == "last":
-            return truth.TrueSlices()
-        return truth.true_slices(self._validation, self.held_out, self._context.labels, truth.CHOOSE_EPOCH)
+            return "", truth.TrueSlices()
+        labels = self._context.labels
+        return self.held_out, truth.true_slices(self._validation, self.held_out, labels, truth.CHOOSE_EPOCH)
 
     @cached_property
     def to_gate_training(self) -> truth.TrueSlices:
@@ -119,7 +114,7 @@ class _References:
             return None
         return truth.true_masks(self._validation, self.held_out, self._context.labels, truth.CHOOSE_LEVEL)
 
-    @cached_property
+    @property
     def to_choose_checkpoint(self) -> tuple[Cohort | str, truth.TrueMasks | None]:
         """The validation part with its masks, label use 4."""
         if self._options.unet.keep == "last":

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from unseg_bench_methods.clisc import pretrained
+from unseg_bench_methods.clisc import chain
 from unseg_bench_methods.clisc.method import Clisc
 from unseg_bench_methods.clisc.options import CliscOptions
 
@@ -150,9 +150,9 @@ class Stage:
 def _install(patch: pytest.MonkeyPatch, stage: Stage) -> None:
     patch.setattr(scorer, "ClipScorer", FakeClip)
     patch.setattr(scorer, "clip_weights", lambda model, tag, *, offline: WEIGHTS)
-    patch.setattr(pretrained, "resolve", lambda name, *, offline: WEIGHTS)
+    patch.setattr(chain, "resolve", lambda name, *, offline: WEIGHTS)
     sam = SimpleNamespace(get=lambda: stage.segmenter, digest=WEIGHTS.sha256)
-    patch.setattr(pretrained, "LazySam", lambda *_: sam)
+    patch.setattr(chain, "LazySam", lambda *_: sam)
 
 
 @pytest.fixture
