@@ -74,7 +74,8 @@ class Brats2020Dataset(Dataset[Brats2020Options]):
 
     def reference(self, case_id: str) -> ReferenceFile:
         """Return the mask of a case, under its odd name where the release has one; raises DataError when missing."""
-        return ReferenceFile(self._file(case_id, f"{case_id}_seg", *self._other_name(case_id)))
+        other_names = [OTHER_NAMES[case_id]] if case_id in OTHER_NAMES else []
+        return ReferenceFile(self._file(case_id, f"{case_id}_seg", *other_names))
 
     def check(self, progress: Progress) -> DataCheck:
         """Read every FLAIR image and mask, and compare with the release: folders, sizes, labels."""
@@ -90,9 +91,6 @@ class Brats2020Dataset(Dataset[Brats2020Options]):
         notes += self._odd_names(present)
         return DataCheck(len(present), tuple(problems), tuple(notes), HOW_TO_GET if problems else "")
 
-    def _other_name(self, case_id: str) -> tuple[str, ...]:
-        return (OTHER_NAMES[case_id],) if case_id in OTHER_NAMES else ()
-
     def _file(self, case_id: str, *stems: str) -> Path:
         candidates = [self._root / case_id / f"{stem}{suffix}" for stem in stems for suffix in _SUFFIXES]
         for path in candidates:
@@ -105,13 +103,11 @@ class Brats2020Dataset(Dataset[Brats2020Options]):
 
     def _odd_names(self, present: Sequence[str]) -> list[str]:
         """Say which masks were found under another name than the rest."""
-        notes: list[str] = []
-        for case_id, stem in OTHER_NAMES.items():
-            if case_id in present and any((self._root / case_id / f"{stem}{suffix}").is_file() for suffix in _SUFFIXES):
-                notes.append(
-                    f"{case_id}: the mask has the release's odd name {stem}; that is fine, no need to rename it"
-                )
-        return notes
+        return [
+            f"{case_id}: the mask has the release's odd name {stem}; that is fine, no need to rename it"
+            for case_id, stem in OTHER_NAMES.items()
+            if case_id in present and any((self._root / case_id / f"{stem}{suffix}").is_file() for suffix in _SUFFIXES)
+        ]
 
 
 def _find_root(data: Path | None) -> Path:

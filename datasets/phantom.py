@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -51,7 +51,6 @@ class PhantomDataset(Dataset[PhantomOptions]):
     def __init__(self, options: PhantomOptions) -> None:
         """Lay out the cases; no file is made yet."""
         super().__init__(options)
-        self._folder: Path | None = None
         counts = (options.train, options.valid, options.test)
         ids = [f"phantom-{number:04d}" for number in range(1, sum(counts) + 1)]
         ends = (counts[0], counts[0] + counts[1])
@@ -85,16 +84,20 @@ class PhantomDataset(Dataset[PhantomOptions]):
 
     def _files(self, case_id: str) -> tuple[Path, Path]:
         """Return image and reference; they lie in separate folders, so that one can be shown without the other."""
-        folder = self._cache_folder()
-        image, reference = (folder / part / f"{case_id}.nii.gz" for part in ("images", "references"))
+        image, reference = (self._folder / part / f"{case_id}.nii.gz" for part in ("images", "references"))
         if not (image.is_file() and reference.is_file()):
-            self._write(self._generate(case_id), image, reference)
+            phantom = self._generate(case_id)
+            write_image(reference, phantom.reference.astype("uint8"), phantom.affine)
+            write_image(image, phantom.image, phantom.affine)
         return image, reference
 
-    def _cache_folder(self) -> Path:
-        if self._folder is None:
-            self._folder = cache_dir() / "phantom" / _key(self._recipe())
-        return self._folder
+    @cached_property
+    def _folder(self) -> Path:
+        import hashlib
+        import json
+
+        recipe = json.dumps(self._recipe(), sort_keys=True)
+        return cache_dir() / "phantom" / hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
     def _recipe(self) -> dict[str, object]:
         # How many healthy cases there are changes no file: they are numbered after the patients.
@@ -121,10 +124,6 @@ class PhantomDataset(Dataset[PhantomOptions]):
             )
         return everyone.index(case_id)
 
-    def _write(self, phantom: Phantom, image: Path, reference: Path) -> None:
-        write_image(reference, phantom.reference.astype("uint8"), phantom.affine)
-        write_image(image, phantom.image, phantom.affine)
-
 
 @cache
 def _generator_version() -> str:
@@ -136,13 +135,6 @@ def _generator_version() -> str:
     package = import_module(_GENERATOR)
     sources = sorted(Path(str(package.__file__)).parent.glob("*.py"))
     return hashlib.sha256(b"\0".join(path.name.encode() + b"\0" + path.read_bytes() for path in sources)).hexdigest()
-
-
-def _key(identity: dict[str, Any]) -> str:
-    import hashlib
-    import json
-
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @hookimpl
