@@ -1,7 +1,8 @@
 """Cleaning up masks: connected components, opening, holes. All work on the mask's bounding box, for speed."""
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from functools import partial
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,15 +69,20 @@ def _choose(
     """Label the components inside the bounding box and keep what `choice(labels, sizes)` says."""
     from scipy import ndimage
 
+    def chosen(part: Mask) -> Mask:
+        labels = np.empty(part.shape, dtype=np.int32)
+        ndimage.label(part, structuring_element(connectivity), output=labels)
+        return choice(labels, np.bincount(labels.ravel())[1:])
+
+    return _inside_box(mask, chosen)
+
+
+def _inside_box(mask: Mask, change: Callable[[Mask], Any]) -> Mask:
+    """Change a mask inside its bounding box alone; empty stays empty."""
     box = bounding_box(mask)
     result = np.zeros_like(mask, dtype=np.bool_)
-    if box is None:
-        return result
-    structure = structuring_element(connectivity)
-    labels = np.empty(mask[box].shape, dtype=np.int32)
-    ndimage.label(mask[box], structure, output=labels)
-    sizes = np.bincount(labels.ravel())[1:]
-    result[box] = choice(labels, sizes)
+    if box is not None:
+        result[box] = change(mask[box])
     return result
 
 
@@ -94,19 +100,12 @@ def opening(mask: Mask, connectivity: Connectivity = 6, iterations: int = 1) -> 
     """
     from scipy import ndimage
 
-    box = bounding_box(mask)
-    result = np.zeros_like(mask, dtype=np.bool_)
-    if box is not None:
-        result[box] = ndimage.binary_opening(mask[box], structuring_element(connectivity), iterations)
-    return result
+    structure = structuring_element(connectivity)
+    return _inside_box(mask, partial(ndimage.binary_opening, structure=structure, iterations=iterations))
 
 
 def fill_holes(mask: Mask) -> Mask:
     """Fill the background that is enclosed in 3D (not connected to the outside through faces)."""
     from scipy import ndimage
 
-    box = bounding_box(mask)
-    result = np.zeros_like(mask, dtype=np.bool_)
-    if box is not None:
-        result[box] = ndimage.binary_fill_holes(mask[box])
-    return result
+    return _inside_box(mask, ndimage.binary_fill_holes)
