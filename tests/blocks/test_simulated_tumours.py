@@ -22,6 +22,7 @@ from unseg_bench.blocks.simulated_tumours.shape import (
 )
 from unseg_bench.blocks.simulated_tumours.simulate import (
     Simulated,
+    from_positive,
     simulate,
     to_positive,
 )
@@ -242,7 +243,7 @@ def test_positive_intensities_lead_back() -> None:
     assert raw.dtype == np.float32
     assert (raw[brain] < 0).mean() == pytest.approx(0.005, abs=2e-4)
     assert not raw[~brain].any()
-    assert np.abs(np.where(brain, raw - np.float32(shift), 0) - z).max() < 1e-6
+    assert np.abs(from_positive(raw, brain, shift) - z).max() < 1e-6
 
 
 def test_bad_input_is_said() -> None:

@@ -83,12 +83,17 @@ def to_positive(image: Image, brain: Mask) -> tuple[Image, float]:
     """Shift a z-scored image so that the brain's darkest half per cent ends at 0: like a scanner's units; 0 outside.
 
     Brightness is a ratio, and a ratio to a mean of 0 says nothing. Returns the image and the shift in SDs. Nothing is
-    clipped, so subtracting the shift leads back. Raises DataError for an empty brain.
+    clipped, so `from_positive` leads back. Raises DataError for an empty brain.
     """
     if not brain.any():
         raise DataError("The brain is empty: intensities cannot be shifted to its darkest part.")
     shift = -float(np.percentile(image[brain], _DARKEST_PERCENT))
     return np.where(brain, image + np.float32(shift), np.float32(0)), shift
+
+
+def from_positive(image: Image, brain: Mask, shift: float) -> Image:
+    """Return an image of `to_positive` (or a mixture of such) to z-scores of the brain it came from; 0 outside."""
+    return np.where(brain, image - np.float32(shift), np.float32(0))
 
 
 def _mean_of(image: Image, mask: Mask) -> float:
