@@ -15,8 +15,8 @@ DRIVER = """
 import json, os, sys
 from pathlib import Path
 import torch  # once, before the forks: it takes seconds
+from unseg_bench.console.reporters import PlainReporter
 from unseg_bench.plugins.manager import Plugins
-from tests.silent import Silent
 from unseg_bench.run.plan import plan_runs
 from unseg_bench.run.runner import execute
 from unseg_bench.run.settings import make_settings
@@ -30,7 +30,7 @@ for case_id in plan.split.case_ids:
 
 def run(seed):
     (plan,) = plan_runs(make_settings({**settings, "seeds": [seed]}), plugins, Path("runs"))
-    return execute(plan, Silent())
+    return execute(plan, PlainReporter())
 
 at_once, children = json.loads(sys.argv[2]), []
 for seed in at_once:
