@@ -10,7 +10,7 @@ How far a call is goes to stderr, in a notebook as in a log. Errors are `UbenchE
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from unseg_bench.console.plugins import plugins_with_warnings
 from unseg_bench.console.reporters import make_reporter
 from unseg_bench.console.streams import print_error, warn, warn_of
+from unseg_bench.data.visible import visible
 from unseg_bench.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -61,8 +62,13 @@ class Outcomes(Sequence["Outcome"]):
         return next((one.error.exit_code for one in self._outcomes if one.error is not None), 0)
 
     def to_frame(self) -> "DataFrame":
-        """Return a row a run: method, preset, seed, state, mean DSC (0-1) and HD95 (mm), folder, error."""
+        """Return a row a run: method, preset, seed, state, mean DSC (0-1) and HD95 (mm), folder, error.
+
+        The means are over the cases that did not fail.
+        """
         from pandas import DataFrame
+
+        from unseg_bench.run.ledger import label_free
 
         names = (
             "method",
@@ -71,13 +77,23 @@ class Outcomes(Sequence["Outcome"]):
             "dataset",
             "state",
             "cases",
+            "failed_cases",
             "dsc",
             "hd95_mm",
             "label_free",
             "run",
             "error",
         )
-        return DataFrame([{**one.to_dict(), "label_free": _label_free(one)} for one in self._outcomes], columns=names)
+        rows = [
+            {
+                **one.to_dict(),
+                "label_free": label_free(one.plan.folder.record),
+                "failed_cases": len(one.plan.folder.failed_cases),
+                "error": None if one.error is None else visible(str(one.error)),
+            }
+            for one in self._outcomes
+        ]
+        return DataFrame(rows, columns=list(names))
 
     def _repr_html_(self) -> str:
         return self.to_frame().to_html(index=False, escape=True)
@@ -132,31 +148,50 @@ class Compared:
 
 
 def settings(
-    methods: str | Sequence[str],
+    methods: str | Path | Sequence[str | Path],
     *,
     data: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
     dataset_options: Mapping[str, Any] | None = None,
+    allow_missing: bool = False,
     config: str | Path | None = None,
     **more: Any,  # noqa: ANN401 - the other names of RunSettings, checked there
 ) -> "RunSettings":
     """Return the checked settings of a call.
 
     methods: names, or paths of Python files. data: folder of the images. options: of the methods, by dotted name, as
-    `--set` takes them. dataset_options: of the data set (image, reference, split, ...). config: a settings file, below
-    all else. The others are those of `RunSettings`: dataset, preset, seeds, part, limit, device, sealed, offline,
-    deterministic, keep_maps. Raises SettingsError naming what is wrong.
+    `--set` takes them. dataset_options: of the data set (image, reference, split, ...). allow_missing: go on without
+    files that are missing. config: a settings file, below all else. The others are those of `RunSettings`: dataset,
+    preset, seeds, part, limit, device, sealed, offline, deterministic, keep_maps. Raises SettingsError naming what is
+    wrong.
     """
     from unseg_bench.run.asked import data_options, settings_of
 
-    shortcut = {} if data is None else {"data": Path(data)}
+    shortcut: dict[str, Any] = {} if data is None else {"data": Path(data)}
+    if allow_missing:
+        shortcut["allow_missing"] = True
+    given: dict[str, Any] = {"options": options, "dataset_options": dataset_options}
+    for name, value in given.items():
+        if value is not None and not isinstance(value, Mapping):
+            raise SettingsError(f"{name}={value!r}: names and values are needed, such as {{'cut': 1.5}}")
     return settings_of(
-        [methods] if isinstance(methods, str) else methods,
+        _names(methods),
         config=None if config is None else Path(config),
         dataset_options=data_options({**(dataset_options or {}), **shortcut}),
         set=options or {},
         **more,
     )
+
+
+def _names(given: Any, what: str = "method") -> list[str]:  # noqa: ANN401 - what a user may give
+    """Return names and paths as text, whether one was given or several; raises SettingsError for anything else."""
+    if isinstance(given, str | Path):
+        return [str(given)]
+    several: list[Any] = list(given) if isinstance(given, Iterable) else [given]
+    for one in several:
+        if not isinstance(one, str | Path):
+            raise SettingsError(f"{one!r:.80}: the name of a {what} or a path is needed")
+    return [str(one) for one in several]
 
 
 def plan(chosen: "RunSettings", *, runs: str | Path = RUNS) -> "list[RunPlan]":
@@ -177,7 +212,7 @@ def check_device(chosen: "RunSettings") -> None:
 
 
 def run(
-    methods: "str | Sequence[str] | RunSettings",
+    methods: "str | Path | Sequence[str | Path] | RunSettings",
     *,
     runs: str | Path = RUNS,
     force: bool = False,
@@ -251,12 +286,12 @@ def score(
 
 
 def compare(
-    *selectors: str | Path,
+    *selectors: "str | Path | Sequence[str | Path] | Outcome | Outcomes",
     runs: str | Path = RUNS,
     groups: int = 5,
     group_by: str | None = None,
     table: str | Path | None = None,
-    metrics: Sequence[str] = (),
+    metrics: str | Sequence[str] = (),
     empty: str = "diagonal",
     missing: str = "refuse",
     published: bool = False,
@@ -267,11 +302,11 @@ def compare(
 ) -> Compared:
     """Compare runs: of each method the newest with its preset's own options on all cases, or those that are named.
 
-    selectors: run folders, names of runs, methods, or folders of runs. groups: how many of tumour size; or group_by: a
-    column of the cohort's own `table`. metrics: names of others than DSC and HD95. empty: HD95 of a missed tumour
-    (diagonal, exclude, zero). missing: cases that not every run has (refuse, common, worst). published: the paper's
-    printed rows beside. statistics: tests, intervals and claims, against `reference`, with `margin` (DSC) and
-    `correction` (holm, fdr_by). Raises ScoreError where there is nothing to compare or runs do not belong together,
+    selectors: run folders, names of runs, methods, folders of runs, or what `run` returned. groups: how many of tumour
+    size; or group_by: a column of the cohort's own `table`. metrics: names of others than DSC and HD95. empty: HD95 of
+    a missed tumour (diagonal, exclude, zero). missing: cases that not every run has (refuse, common, worst).
+    published: the paper's printed rows beside. statistics: tests, intervals and claims, against `reference`, with
+    `margin` (DSC) and `correction` (holm, fdr_by). Raises ScoreError where there is nothing to compare or runs do not belong together,
     SettingsError for an unknown word.
     """
     from unseg_bench.compare.build import compare as compare_scores
@@ -284,18 +319,18 @@ def compare(
     chosen = CompareSettings(
         groups=groups,
         group_by=group_column(None if table is None else Path(table), group_by),
-        metrics=metrics,
+        metrics=_names(metrics, "metric"),
         empty=empty,
         missing=missing,
         published=TABLE_1 if published else None,
         statistics=StatisticsSettings(reference, margin, correction) if statistics else None,
     )
-    found = collect(Path(runs), [str(selector) for selector in selectors], missing, warn_of)
+    found = collect(Path(runs), [name for selector in selectors for name in _selected(selector)], missing, warn_of)
     return Compared(compare_scores(found.runs, chosen, found.notes), tuple(found.runs))
 
 
 def report(
-    *selectors: str | Path,
+    *selectors: "str | Path | Sequence[str | Path] | Outcome | Outcomes",
     out: str | Path = "report.html",
     title: str | None = None,
     cases: bool = True,
@@ -312,6 +347,10 @@ def report(
     from unseg_bench.report.page.write import PageSettings, write_page
     from unseg_bench.run.progress import timed_stage
 
+    if Path(out).suffix.lower() not in {".html", ".htm"}:
+        raise SettingsError(f"{out}: the page is HTML; name a file that ends in .html")
+    if quality is not None and not 1 <= quality <= 100:
+        raise SettingsError(f"quality={quality}: a number from 1 to 100 is needed")
     compared = compare(*selectors, statistics=True, **more)
     folder = None if data is None else Path(data)
     page = PageSettings(title, data=folder) if quality is None else PageSettings(title, quality, folder)
@@ -329,6 +368,17 @@ def report(
     return Path(out)
 
 
+def _selected(selector: Any) -> list[str]:  # noqa: ANN401 - what `compare` takes
+    """Return what a selector names: an outcome its run, several of them all of theirs."""
+    from unseg_bench.score.outcome import Outcome
+
+    if isinstance(selector, Outcome):
+        return [str(selector.plan.folder.path)]
+    if isinstance(selector, Outcomes):
+        return [str(one.plan.folder.path) for one in selector]
+    return _names(selector, "run or method")
+
+
 def _tell(outcome: "Outcome") -> None:
     """Say what a reader of the run's numbers must know, and what went wrong."""
     from unseg_bench.score.doubts import remarks
@@ -338,10 +388,3 @@ def _tell(outcome: "Outcome") -> None:
             warn(f"Warning: {outcome.plan.title}: {remark}")
     if outcome.error is not None:
         print_error(str(outcome.error))
-
-
-def _label_free(outcome: "Outcome") -> str:
-    from unseg_bench.run.ledger import label_free
-
-    record = outcome.plan.folder.record
-    return label_free(record) if "seal" in record else "not measured"

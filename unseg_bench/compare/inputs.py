@@ -37,7 +37,7 @@ class RunScores:
     `metrics`: those that it was scored by. `unscored`: what is known of cases without a score. `limit`: only
     so many of the part's cases were asked for. `failure`: why the run has no scores at all.
     `patients`: case -> patient, where that is not the case itself. `without_reference`: cases that were predicted and
-    cannot be scored.
+    cannot be scored. `images`: case -> SHA-256 of the image file that its prediction was made from, where known.
     """
 
     method: str
@@ -64,6 +64,7 @@ class RunScores:
     patients: Mapping[str, str] = field(default_factory=dict[str, str])
     without_reference: Sequence[str] = ()
     doubts: Sequence[str] = ()
+    images: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def name(self) -> str:

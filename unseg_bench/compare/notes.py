@@ -9,7 +9,7 @@ from unseg_bench.compare.values import ScoreTable
 from unseg_bench.plugins.metric import Metric
 from unseg_bench.score.metrics import SCORE_AGAIN
 from unseg_bench.score.record import Flag
-from unseg_bench.words import first_of
+from unseg_bench.words import count_text, first_of
 
 
 def comparison_notes(runs: Sequence[RunScores], table: ScoreTable, settings: CompareSettings) -> tuple[str, ...]:
@@ -24,11 +24,28 @@ def comparison_notes(runs: Sequence[RunScores], table: ScoreTable, settings: Com
     notes += _limited(scored)
     notes += _without_reference(scored)
     notes += _not_as_scored(scored)
+    notes += _other_images(scored)
     notes += _unmeasured(scored, table.metrics)
     notes += _nothing_found(scored)
     notes += _learned_from_phantoms(scored)
     notes += _empty(table, settings.empty)
     return tuple(notes)
+
+
+def _other_images(runs: Sequence[RunScores]) -> list[str]:
+    """Which runs saw other images under the ids of the first run that saw a case."""
+    known: dict[str, tuple[RunScores, str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        for case in (score.case for score in run.scores if score.case in run.images):
+            first, digest = known.setdefault(case, (run, run.images[case]))
+            if run.images[case] != digest:
+                found.setdefault((first.name, run.name), []).append(case)
+    return [
+        f"{first} and {other} were made from different images of {count_text(len(cases), 'case')} "
+        f"({first_of(sorted(cases))}); run both again on the same images"
+        for (first, other), cases in found.items()
+    ]
 
 
 def _missing(runs: Sequence[RunScores], table: ScoreTable, rule: str) -> list[str]:

@@ -13,6 +13,7 @@ from unseg_bench.plugins.names import did_you_mean
 from unseg_bench.run.choice import Standing, data_of, is_scored, lacking_cases, limit_of, planned_cases, standing
 from unseg_bench.run.folder import RunFolder, find_runs, open_run
 from unseg_bench.run.ledger import label_free
+from unseg_bench.run.made import made_in
 from unseg_bench.score.intact import doubts_about_files
 from unseg_bench.score.metrics import metrics_of
 from unseg_bench.score.table import read_scores
@@ -288,6 +289,7 @@ def _run_scores(run: _Run, label: str) -> RunScores:
         patients=dict(record.get("patients", {})),
         without_reference=tuple(record.get("without_reference", [])),
         doubts=doubts_about_files(run.folder, scores) if failure is None else (),
+        images={case: made.image_sha256 for case, made in made_in(run.folder).items()},
     )
 
 

@@ -39,6 +39,6 @@ def _kind(runs: Sequence[RunScores]) -> str:
     if runs[0].is_floor or runs[0].is_ceiling:
         return FLOORS if runs[0].is_floor else CEILINGS
     for word, kind in (("no", WITH_LABELS), ("unknown", UNKNOWN)):
-        if any(run.label_free.startswith(word) for run in runs):
+        if any(run.label_free.split()[0].rstrip(":") == word for run in runs):
             return kind
     return _LABEL_FREE

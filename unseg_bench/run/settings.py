@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -33,7 +33,7 @@ class RunSettings(BaseModel):
     dataset_options: dict[str, Any] = {}
     preset: str | None = None
     set: dict[str, Any] = {}
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0,), min_length=1)
     device: str = "auto"
     part: Part = "test"
     limit: int | None = Field(default=None, ge=1)

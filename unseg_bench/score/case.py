@@ -96,10 +96,10 @@ def _measured_by_plugin(metric: Metric, reference: Mask, prediction: Mask, spaci
     start, remedy = f"{_named(case)}metric '{metric.name}'", "mend or uninstall its plugin, and score again"
     try:
         value = metric.measure(_read_only(reference), _read_only(prediction), spacing_mm)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ScoreError(f"{start} failed with {type(error).__name__}: {error}; {remedy}") from error
     if not is_number(value):
-        raise ScoreError(f"{start} returned {value!r}, which is no finite number; {remedy}")
+        raise ScoreError(f"{start} returned {repr(value)[:80]}, which is no finite number; {remedy}")
     return float(value)
 
 

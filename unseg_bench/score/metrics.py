@@ -101,6 +101,10 @@ def find_metric(word: str, known: Mapping[str, Metric], option: str = "--metric"
     for metric in known.values():
         if word in {metric.name, metric.short}:
             return metric
+    from unseg_bench.plugins.manager import load_plugins
+
+    if any(word in {metric.name, metric.short} for metric in load_plugins().metrics.values()):
+        raise SettingsError(f"{option} {word}: no run here was scored by it; {SCORE_AGAIN}")
     names = [metric.short for metric in known.values()]
     raise SettingsError(f"{option} {word}: there is no such metric.{did_you_mean(word, names)}")
 
@@ -116,6 +120,9 @@ def plugin_metrics(plugins: "Plugins") -> tuple[Metric, ...]:
     taken = {*_TAKEN, *(word for metric in BUILT_IN.values() for word in (metric.name, metric.short))}
     for metric in plugins.metrics.values():
         if taken & {metric.name, metric.short}:
-            raise PluginError(f"metric '{metric.name}' of a plugin: this name is taken; the plugin must choose another")
+            raise PluginError(
+                f"metric '{metric.name}' of {plugins.sources.get(metric.name, 'a plugin')}: this name is taken; "
+                "choose another one there, or uninstall it"
+            )
         taken |= {metric.name, metric.short}
     return tuple(plugins.metrics.values())

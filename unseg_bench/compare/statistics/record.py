@@ -37,9 +37,9 @@ class StatisticsSettings:
 
     def __post_init__(self) -> None:
         """Raises: SettingsError for a number out of range or an unknown correction."""
-        if self.margin <= 0.0:
+        if not 0.0 < self.margin <= 1.0:
             raise SettingsError(
-                f"--margin {self.margin:g}: equivalence needs a margin above 0, such as 0.02 (2 points)"
+                f"--margin {self.margin:g}: equivalence needs a margin above 0 and at most 1, such as 0.02 (2 points)"
             )
         if self.correction not in CORRECTIONS:
             raise SettingsError(
