@@ -91,6 +91,55 @@ def test_bad_input_names_what_is_wrong(outcomes):
         ub.compare(runs=runs, table="cohort.csv")
 
 
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: ub.run(5), "the name of a method or a path"),
+        (lambda: ub.run("empty", seeds=[]), "seeds"),
+        (lambda: ub.run("empty", seeds=[-1]), "seeds"),
+        (lambda: ub.run("empty", options="cut=1"), "names and values"),
+        (lambda: ub.run("empty", dataset_options=5), "names and values"),
+        (lambda: ub.compare(metrics="recal"), "recall"),
+        (lambda: ub.report(out="page.pdf"), "ends in .html"),
+        (lambda: ub.report(quality=1000), "from 1 to 100"),
+    ],
+)
+def test_wrong_types_and_values_are_errors_of_ours(outcomes, monkeypatch, call, told):
+    monkeypatch.chdir(outcomes[0].parent)
+    with pytest.raises(ub.SettingsError, match=re.escape(told)):
+        call()
+
+
+@pytest.mark.parametrize("margin", [float("nan"), float("inf"), 0.0, -1.0, 2.0])
+def test_a_margin_is_a_difference_in_dsc(outcomes, margin):
+    with pytest.raises(ub.SettingsError, match="--margin"):
+        ub.compare(runs=outcomes[0], statistics=True, margin=margin)
+
+
+def test_what_run_returned_can_be_compared(outcomes):
+    _, found = outcomes
+    assert (
+        ub.compare(found).comparison.labels
+        == ub.compare([str(one.plan.folder.path) for one in found]).comparison.labels
+    )
+    assert ub.compare(found[0], metrics="recall").comparison.labels == ("threshold",)
+
+
+def test_terminal_codes_of_an_error_are_text_in_a_frame(tmp_path):
+    method = tmp_path / "loud.py"
+    method.write_text(
+        "from unseg_bench import Method\n\n\n"
+        "class Loud(Method):\n"
+        "    name = 'loud'\n\n"
+        "    def segment(self, volume, context):\n"
+        "        raise ValueError('\\x1b[31mRED')\n"
+    )
+    found = ub.run(method, dataset_options=COHORT, limit=1, runs=tmp_path / "runs")
+    assert "RED" in found.to_frame()["error"][0]
+    assert "\x1b" not in repr(found) + found._repr_html_()
+    assert list(found.to_frame()["failed_cases"]) == [1]
+
+
 def test_an_executor_gets_plans_and_work_that_is_made_of_values(outcomes):
     _, found = outcomes
     work = RunAndScore(since=12.5, strict=True)

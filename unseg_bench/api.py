@@ -306,8 +306,8 @@ def compare(
     size; or group_by: a column of the cohort's own `table`. metrics: names of others than DSC and HD95. empty: HD95 of
     a missed tumour (diagonal, exclude, zero). missing: cases that not every run has (refuse, common, worst).
     published: the paper's printed rows beside. statistics: tests, intervals and claims, against `reference`, with
-    `margin` (DSC) and `correction` (holm, fdr_by). Raises ScoreError where there is nothing to compare or runs do not belong together,
-    SettingsError for an unknown word.
+    `margin` (DSC) and `correction` (holm, fdr_by). Raises ScoreError where there is nothing to compare or runs do not
+    belong together, SettingsError for an unknown word.
     """
     from unseg_bench.compare.build import compare as compare_scores
     from unseg_bench.compare.cohort_table import group_column

@@ -81,6 +81,25 @@ def test_the_guide_s_metric_is_in_scores_table_statistics_files_figures_and_page
     assert re.findall(r"\b(case-\d)\b", said["cases"]) == sorted(errors, key=lambda case: -errors[case])[:3]
 
 
+def test_a_metric_that_ends_the_program_is_an_error_that_names_it(
+    ubench: Ubench, install: Install, data: list[str]
+) -> None:
+    install("return voxels * float(np.prod(spacing_mm)) / 1000", "raise SystemExit(0)")
+    done = ubench("run", "threshold", *data)
+    assert done.code != 0
+    assert "metric 'volume_error_ml' failed with SystemExit" in flat(done.err)
+
+
+def test_an_installed_metric_that_no_run_has_is_told_with_the_remedy(
+    ubench: Ubench, install: Install, two_runs: Result
+) -> None:
+    install()
+    for command in (("compare", "--metric"), ("cases", "threshold", "--by")):
+        done = ubench(*command, "volume_error")
+        assert done.code == 2
+        assert "no run here was scored by it; the same `ubench run` or `ubench score` command" in flat(done.err)
+
+
 def test_a_metric_of_the_package_that_one_asks_for(ubench: Ubench, two_runs: Result) -> None:
     run = Path(two_runs.json["runs"][1]["run"])
     recalls = [100 * float(row["recall"]) for row in rows_of(run / "scores.csv")]
@@ -113,13 +132,13 @@ def test_scores_from_before_lack_the_metric_until_they_are_made_again(
 ) -> None:
     assert two_runs.code == 0
     install()
-    assert "there is no such metric" in error_line(ubench("compare", "--metric", "volume_error"))
+    assert "no run here was scored by it" in error_line(ubench("compare", "--metric", "volume_error"))
     again = ubench("run", "whole-brain", *data, "--json")
     shown = ubench("compare", "--metric", "volume_error")
     assert "no volume error in the scores of threshold (seed 0)" in flat(shown.out)
     assert "the same `ubench run` or `ubench score` command scores again" in flat(shown.out)
     assert re.search(r"^threshold .* – ", shown.out, re.MULTILINE)
-    assert "there is no such metric" in error_line(ubench("cases", "threshold", "--by", "volume_error"))
+    assert "no run here was scored by it" in error_line(ubench("cases", "threshold", "--by", "volume_error"))
     made = ubench("run", "threshold", *data, "--json")
     assert "scored again, since there is a metric that is new or another: volume_error_ml" in made.err
     assert errors_of(made).keys() == errors_of(again).keys()
@@ -188,4 +207,4 @@ def test_a_name_that_is_taken_is_told(ubench: Ubench, install: Install, data: li
     install('"volume_error_ml"', '"hd95_ml"')
     done = ubench("run", "threshold", *data)
     assert done.code == 2
-    assert "metric 'hd95_ml' of a plugin: this name is taken; the plugin must choose another" in flat(done.err)
+    assert "metric 'hd95_ml' of volume_error_0: this name is taken; choose another one there" in flat(done.err)

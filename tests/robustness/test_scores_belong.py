@@ -76,6 +76,20 @@ def test_corrected_references_are_scored_again(ubench, cohort):
     assert second["dsc"] == run(ubench, cohort, more=("--runs", "alone"))[0]["dsc"] != first["dsc"]
 
 
+def test_runs_that_saw_other_images_say_so(ubench, cohort):
+    run(ubench, cohort)
+    status, image = (path := cohort / "case-2" / "flair.nii.gz").stat(), nib.load(cohort / "case-2" / "flair.nii.gz")
+    changed = np.asarray(image.dataobj).copy()
+    changed[changed > np.median(changed)] *= 1.5
+    nib.Nifti1Image(changed, image.affine).to_filename(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    run(ubench, cohort, "whole-brain")
+    said = " ".join(ubench("compare").out.split())
+    assert "were made from different images of 1 case (case-2); run both again on the same images" in said
+    run(ubench, cohort)
+    assert "different images" not in ubench("compare").out
+
+
 def test_a_copy_with_other_references_is_scored_against_those(ubench, cohort, shifted):
     first, _ = run(ubench, cohort)
     second, said = run(ubench, shifted)

@@ -64,7 +64,7 @@ class Plugins:
             source = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
             try:
                 self._register(point.load(), point.name, source)
-            except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code may raise anything
                 self.broken.append(Broken(point.name, source, f"{type(error).__name__}: {error}"))
 
     def load_file(self, path: Path, source: str | None = None) -> type[Method]:
@@ -133,7 +133,7 @@ class Plugins:
             for recipe in cast("list[Recipe]", _call(module, "ubench_recipes")):
                 _add_value(self.recipes, recipe, "recipe", source)
             self._manager.check_pending()
-        except Exception:
+        except BaseException:
             self._manager.unregister(module)
             raise
 

@@ -5,14 +5,16 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unseg_bench.data.atomic import append_line
-from unseg_bench.data.content import identity_of
 from unseg_bench.data.digests import digests_of_readable, file_digest
-from unseg_bench.data.store import PreparedCase
 from unseg_bench.errors import DataError
-from unseg_bench.plugins.dataset import Dataset
 from unseg_bench.run.folder import RunFolder
+
+if TYPE_CHECKING:
+    from unseg_bench.data.store import PreparedCase
+    from unseg_bench.plugins.dataset import Dataset
 
 FILE = "made.jsonl"
 
@@ -31,7 +33,7 @@ class Made:
     prediction_sha256: str
 
 
-def note_made(run: RunFolder, image: str, prepared: PreparedCase) -> None:
+def note_made(run: RunFolder, image: str, prepared: "PreparedCase") -> None:
     """Write down what a case's prediction, which is there, was made from; `image`: the image's identity in the plan."""
     case_id, file = prepared.case_id, prepared.source.path
     made = Made(image, str(file.resolve()), prepared.sha256, file_digest(run.prediction(case_id)))
@@ -49,11 +51,13 @@ def made_in(run: RunFolder) -> dict[str, Made]:
     return made
 
 
-def refuse_other_image(run: RunFolder, made: Mapping[str, Made], dataset: Dataset, prepared: PreparedCase) -> None:
+def refuse_other_image(run: RunFolder, made: Mapping[str, Made], dataset: "Dataset", prepared: "PreparedCase") -> None:
     """Raise DataError when a run's prediction of a case was made from another image than this one.
 
     `made`: what the run's predictions were made from; one of which nothing is known is taken as it is.
     """
+    from unseg_bench.data.content import identity_of
+
     known = made.get(prepared.case_id)
     if known is not None and known.image != identity_of(dataset, prepared.case_id, prepared.digest):
         raise DataError(
@@ -62,7 +66,7 @@ def refuse_other_image(run: RunFolder, made: Mapping[str, Made], dataset: Datase
         )
 
 
-def forget_unfounded(run: RunFolder, dataset: Dataset, images: Mapping[str, str]) -> str:
+def forget_unfounded(run: RunFolder, dataset: "Dataset", images: Mapping[str, str]) -> str:
     """Remove each prediction that was not made from today's image or is not what was made; say so, '' for none.
 
     `images`: case -> identity of its image today. An image that the data set makes on demand is known by what it is
@@ -95,7 +99,7 @@ def replaced_in(run: RunFolder, case_ids: Collection[str]) -> list[str]:
 
 
 def _of_another_image(
-    dataset: Dataset, images: Mapping[str, str], case_ids: list[str], made: Mapping[str, Made]
+    dataset: "Dataset", images: Mapping[str, str], case_ids: list[str], made: Mapping[str, Made]
 ) -> list[str]:
     """Return the cases whose prediction was made from another image than today's."""
     known = [case_id for case_id in case_ids if case_id in made]
