@@ -134,7 +134,9 @@ def _about_files(run: "RunFolder") -> list[str]:
     there = [case for case in run.record.get("cases", []) if run.prediction(case).is_file()]
     found = list(doubts_about_files(run, scores, everything=True)) if scores else ["no scores yet"]
     if not made:
-        found.append("made by an earlier version, which kept no digest of what each prediction was made from")
+        found.append(
+            "no digest of what predictions were made from: an earlier version kept none, or made.jsonl is gone"
+        )
     elif replaced := replaced_in(run, there):
         found.append(f"predictions that the run did not write: {', '.join(replaced)}")
     return found or ["predictions, scores and references are those that were written down"]
