@@ -289,8 +289,16 @@ def _run_scores(run: _Run, label: str) -> RunScores:
         patients=dict(record.get("patients", {})),
         without_reference=tuple(record.get("without_reference", [])),
         doubts=doubts_about_files(run.folder, scores) if failure is None else (),
-        images={case: made.image_sha256 for case, made in made_in(run.folder).items()},
+        images=_images(run.folder),
     )
+
+
+def _images(folder: RunFolder) -> dict[str, str]:
+    """Return the digest of the image file behind each prediction; a record that cannot be read tells of none."""
+    try:
+        return {case: made.image_sha256 for case, made in made_in(folder).items()}
+    except (UbenchError, OSError):
+        return {}
 
 
 def _variant(run: _Run) -> Variant:
