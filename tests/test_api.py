@@ -12,6 +12,7 @@ import pytest
 
 import unseg_bench as ub
 from tests.silent import Silent
+from unseg_bench.api import run_plans
 from unseg_bench.run.executors.serial import Serial
 from unseg_bench.score.outcome import RunAndScore
 
@@ -155,6 +156,18 @@ def test_an_executor_gets_plans_and_work_that_is_made_of_values(outcomes):
     first = next(iter(serial.run(plans, notes)))
     assert first == "threshold"
     assert asked == plans[:1]
+
+
+def test_runs_go_through_the_executor_that_is_given(outcomes):
+    _, found = outcomes
+
+    class Backwards:
+        def run(self, plans, work):
+            return (work(plan, Silent()) for plan in reversed(plans))
+
+    again = run_plans([one.plan for one in found], executor=Backwards())
+    assert [one.plan.method.name for one in again] == ["empty", "threshold"]
+    assert again[1].dsc == found[0].dsc
 
 
 @pytest.mark.parametrize("first", ["import unseg_bench.run.plan, unseg_bench.compare.build", "pass"])

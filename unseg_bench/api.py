@@ -383,7 +383,7 @@ def _tell(outcome: "Outcome") -> None:
     """Say what a reader of the run's numbers must know, and what went wrong."""
     from unseg_bench.score.doubts import remarks
 
-    if outcome.scores is not None or outcome.error is None:
+    if outcome.plan.folder.state != "failed":
         for remark in remarks(outcome.plan.folder):
             warn(f"Warning: {outcome.plan.title}: {remark}")
     if outcome.error is not None:

@@ -121,6 +121,28 @@ def test_a_case_without_reference_is_predicted_not_scored_and_counted(ubench: Ub
     assert len(Path(again.json["runs"][0]["scores"]).read_text().splitlines()) == 6, "a reference that came is scored"
 
 
+def test_remarks_stand_beside_failed_cases_without_references_too(ubench: Ubench, cohort: Path, tmp_path: Path) -> None:
+    (cohort / "case-9").mkdir()
+    (cohort / "case-9/flair.nii.gz").symlink_to(tmp_path / "nowhere")
+    method = tmp_path / "once.py"
+    method.write_text(
+        "from unseg_bench import Method\n\n\n"
+        "class Once(Method):\n"
+        "    name = 'once'\n"
+        "    failed = False\n\n"
+        "    def segment(self, volume, context):\n"
+        "        if not self.failed:\n"
+        "            self.failed = True\n"
+        "            raise ValueError('the first one fails')\n"
+        "        return volume.brain.copy()\n"
+    )
+    images = ("--data", cohort, "--image", "*/flair.nii.gz", "--split", "all-test", "--allow-missing")
+    done = ubench("run", method, *images)
+    assert done.code == 1
+    assert "Warning: once (default), seed 0: 1 image not there (case-9/flair.nii.gz)" in done.err
+    assert "1 of 5 cases failed" in done.err
+
+
 def test_a_pattern_may_begin_as_json_does(ubench: Ubench, cohort: Path) -> None:
     data = ("--data", cohort, *FOLDER)
     checked = ubench("data", "check", "folder", *data, "--dataset-option", "unlabelled={case}/flair.nii.gz")

@@ -89,8 +89,10 @@ def test_a_dead_process_s_word_is_not_believed(start: Start, tmp_path: Path) -> 
 
 def test_a_lock_file_that_holds_rubbish_is_only_a_name(tmp_path: Path) -> None:
     (tmp_path / "run.lock").write_bytes(b"\xff\xfe\0")
-    with hold(tmp_path / "run.lock", lambda _: None):
-        pass
+    waited: list[str] = []
+    with hold(tmp_path / "run.lock", waited.append):
+        assert f"process {os.getpid()} " in (tmp_path / "run.lock").read_text()
+    assert waited == []
 
 
 def test_a_process_of_another_machine_holds_what_it_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

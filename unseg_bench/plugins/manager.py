@@ -129,7 +129,6 @@ class Plugins:
                 self._add(self.datasets, dataset, source)
             for metric in cast("list[Metric]", _call(module, "ubench_metrics")):
                 _add_value(self.metrics, _with_code(metric, module, source), "metric", source)
-                self.sources[metric.name] = source
             for recipe in cast("list[Recipe]", _call(module, "ubench_recipes")):
                 _add_value(self.recipes, recipe, "recipe", source)
             self._manager.check_pending()

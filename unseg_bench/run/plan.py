@@ -115,8 +115,8 @@ def plan_variants(variants: Mapping[str, RunSettings], plugins: Plugins, runs_fo
     return plans
 
 
-def describe(plan: RunPlan) -> dict[str, Any]:
-    """Say what a run would do, without doing it (for `--dry-run`)."""
+def identify(plan: RunPlan) -> dict[str, Any]:
+    """Say which run it is and in which state, as JSON values."""
     return {
         "run": str(plan.folder.path),
         "state": plan.folder.state,
@@ -125,6 +125,13 @@ def describe(plan: RunPlan) -> dict[str, Any]:
         "seed": plan.seed,
         "dataset": plan.dataset.name,
         "split": plan.split.name,
+    }
+
+
+def describe(plan: RunPlan) -> dict[str, Any]:
+    """Say what a run would do, without doing it (for `--dry-run`)."""
+    return {
+        **identify(plan),
         "cases": {part: len(plan.split.part(part)) for part in PARTS},
         "to_segment": len(plan.case_ids),
         "segmented": sum(plan.is_segmented(case_id) for case_id in plan.case_ids),

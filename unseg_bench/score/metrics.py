@@ -121,7 +121,7 @@ def plugin_metrics(plugins: "Plugins") -> tuple[Metric, ...]:
     for metric in plugins.metrics.values():
         if taken & {metric.name, metric.short}:
             raise PluginError(
-                f"metric '{metric.name}' of {plugins.sources.get(metric.name, 'a plugin')}: this name is taken; "
+                f"metric '{metric.name}' of {metric.measure.__module__}: this name is taken; "
                 "choose another one there, or uninstall it"
             )
         taken |= {metric.name, metric.short}

@@ -6,7 +6,7 @@ from typing import Any
 
 from unseg_bench.errors import RunError, UbenchError
 from unseg_bench.run.facts import failed_text
-from unseg_bench.run.plan import RunPlan
+from unseg_bench.run.plan import RunPlan, identify
 from unseg_bench.run.progress import Reporter, timed_stage
 from unseg_bench.run.runner import execute
 from unseg_bench.score.doubts import remarks
@@ -36,13 +36,7 @@ class Outcome:
         """What a script wants to know; DSC 0-1, HD95 in mm."""
         plan = self.plan
         return {
-            "run": str(plan.folder.path),
-            "state": plan.folder.state,
-            "method": plan.method.name,
-            "preset": plan.preset,
-            "seed": plan.seed,
-            "dataset": plan.dataset.name,
-            "split": plan.split.name,
+            **identify(plan),
             "part": plan.settings.part,
             "evidence": plan.dataset.evidence,
             "cases": len(plan.case_ids),
