@@ -8,13 +8,14 @@ cache; on a busy machine the processor's seconds say more than the clock on the 
 """
 
 import argparse
+import json
 import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
 
@@ -22,6 +23,8 @@ import numpy as np
 
 from unseg_bench.data.digests import file_digest
 from unseg_bench.run.folder import RunFolder
+from unseg_bench.run.made import FILE as MADE
+from unseg_bench.run.made import Made
 from unseg_bench.score.intact import note_scored
 from unseg_bench.score.metrics import BUILT_IN
 from unseg_bench.score.record import SCORING_RULES, CaseScore
@@ -33,7 +36,7 @@ DIAGONAL_MM = 373.13
 FILE_BYTES = 30_000
 JOBS = (
     ("--help", ("compare", "--help"), ""),
-    ("compare --by-size", ("compare", "--by-size"), "< 2"),
+    ("compare --by-size", ("compare", "--by-size"), "< 1"),
     ("compare --by-size --stats", ("compare", "--by-size", "--stats"), ""),
 )
 
@@ -67,6 +70,9 @@ def write_runs(folder: Path) -> None:
             for score, reference in zip(scores, references, strict=True)
         ]
         write_scores(run.scores, scores)
+        made = (Made("image", score.case, score.case, score.prediction_sha256) for score in scores)
+        lines = [json.dumps({"case": score.case, **asdict(one)}) for score, one in zip(scores, made, strict=True)]
+        (run.path / MADE).write_text("\n".join(lines) + "\n")
         note_scored(run, {score.case: file for score, file in zip(scores, references, strict=True)})
         run.update(
             {

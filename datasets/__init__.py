@@ -1,1 +1,1 @@
-"""The built-in data sets, one plugin a file or folder, registered by entry point exactly as a stranger's are."""
+"""The built-in data sets, one plugin per file or folder, registered by entry point exactly as a stranger's are."""

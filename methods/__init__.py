@@ -1,1 +1,1 @@
-"""The built-in methods, one plugin a file or folder; they are registered by entry point exactly as a stranger's are."""
+"""The built-in methods, one plugin per file or folder, registered by entry point exactly as a stranger's are."""
