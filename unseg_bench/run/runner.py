@@ -1,6 +1,5 @@
 """The runner: a plan in, a run folder with predictions out. Labels are not needed here."""
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -24,7 +23,7 @@ from unseg_bench.run.ledger import Ledger
 from unseg_bench.run.made import forget_unfounded, note_made
 from unseg_bench.run.mask_sources import forget_outdated
 from unseg_bench.run.plan import RunPlan
-from unseg_bench.run.progress import Reporter
+from unseg_bench.run.progress import Reporter, timed_stage
 from unseg_bench.run.session.seal import mode_of
 from unseg_bench.run.session.session import Session, open_session
 from unseg_bench.sandbox.process import ProcessLost
@@ -114,7 +113,9 @@ def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, strict: bool, since: 
                 plan.folder.forget_case(case_id)
             ledger.forget_earlier()
         host.hushed = True
-        _segment_all(plan, session, test, names, host, outputs, reporter, failures)
+        with timed_stage(reporter, "segment"):
+            _segment_all(plan, session, test, names, host, outputs, reporter, failures)
+        failures.require_some()
 
 
 def _prepare(
@@ -124,15 +125,13 @@ def _prepare(
 
     Returns them under the names that the method sees: to learn from (train and valid, maybe none), and to segment.
     """
-    reporter.stage_begins("prepare")
-    started = time.monotonic()
-    cohorts = partial(build_cohort, dataset=plan.dataset, store=store, progress=reporter.step)
-    test = cohorts(plan.settings.part, plan.case_ids, leave_out=failures.add)
-    by_use = {part: cohorts(part, plan.learned_from(part)) for part in ("train", "valid")} | {SEGMENTED: test}
-    failures.require_some()
-    refuse_changed_images(plan.inputs, plan.dataset, by_use)
-    hidden = {use: names.hide(cohort) for use, cohort in by_use.items()}
-    reporter.stage_ends("prepare", time.monotonic() - started, cached=False)
+    with timed_stage(reporter, "prepare"):
+        cohorts = partial(build_cohort, dataset=plan.dataset, store=store, progress=reporter.step)
+        test = cohorts(plan.settings.part, plan.case_ids, leave_out=failures.add)
+        by_use = {part: cohorts(part, plan.learned_from(part)) for part in ("train", "valid")} | {SEGMENTED: test}
+        failures.require_some()
+        refuse_changed_images(plan.inputs, plan.dataset, by_use)
+        hidden = {use: names.hide(cohort) for use, cohort in by_use.items()}
     digests = {use: cohort.digest for use, cohort in hidden.items()}
     _forget_another_models_predictions(plan, digests)
     plan.folder.update({"images": digests, "case_names": names.to_json()})
@@ -162,8 +161,6 @@ def _segment_all(
     reporter: Reporter,
     failures: Failures,
 ) -> None:
-    reporter.stage_begins("segment")
-    started = time.monotonic()
     for index, name in enumerate(test.case_ids):
         case_id = names.real(name)
         if not plan.is_segmented(case_id):
@@ -181,8 +178,6 @@ def _segment_all(
                 note_made(plan.folder, plan.inputs.images[case_id], prepared)
                 plan.folder.log("case", {"case": case_id, "voxels": int(np.count_nonzero(mask))})
         reporter.step(index + 1, len(test), case_id)
-    reporter.stage_ends("segment", time.monotonic() - started, cached=False)
-    failures.require_some()
 
 
 def _forget_another_models_predictions(plan: RunPlan, digests: Mapping[str, str]) -> None:
