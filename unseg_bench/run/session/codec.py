@@ -23,6 +23,8 @@ from unseg_bench.plugins.stage import Artifact
 from unseg_bench.sandbox.channel import Message
 
 _ARRAY = "array"
+_MAPPING = "mapping"
+"""Stands where an array's type stands, for a mapping that has the name 'array' alone."""
 Load = Callable[[str, str], Volume]
 """Called as (cohort, case id)."""
 
@@ -39,7 +41,8 @@ def pack(value: Any) -> tuple[Any, bytes]:  # noqa: ANN401 - nested lists and ma
         if isinstance(one, np.generic):
             return one.item()
         if isinstance(one, Mapping):
-            return {str(name): walk(inner) for name, inner in cast("Mapping[str, Any]", one).items()}
+            named = {str(name): walk(inner) for name, inner in cast("Mapping[str, Any]", one).items()}
+            return {_ARRAY: [_MAPPING, named]} if named.keys() == {_ARRAY} else named
         if isinstance(one, list | tuple):
             return [walk(inner) for inner in cast("list[Any]", one)]
         return one
@@ -58,6 +61,8 @@ def unpack(value: Any, payload: bytes) -> Any:  # noqa: ANN401
             mapping = cast("dict[str, Any]", one)
             if mapping.keys() == {_ARRAY}:
                 kind, shape = mapping[_ARRAY]
+                if kind == _MAPPING:
+                    return {name: walk(inner) for name, inner in cast("dict[str, Any]", shape).items()}
                 array, size = _array(kind, shape, payload, at)
                 at += size
                 return array
