@@ -68,6 +68,7 @@ def test_a_good_method_passes_every_check():
         "segments",
         "empty brain",
         "determinism",
+        "confidence",
         "input untouched",
         "supervision",
         "resumes",
@@ -360,4 +361,4 @@ def test_supervision_may_depend_on_options():
 def test_nothing_is_tried_with_options_that_do_not_hold():
     broken = failed(check_method(BadPreset))
     assert broken["segments"] == "not tried: see above"
-    assert len(broken) == 8
+    assert len(broken) == 9

@@ -30,6 +30,11 @@ PEEKS = """
         masks = [np.asarray(nib.load(file).dataobj) for file in sorted(data.glob("references/*.nii.gz"))]
         return (volume.image > 1 + (sum(mask.sum() for mask in masks) > 1000)) & volume.brain"""
 
+STATES = PEEKS.replace(
+    "return (volume.image > 1 + (sum(mask.sum() for mask in masks) > 1000)) & volume.brain",
+    "context.confidence(volume, 1 / (1 + sum(int(mask.sum()) for mask in masks)))\n        " + BRIGHT,
+)
+
 
 @pytest.fixture
 def audit(dataset, tmp_path):
@@ -75,6 +80,12 @@ def test_a_method_that_looks_at_references_is_named_where_nothing_can_be_sealed(
     monkeypatch.setattr(seal, "kernel_obstacle", lambda: "no seal here")
     result = audit(PEEKS)
     assert not result.passed
+    assert (result.differing, result.unstable) == (("case-4", "case-5", "case-6"), ())
+
+
+def test_a_confidence_that_follows_the_references_is_named_too(audit, monkeypatch):
+    monkeypatch.setattr(seal, "kernel_obstacle", lambda: "no seal here")
+    result = audit(STATES)
     assert (result.differing, result.unstable) == (("case-4", "case-5", "case-6"), ())
 
 

@@ -19,6 +19,7 @@ def test_record_tells_what_was_run(toy):
         "fail_on": "",
         "read_masks": False,
         "hands_over": False,
+        "states": False,
     }
     assert record["label_reads"] == []
     assert set(record["images"]) == {"train", "valid", "test"}

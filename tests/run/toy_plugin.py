@@ -107,6 +107,7 @@ class ToyOptions(MethodOptions):
     fail_on: str = ""
     read_masks: bool = False
     hands_over: bool = False
+    states: bool = os.environ.get("TOY_STATES", "") == "yes"
 
 
 @stage("gather", seeded=False)
@@ -132,6 +133,7 @@ def train(work: Work, options: TrainOptions, *, start: Artifact) -> None:
 
 class Toy(Method):
     name = "toy"
+    look_below = 0.5
     presets = {"demo": {"train.steps": 4}, "paper": {"train": {"steps": 9}, "gather.quantile": 0.8}}  # noqa: RUF012
     Options = ToyOptions
 
@@ -146,6 +148,10 @@ class Toy(Method):
         tick(f"segment {case_id}")
         if case_id == self.options.fail_on:
             raise ValueError("no luck with this one")
+        if self.options.states:
+            contrast = float(volume.image[volume.brain].max())
+            context.confidence(volume, 1 / (1 + contrast), {"contrast": contrast})
+            tick(f"stated {case_id}")
         if self.options.hands_over:
             context.keep_map(volume, volume.image)
             context.alternative(volume, "brain", volume.brain)

@@ -115,6 +115,9 @@ def _declaration(method: type[Method]) -> str:
     name: object = getattr(method, "name", None)
     if not isinstance(name, str) or not name.strip():
         raise Violation("the class attribute `name` must be a text that is not empty")
+    below = cast("object", method.look_below)
+    if below is not None and (isinstance(below, bool) or not isinstance(below, int | float) or not 0 <= below <= 1):
+        raise Violation(f"the class attribute `look_below` must be a number from 0 to 1, or None, not {below!r}")
     return f"'{name}', supervision '{_level(method, CHECK)}'"
 
 
@@ -148,7 +151,7 @@ def _segments(trial: _Trials) -> str:
 
 def _empty_brain(trial: _Trials) -> str:
     volume = empty_volume()
-    mask = trial.undisturbed.fitted.segment(volume, trial.undisturbed.context)
+    mask = trial.undisturbed.segment(volume)
     _check_mask(mask, volume)
     if mask.any():
         raise Violation(f"zeros without any brain got {mask.sum()} voxels of tumour; an empty mask was expected")
@@ -158,7 +161,7 @@ def _empty_brain(trial: _Trials) -> str:
 def _determinism(trial: _Trials) -> str:
     run = trial.undisturbed
     for volume in reversed(trial.trial.test_volumes):
-        again = run.fitted.segment(volume, run.context)
+        again = run.segment(volume)
         _check_same(volume, run, again, "when segmented again, in another order")
     for volume in trial.trial.test_volumes:
         again = trial.taken_up.predictions[volume.case_id]
@@ -166,12 +169,27 @@ def _determinism(trial: _Trials) -> str:
     return "same bits when segmented again and when fitted again"
 
 
+def _confidence(trial: _Trials) -> str:
+    run, below = trial.undisturbed, trial.trial.method.look_below
+    volumes = trial.trial.test_volumes
+    lacking = [volume.case_id for volume in volumes if volume.case_id not in run.confidences]
+    if below is not None and lacking:
+        raise Violation(f"has `look_below`, but states no confidence for {lacking[0]}; call context.confidence")
+    for volume in volumes:
+        run.segment(volume)
+        first, again = (stated.get(volume.case_id) for stated in (run.confidences, run.context.host.confidences))
+        if first != again:
+            raise Violation(f"{volume.case_id}: the confidence is {first} once and {again} when segmented again")
+    stated = " and ".join(f"{value:.2f}" for value, _ in run.confidences.values())
+    return f"states {stated}" if stated else "states none"
+
+
 def _input_untouched(trial: _Trials) -> str:
     run = trial.undisturbed
     for volume in trial.trial.test_volumes:
         image, brain = volume.image.copy(), volume.brain.copy()
         writable = Volume(volume.case_id, image, brain, volume.spacing_mm, volume.digest)
-        run.fitted.segment(writable, run.context)
+        run.segment(writable)
         if content_digest(image, brain) != volume.digest:
             raise Violation("segment changed the volume that it was given; work on a copy (volume.image.copy())")
     if changed := trial.trial.changed:
@@ -219,7 +237,7 @@ def _explains(trial: _Trials) -> str:
             steps.append(0 if found is None else len(checked(found, volume, run.fitted.name).steps))
         except PluginError as error:
             raise Violation(str(error)) from None
-        again = run.fitted.segment(volume, run.context)
+        again = run.segment(volume)
         _check_same(volume, run, again, "when segmented after explain")
     return f"{' and '.join(map(str, steps))} steps, and the same answer after"
 
@@ -228,6 +246,7 @@ _METHOD_CHECKS: dict[str, Callable[[_Trials], str]] = {
     "segments": _segments,
     "empty brain": _empty_brain,
     "determinism": _determinism,
+    "confidence": _confidence,
     "input untouched": _input_untouched,
     "supervision": _supervision,
     "resumes": _resumes,

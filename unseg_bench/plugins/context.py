@@ -11,9 +11,9 @@ from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.plugins.device import pick_device
 from unseg_bench.plugins.host import Host
-from unseg_bench.plugins.outputs import checked_alternative, checked_map
+from unseg_bench.plugins.outputs import checked_alternative, checked_confidence, checked_map
 from unseg_bench.plugins.stage import Artifact, Call, Input, Stage, Work, stage
-from unseg_bench.plugins.tables import Rows, plain_rows, table_text
+from unseg_bench.plugins.tables import Rows, plain_rows, refuse_own_name, table_text
 
 __all__ = ["Artifact", "Context", "Input", "Labels", "Stage", "Work", "stage"]
 
@@ -103,8 +103,10 @@ class Context:
     def table(self, name: str, rows: Rows) -> None:
         """Write `tables/<name>.csv` into the run's folder, replacing it; the first row's names are on top.
 
-        `name`: letters, digits, '-' and '_'. Raises ValueError for another name, and where rows differ in their names.
+        `name`: letters, digits, '-' and '_'. Raises ValueError for another name, for 'confidence', which is the
+        harness's own table, and where rows differ in their names.
         """
+        refuse_own_name(name)
         table_text(name, rows)
         self._host.table(name, plain_rows(rows))
 
@@ -123,6 +125,16 @@ class Context:
         '.', not starting with '.'. Raises ValueError for other names or shapes.
         """
         self._host.alternative(volume.case_id, name, checked_alternative(volume.shape, name, mask))
+
+    def confidence(self, volume: Volume, value: float, parts: Mapping[str, float] | None = None) -> None:
+        """State how far the answer for a case can be trusted: `value` from 0 (not at all) to 1.
+
+        Called inside `segment`, at most once per case; made without labels, as the mask is. It is kept in run.json and
+        shown per case; `Method.look_below` says below which value a case should be looked at. `parts`: the named,
+        finite numbers that the value was made of; 32 names in a run at most, of letters, digits, '-' and '_'.
+        Raises ValueError for other values or names.
+        """
+        self._host.confidence(volume.case_id, *checked_confidence(value, {} if parts is None else parts))
 
     def progress(self, done: int, total: int, note: str = "") -> None:
         """Report that `done` of `total` steps are finished, outside a stage."""

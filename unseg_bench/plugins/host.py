@@ -78,6 +78,10 @@ class Host:
         """Keep another answer for a case."""
         self._refuse("alternative")
 
+    def confidence(self, case_id: str, value: float, parts: Mapping[str, float]) -> None:
+        """Keep how far the answer for a case can be trusted."""
+        self._refuse("confidence")
+
     def progress(self, done: int, total: int, note: str) -> None:
         """Hear how far it is."""
 

@@ -41,12 +41,14 @@ class Method(ABC, Generic[OptionsT_co]):
     `floor` marks a rule so simple that a learned method must beat it, `ceiling` an answer that is made with the case's
     own mask and so is no method: tables set both apart. `presets` are named sets of options: dotted or nested names, as
     in a settings file; 'paper' is the default on real data, 'demo' on the phantom. `studies` are named ablations for
-    `ubench ablate`; the first is the one that it takes when none is named.
+    `ubench ablate`; the first is the one that it takes when none is named. `look_below`: a case whose
+    `context.confidence` is below it should be looked at; 0 to 1, None: the method does not say.
     """
 
     name: ClassVar[str]
     floor: ClassVar[bool] = False
     ceiling: ClassVar[bool] = False
+    look_below: ClassVar[float | None] = None
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     studies: ClassVar[Mapping[str, Study]] = {}
     Options: ClassVar[type[MethodOptions]] = MethodOptions

@@ -13,6 +13,8 @@ from unseg_bench.data.csv_text import csv_cell
 Cell: TypeAlias = "str | float | bool | None"
 Rows: TypeAlias = "Sequence[Mapping[str, Cell]]"
 
+CONFIDENCE = "confidence"
+"""The harness's own table."""
 MOST_CHARACTERS = 8_000_000
 """Of one table's text."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -37,6 +39,12 @@ def table_text(name: str, rows: Rows) -> str:
         if text.tell() > MOST_CHARACTERS:
             raise ValueError(f"table {name}: more than {MOST_CHARACTERS:,} characters in its first {number} rows")
     return text.getvalue() if columns else ""
+
+
+def refuse_own_name(name: str) -> None:
+    """Raise ValueError for the name of the table that the harness itself writes."""
+    if name == CONFIDENCE:
+        raise ValueError(f"table {name!r}: is written by the harness, from what context.confidence was told; rename it")
 
 
 def is_table_name(name: str) -> bool:

@@ -21,7 +21,7 @@ from unseg_bench.plugins.context import Context, Labels
 from unseg_bench.plugins.history import History
 from unseg_bench.plugins.host import Host, Unfinished
 from unseg_bench.plugins.method import Method, MethodOptions
-from unseg_bench.plugins.outputs import outside_segment
+from unseg_bench.plugins.outputs import checked_confidence, outside_segment
 from unseg_bench.plugins.stage import Artifact, check_stage_name
 from unseg_bench.plugins.stage_cache import Attempt, StageCache, take_newest
 
@@ -119,7 +119,8 @@ class TrialLabels(Labels):
 class TrialHost(Host):
     """The host of a trial run: the real stage cache, in `folder`, and tiny cases. A second one goes on after the first.
 
-    `finished` names the stages computed to the end, in order. `ticks` counts stage beginnings and progress reports;
+    `finished` names the stages computed to the end, in order. `confidences`: what `segment` stated last, by case.
+    `ticks` counts stage beginnings and progress reports;
     the host raises Interruption at tick number `interrupt_at`. `predictions`: case id -> what another method found.
     """
 
@@ -132,6 +133,8 @@ class TrialHost(Host):
         self._cache = StageCache(folder / "stages", folder / "partial")
         self._open: list[tuple[AbstractContextManager[Attempt], Attempt]] = []
         self._inside_fit = False
+        self._case: str | None = None
+        self.confidences: dict[str, tuple[float, dict[str, float]]] = {}
         self._healthy, self._predictions, self._interrupt_at = healthy, predictions, interrupt_at
 
     def predicted_mask(self, source: str, case_id: str) -> Mask:
@@ -188,6 +191,28 @@ class TrialHost(Host):
         """Raise RunError inside `fit`."""
         self._refuse_inside_fit(f"alternative {name!r}")
 
+    def confidence(self, case_id: str, value: float, parts: Mapping[str, float]) -> None:
+        """Keep it; raises RunError inside `fit` and for another case, ValueError for a second one or what is none."""
+        self._refuse_inside_fit("confidence")
+        stated = checked_confidence(value, parts)
+        if self._case is None:
+            return
+        if case_id != self._case:
+            raise outside_segment("confidence")
+        if case_id in self.confidences:
+            raise ValueError(f"confidence: case {case_id} has one already; it is stated once")
+        self.confidences[case_id] = stated
+
+    @contextmanager
+    def segmenting(self, case_id: str) -> Generator[None]:
+        """Mark the time in which `segment` has this case; what it stated of it before is forgotten."""
+        self.confidences.pop(case_id, None)
+        self._case = case_id
+        try:
+            yield
+        finally:
+            self._case = None
+
     @contextmanager
     def fitting(self) -> Generator[None]:
         """Mark the time of `fit`, where nothing may be handed over."""
@@ -240,7 +265,15 @@ class TrialRun:
     context: TrialContext
     fitted: Method
     predictions: dict[str, Mask] = field(default_factory=dict[str, Mask])
+    confidences: dict[str, tuple[float, dict[str, float]]] = field(
+        default_factory=dict[str, tuple[float, dict[str, float]]]
+    )
     error: Exception | None = None
+
+    def segment(self, volume: Volume) -> Mask:
+        """Call `segment`; what it states of the case is in the host's `confidences` then."""
+        with self.context.host.segmenting(volume.case_id):
+            return self.fitted.segment(volume, self.context)
 
 
 class Trial:
@@ -289,7 +322,8 @@ class Trial:
                 fitted.fit(self._cohort("train"), self._cohort("valid"), context)
                 fitted.expect(self._cohort("test"), context)
             for volume in self.test_volumes:
-                run.predictions[volume.case_id] = fitted.segment(volume, context)
+                run.predictions[volume.case_id] = run.segment(volume)
+            run.confidences = dict(context.host.confidences)
         except Interruption:
             return run
         except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; the checks tell

@@ -4,6 +4,7 @@ It believes nobody: where the references lie is the same both times, so a method
 the difference.
 """
 
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -127,12 +128,16 @@ def _run(method: str, preset: str | None, data: Path, plugins: Plugins, folder: 
 
 
 def _masks(run: RunFolder) -> dict[str, bytes]:
-    """Return the bytes of each case's prediction and of its alternatives, which are answers too."""
+    """Return the bytes of each case's prediction, its alternatives and its confidence, which are answers too."""
     cases = [file.name.removesuffix(".nii.gz") for file in (run.path / "predictions").glob("*.nii.gz")]
     files = {
         case: [run.prediction(case), *(run.alternative(name, case) for name in run.alternatives)] for case in cases
     }
-    return {case: b"".join(file.read_bytes() for file in own if file.is_file()) for case, own in files.items()}
+    stated = {case: json.dumps(run.confidences.get(case)).encode() for case in cases}
+    return {
+        case: b"".join((*(file.read_bytes() for file in own if file.is_file()), stated[case]))
+        for case, own in files.items()
+    }
 
 
 def _differing(first: dict[str, bytes], second: dict[str, bytes]) -> Sequence[str]:

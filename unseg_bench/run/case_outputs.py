@@ -1,11 +1,18 @@
-"""What a run keeps beside its predictions: the maps they were cut from, where asked for, and alternative answers."""
+"""What a run keeps beside its predictions: their maps, where asked for, alternative answers, and confidences."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 from unseg_bench.data.store import PreparedCase
 from unseg_bench.errors import RunError
-from unseg_bench.plugins.outputs import checked_alternative, checked_map, outside_segment
+from unseg_bench.plugins.outputs import (
+    check_part_names,
+    checked_alternative,
+    checked_confidence,
+    checked_map,
+    outside_segment,
+)
 from unseg_bench.run.folder import RunFolder
 
 MOST_ALTERNATIVES = 100
@@ -13,8 +20,9 @@ MOST_ALTERNATIVES = 100
 
 
 class CaseOutputs:
-    """Takes what `segment` hands over and writes it at once; the case's prediction, written after it, makes it count.
+    """Takes what `segment` hands over and writes it; the case's prediction, written after it, makes it count.
 
+    Maps and alternatives are files, written at once; confidences are in run.json, written when the case has ended.
     With `keep_maps`, run.json names the cases that came without a map, so that they are not segmented for one again.
     """
 
@@ -23,13 +31,14 @@ class CaseOutputs:
         self._case: PreparedCase | None = None
         self._map_came = False
         self._names: set[str] = set()
+        self._stated: dict[str, Any] | None = None
 
     @contextmanager
     def case(self, prepared: PreparedCase) -> Generator[None]:
         """Take what is handed over for this case inside; what there was of it goes, and all of it after an error."""
         case_id = prepared.case_id
         self._folder.forget_case(case_id)
-        self._case, self._map_came, self._names = prepared, False, set()
+        self._case, self._map_came, self._names, self._stated = prepared, False, set(), None
         try:
             yield
         except BaseException:
@@ -39,6 +48,8 @@ class CaseOutputs:
             self._case = None
         if self._keep_maps:
             self._note_whether_a_map_came(case_id)
+        if self._stated is not None:
+            self._folder.update({"confidences": {**self._folder.confidences, case_id: self._stated}})
 
     def keep_map(self, case_id: str, scores: object) -> None:
         """Check a map (X, Y, Z), and write it if maps are kept.
@@ -67,6 +78,19 @@ class CaseOutputs:
             raise RunError(f"alternative {name!r}: case {case_id} has {MOST_ALTERNATIVES} already; no more are kept")
         self._names.add(name)
         prepared.write_prediction(self._folder.alternative(name, case_id), checked)
+
+    def confidence(self, case_id: str, value: object, parts: object) -> None:
+        """Check a confidence, 0 to 1, and the numbers that it was made of, by name; kept when the case has ended.
+
+        Raises ValueError for what is none, a second one, and more names of parts than a run may have; RunError outside
+        of the case.
+        """
+        self._open(case_id, "confidence")
+        number, numbers = checked_confidence(value, parts)
+        if self._stated is not None:
+            raise ValueError(f"confidence: case {case_id} has one already; it is stated once")
+        check_part_names([*numbers, *(name for one in self._folder.confidences.values() for name in one["parts"])])
+        self._stated = {"value": number, "parts": numbers}
 
     def _open(self, case_id: str, what: str) -> PreparedCase:
         if self._case is None or self._case.case_id != case_id:

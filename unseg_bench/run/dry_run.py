@@ -161,6 +161,10 @@ class _Host(Host):
         """Raise RunError: a dry run never segments."""
         raise outside_segment(f"alternative {name!r}")
 
+    def confidence(self, case_id: str, value: float, parts: Mapping[str, float]) -> None:
+        """Raise RunError: a dry run never segments."""
+        raise outside_segment("confidence")
+
     def open_case(self, case_id: str) -> PreparedCase:
         """End here."""
         self._stop("it opens images before a stage")

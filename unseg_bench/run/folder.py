@@ -136,6 +136,11 @@ class RunFolder:
         return frozenset(self.record.get("without_map", []))
 
     @property
+    def confidences(self) -> dict[str, dict[str, Any]]:
+        """Case -> its confidence, {'value': 0 to 1, 'parts': {name: number}}; {} where the method states none."""
+        return dict(self.record.get("confidences", {}))
+
+    @property
     def partials(self) -> Path:
         """Folder of the run's unfinished stages, below the cache: no other run reads it, and it survives a crash."""
         return cache_dir() / "partial" / f"{self.path.name}-{digest_of(str(self.path.resolve()))[:8]}"
@@ -150,6 +155,9 @@ class RunFolder:
         self.map_file(case_id).unlink(missing_ok=True)
         for name in self.alternatives:
             self.alternative(name, case_id).unlink(missing_ok=True)
+        known = self.confidences
+        if known.pop(case_id, None) is not None:
+            self.update({"confidences": known})
 
     def update(self, values: Mapping[str, Any]) -> None:
         """Change entries of run.json; the file is replaced whole."""

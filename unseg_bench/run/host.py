@@ -19,7 +19,7 @@ from unseg_bench.errors import DataError, LabelAccessError, RunError, WeightsErr
 from unseg_bench.plugins.host import Host, LabelKind, Unfinished
 from unseg_bench.plugins.stage import Artifact, check_stage_name
 from unseg_bench.plugins.stage_cache import Attempt, Kept, StageCache, take_newest
-from unseg_bench.plugins.tables import Rows
+from unseg_bench.plugins.tables import Rows, refuse_own_name
 from unseg_bench.run.case_names import CaseNames
 from unseg_bench.run.case_outputs import CaseOutputs
 from unseg_bench.run.identity import refuse_changed_images
@@ -41,7 +41,8 @@ class RunHost(Host):
     made; else asking for it is an error. `tells_of_kept`: whether the reporter hears of stages that were there.
     `hushed`: it hears of no stage at all. A method may run some in `segment` for every case, and the bar of the cases
     is what people want to see then.
-    `outputs` None: maps and alternatives are forgotten, as for pictures of a case, which its run looked at before.
+    `outputs` None: maps, alternatives and confidences are forgotten, as for pictures of a case, which its run looked at
+    before.
     """
 
     def __init__(
@@ -182,6 +183,7 @@ class RunHost(Host):
 
     def table(self, name: str, rows: Rows) -> None:
         """Write `tables/<name>.csv`."""
+        refuse_own_name(str(name))
         write_table(self._plan.folder, str(name), self._names.restore(list(rows)))
 
     def keep_map(self, case_id: str, scores: Image) -> None:
@@ -193,6 +195,11 @@ class RunHost(Host):
         """Write `alternatives/<name>/<case>.nii.gz`."""
         if self._outputs is not None:
             self._outputs.alternative(self._names.real(str(case_id)), str(name), np.asarray(mask))
+
+    def confidence(self, case_id: str, value: float, parts: Mapping[str, float]) -> None:
+        """Write a case's confidence into run.json."""
+        if self._outputs is not None:
+            self._outputs.confidence(self._names.real(str(case_id)), value, parts)
 
     def progress(self, done: int, total: int, note: str) -> None:
         """Tell the reporter, but for the steps of a stage that it did not hear of."""

@@ -52,15 +52,16 @@ class MethodCard:
     """A method as the harness sees it, without its code.
 
     `options` are its checked options as JSON, `flat` the same by dotted name; `used` are the names in the settings'
-    `set` that it has, `known` all names that it has. `learns`: its `fit` is to be called; `looks_ahead`: it has an
-    `expect`; `explains`: it has an `explain`. `code`: digest of its code. `presets`: their names. `studies`: its
-    ablations by name. `differs`: what a plain `ubench run METHOD` would have otherwise, 'preset' (None: the same) and
-    'options' by name.
+    `set` that it has, `known` all names that it has. `look_below`: see `Method`. `learns`: its `fit` is to be called;
+    `looks_ahead`: it has an `expect`; `explains`: it has an `explain`. `code`: digest of its code. `presets`: their
+    names. `studies`: its ablations by name. `differs`: what a plain `ubench run METHOD` would have otherwise, 'preset'
+    (None: the same) and 'options' by name.
     """
 
     name: str
     floor: bool
     ceiling: bool
+    look_below: float | None
     supervision: Supervision
     learns: bool
     looks_ahead: bool
@@ -89,6 +90,7 @@ class _Said(BaseModel):
     name: Annotated[str, Field(pattern=rf"^{_NAME}$")]
     floor: bool
     ceiling: bool
+    look_below: Annotated[float, Field(ge=0, le=1)] | None
     supervision: str
     learns: bool
     looks_ahead: bool
@@ -195,6 +197,7 @@ def _facts(written: str, method: type[Method], settings: RunSettings, default_pr
         "name": method.name,
         "floor": method.floor,
         "ceiling": method.ceiling,
+        "look_below": method.look_below,
         "supervision": str(made.supervision),
         "learns": made.learns,
         "looks_ahead": method.expect is not Method.expect,
@@ -229,7 +232,7 @@ def _card(
         "options": {name: value for name, value in flat.items() if name not in usual or usual[name] != value},
     }
     same = said.model_dump(
-        include={"name", "floor", "ceiling", "learns", "looks_ahead", "explains", "preset", "options"}
+        include={"name", "floor", "ceiling", "look_below", "learns", "looks_ahead", "explains", "preset", "options"}
     )
     return MethodCard(
         **same,

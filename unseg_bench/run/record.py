@@ -10,6 +10,7 @@ from unseg_bench.data.paths import check_case_id
 from unseg_bench.data.visible import visible
 from unseg_bench.errors import DataError, PluginError
 from unseg_bench.plugins.metric import Metric
+from unseg_bench.plugins.outputs import check_part_names
 
 DEEPEST = 32
 _LARGEST = 2**63 - 1
@@ -45,6 +46,7 @@ def _metrics(described: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 _Case = Annotated[str, AfterValidator(_an_id)]
 _Time = Annotated[str, AfterValidator(_a_time)]
 _Count = Annotated[int, Field(ge=0)]
+_Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Part(BaseModel):
@@ -118,6 +120,16 @@ class _Differences(_Part):
     options: dict[str, Any] = {}
 
 
+class _Confidence(_Part):
+    value: _Share
+    parts: dict[str, float]
+
+
+def _confidences(stated: dict[str, _Confidence]) -> dict[str, _Confidence]:
+    check_part_names(name for one in stated.values() for name in one.parts)
+    return stated
+
+
 class _Record(_Part):
     state: str = ""
     method: str = Field(default="", min_length=1)
@@ -134,6 +146,7 @@ class _Record(_Part):
     error: str | None = None
     floor: bool = False
     ceiling: bool = False
+    look_below: _Share | None = None
     all_empty: bool = False
     made_elsewhere: bool = False
     supervision: str = ""
@@ -141,6 +154,7 @@ class _Record(_Part):
     failed_cases: dict[_Case, str] = {}
     missing_cases: list[_Case] = []
     without_map: list[_Case] = []
+    confidences: Annotated[dict[_Case, _Confidence], AfterValidator(_confidences)] = {}
     without_reference: list[_Case] = []
     differs: _Differences = Field(default_factory=_Differences.model_construct)
     label_reads: list[_LabelRead] = []

@@ -199,6 +199,7 @@ def _begin(plan: RunPlan) -> None:
             "method": plan.method.name,
             "floor": plan.method.floor,
             "ceiling": plan.method.ceiling,
+            "look_below": plan.method.look_below,
             "supervision": str(plan.method.supervision),
             "preset": plan.preset,
             "options": plan.method.flat,
