@@ -66,8 +66,8 @@ def ubench(folder, command):
 @pytest.mark.slow
 def test_its_commands_work_as_they_stand(folder):
     said = {command: ubench(folder, command) for command in COMMANDS}
-    assert len(said) == 7
-    methods, dry, study, curve, two, known, paper = said.values()
+    assert len(said) == 8
+    methods, dry, study, oracles, curve, two, known, paper = said.values()
     assert "study steps: What each step brings" in methods
     assert re.search(r"rings +level +0 +2 +\?", dry)
     rows = ["lower level", "all components", "Ours"]
@@ -76,6 +76,8 @@ def test_its_commands_work_as_they_stand(folder):
     assert places == sorted(places)
     assert "Mean difference to 'Ours'" in study
     assert "all components" in (folder / "steps.md").read_text()
+    assert re.search(r"^true regions +no: 7 masks ", oracles, re.MULTILINE)
+    assert re.search(r"^Ours +(yes|not sealed)", oracles, re.MULTILINE)
     assert "level.quantile=0.85" in curve
     assert "level.quantile" in (folder / "curve.svg").read_text()
     assert "rings over largest" in two
@@ -84,8 +86,9 @@ def test_its_commands_work_as_they_stand(folder):
     assert paper.splitlines()[-1] == "phantom figures are no evidence about the real methods"
 
 
-def test_the_method_passes_the_checks(folder):
-    results = check_method(Plugins().load_file(folder / "rings.py"))
+@pytest.mark.parametrize("file", [name for name in FILES if name != "recipe.py"])
+def test_the_methods_pass_the_checks(folder, file):
+    results = check_method(Plugins().load_file(folder / file))
     assert [result for result in results if not result.passed] == []
 
 

@@ -54,14 +54,19 @@ def explain(options: CliscOptions, trained: Trained, volume: Volume, context: Co
         s = _segment(options, unet, volume, context.device)
         steps.append(Step(f"U-Net, round {number}", mask=s))
         if number < len(trained.unets):
-            steps.append(_similarity(chain, trained.filters[number - 1], case, volume, unet, embeddings))
+            chosen = trained.filters[number - 1]
+            steps.append(_similarity(chain, chosen, case, volume, unet, embeddings, by_truth=options.oracle.filter))
     return Explanation(volume, steps)
 
 
 def _similarity(
-    chain: Chain, chosen: Artifact, case: Cohort, volume: Volume, unet: Artifact, embeddings: Sequence[Artifact]
-) -> Step:
-    """S3F's view of a case: SAM asked with the U-Net's prediction, and how alike the two are."""
+    chain: Chain, chosen: Artifact, case: Cohort, volume: Volume, unet: Artifact, embeddings: Sequence[Artifact], *,
+    by_truth: bool,
+) -> Step:  # fmt: skip
+    """S3F's view of a case: SAM asked with the U-Net's prediction, and how alike the two are.
+
+    `by_truth`: cases were chosen by an oracle, which knew this one if it is of the training part.
+    """
     predicted = chain.predict(case, unet)
     s = _mask(predicted, volume)
     known = chain.encode(case, predicted, known=embeddings)
@@ -69,6 +74,7 @@ def _similarity(
     found = read_filter(chosen)
     if volume.case_id in found.similarity:
         fate = "kept" if volume.case_id in found.kept else "filtered out"
+        fate += f" by its true Dice, {found.similarity[volume.case_id]:.3f}" if by_truth else ""
     else:
         fate = "not a training case"
     step = _prompted("S3F: SAM asked with the prediction", chain, volume, s, s_hat, predictions=True)

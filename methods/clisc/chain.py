@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from unseg_bench import Artifact, Cohort, Context
-from unseg_bench.blocks.clip.labels import ClipModel
+from unseg_bench.blocks.clip.labels import ClipModel, ShownOptions, write_true_labels
 from unseg_bench.blocks.sam.slices import LazySam, keep_embeddings
 from unseg_bench.blocks.weights import resolve
 
@@ -61,6 +61,13 @@ class Chain:
     def label(self, cohort: Cohort, *, required: bool = False) -> Artifact:
         """CLIP's labels of all slices; `required`: both kinds must occur."""
         return self._models.clip.label(cohort, self._options.labels, self._run, required=required)
+
+    def true_labels(self, cohort: Cohort, slices: TrueSlices) -> Artifact:
+        """True labels of all slices in the form of CLIP's."""
+        return self._run(
+            write_true_labels, ShownOptions(min_brain_share=self._options.clip.min_brain_share),
+            extras={"by_case": slices.by_case}, cohort=cohort, true_slices=slices.digest,
+        )  # fmt: skip
 
     def train_classifier(self, learned: Learned) -> Artifact:
         """The first classifier, on slices as they are."""
@@ -141,7 +148,7 @@ class Chain:
         )
 
     def filter(self, cohort: Cohort, predictions: Artifact, prompted: Artifact) -> Artifact:
-        """S3F: which cases the next round learns from."""
+        """S3F: which cases the next round learns from; `prompted` is what their predictions are compared with."""
         return self._run(
             self_training.filter_by_similarity, FilterOptions(beta=self._options.s3f.beta),
             cohort=cohort, predictions=predictions, prompted=prompted,

@@ -4,18 +4,19 @@ from unseg_bench import Cohort, Context, Explanation, Mask, Method, Supervision,
 
 from .options import CliscOptions
 from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE
-from .studies import LABEL_USE, TABLE_2
+from .studies import LABEL_USE, STAGE_ORACLES, TABLE_2
 
 
 class Clisc(Method[CliscOptions]):
     """No label anywhere: CLIP finds the slices, CAMs the place, SAM the outline; a 3D U-Net learns from them all.
 
-    The authors' code reads labels in four places; each is an option (see `truth`), and what it needs is declared then.
+    The authors' code reads labels in four places; each is an option (see `truth`), and what it needs is declared then,
+    as for the oracles of the study 'stage-oracles'.
     """
 
     name = "clisc"
     presets = {"paper": PAPER, "reference-code": REFERENCE_CODE, "demo": DEMO, "check": CHECK}
-    studies = {"table2": TABLE_2, "label-use": LABEL_USE}
+    studies = {"table2": TABLE_2, "label-use": LABEL_USE, "stage-oracles": STAGE_ORACLES}
 
     @property
     def supervision(self) -> Supervision:

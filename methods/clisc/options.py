@@ -104,6 +104,22 @@ class S3fOptions(MethodOptions):
     """Which component of a training prediction is kept; None: as `inference.component`. The authors' code: largest."""
 
 
+class OracleOptions(MethodOptions):
+    """The truth in the place of what one stage finds on the training part, to see what DSC that stage loses: label use.
+
+    No case that is segmented is shown any. The study 'stage-oracles' switches on one at a time.
+    """
+
+    labels: bool = False
+    """True labels of the slices, not CLIP's; reads slice labels of the training part."""
+    regions: bool = False
+    """True regions, and so true boxes for SAM, not those of the second classifier's CAMs; reads training masks."""
+    pseudo_labels: bool = False
+    """True masks for the first U-Net, not SAM's; reads training masks."""
+    filter: bool = False
+    """S3F ranks the cases by the true Dice of their predictions, not by SAM's agreement; reads training masks."""
+
+
 class PredictOptions(MethodOptions):
     """What the stage 'unet-predictions' reads."""
 
@@ -151,3 +167,4 @@ class CliscOptions(MethodOptions):
     unet: UNetOptions = UNetOptions()
     inference: UNetInference = UNetInference()
     s3f: S3fOptions = S3fOptions()
+    oracle: OracleOptions = OracleOptions()

@@ -1,4 +1,4 @@
-"""What CLISC's authors asked of it, and what they did not: Table 2, and what each use of labels is worth."""
+"""What CLISC's authors asked of it, and what they did not: what steps add, what labels are worth, where DSC is lost."""
 
 from typing import Any
 
@@ -37,5 +37,16 @@ LABEL_USE = Study(
         "no labels": _NONE,
         **{name: {**_NONE, **use} for name, use in _USES.items()},
         "all four": {name: value for use in _USES.values() for name, value in use.items()},
+    },
+)
+
+STAGE_ORACLES = Study(
+    "Where DSC is lost: the truth in the place of one stage's result",
+    {
+        "true slice labels (for CLIP's)": {"oracle.labels": True},
+        "true regions (for the CAMs')": {"oracle.regions": True},
+        "true pseudo-labels (for SAM's)": {"oracle.pseudo_labels": True},
+        "true Dice (for S3F's similarity)": {"oracle.filter": True},
+        "Ours": {},
     },
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from unseg_bench import Artifact, Cohort, Context
+from unseg_bench.blocks.references import reference_masks
 from unseg_bench.blocks.working_volumes import at_spacing
 
 from . import truth
@@ -42,7 +43,10 @@ def train(options: CliscOptions, training: Cohort, validation: Cohort, context: 
     references = _References(options, training, cohort, validation, context)
 
     # 1. CLIP says of each slice whether it shows a tumour.
-    labels = chain.label(cohort, required=True)
+    if options.oracle.labels:
+        labels = chain.true_labels(cohort, references.to_label)
+    else:
+        labels = chain.label(cohort, required=True)
     learned = Learned(cohort, labels, *references.to_choose_epoch)
 
     # 2. A classifier learns these labels; its CAM is Q0.
@@ -55,11 +59,16 @@ def train(options: CliscOptions, training: Cohort, validation: Cohort, context: 
     second = _locator(chain, references, chain.retrain_classifier(learned, q0))
     if options.answer != "unet":
         return Trained(models, first, second)
-    q1 = _localise(chain, references, labels, second)
+    regions = _localise(chain, references, labels, second).regions
+    if options.oracle.regions:
+        regions = references.masks(truth.ORACLE_REGIONS)
 
     # 4. SAM, prompted by Q1's regions, draws the pseudo-labels P.
-    embeddings = chain.encode(cohort, q1.regions)
-    targets = chain.prompt_sam(cohort, q1.regions, embeddings, required=True)
+    embeddings = chain.encode(cohort, regions)
+    if options.oracle.pseudo_labels:
+        targets = references.masks(truth.ORACLE_PSEUDO_LABELS)
+    else:
+        targets = chain.prompt_sam(cohort, regions, embeddings, required=True)
 
     # 5. A U-Net learns P and predicts S; S3F keeps the S that SAM agrees with; a new U-Net learns those.
     held_out, masks = references.to_choose_checkpoint
@@ -67,9 +76,12 @@ def train(options: CliscOptions, training: Cohort, validation: Cohort, context: 
     filters: list[Artifact] = []
     while len(unets) < options.rounds:
         targets = chain.predict(cohort, unets[-1], required=True)
-        embeddings = chain.encode(cohort, targets, known=embeddings)
-        prompted = chain.prompt_sam(cohort, targets, embeddings, predictions=True, required=True)
-        filters.append(chain.filter(cohort, targets, prompted))
+        if options.oracle.filter:
+            judge = references.masks(truth.ORACLE_FILTER)
+        else:
+            embeddings = chain.encode(cohort, targets, known=embeddings)
+            judge = chain.prompt_sam(cohort, targets, embeddings, predictions=True, required=True)
+        filters.append(chain.filter(cohort, targets, judge))
         unets.append(chain.train_unet(cohort, targets, filters[-1], held_out, masks))
     return Trained(models, first, second, unets, filters)
 
@@ -88,6 +100,15 @@ class _References:
     def held_out(self) -> Cohort:
         """The validation part on the working grid."""
         return at_spacing(self._validation, self._options.spacing_mm, self._context.run)
+
+    @property
+    def to_label(self) -> truth.TrueSlices:
+        """True slices of the training part, an oracle."""
+        return truth.true_slices(self._training, self.working, self._context.labels, truth.ORACLE_LABELS)
+
+    def masks(self, purpose: str) -> Artifact:
+        """True masks of the training part on the working grid, an oracle."""
+        return reference_masks(self._training, self._context, purpose, working=self.working)
 
     @property
     def to_choose_epoch(self) -> tuple[Cohort | str, truth.TrueSlices]:

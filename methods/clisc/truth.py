@@ -1,13 +1,17 @@
-"""The four uses of labels in the authors' code: off by default, each an option, each a purpose in the run's ledger."""
+"""Uses of labels: the four in the authors' code, and oracles. Each is an option, off by default, and a purpose.
+
+A purpose is what the run's ledger has beside each read.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unseg_bench import Cohort, Labels, Mask, Supervision
-from unseg_bench.blocks.references import digest_of_masks, digest_of_slices
+from unseg_bench.blocks.references import digest_of_masks, digest_of_slices, least_supervision
 from unseg_bench.blocks.resample import mask_to_shape
 
 from .options import CliscOptions
@@ -16,6 +20,13 @@ GATE_CAMS = "1: give only slices with tumour a CAM"
 CHOOSE_LEVEL = "2: choose the CAM's level by Dice"
 CHOOSE_EPOCH = "3: choose the classifier's epoch by accuracy"
 CHOOSE_CHECKPOINT = "4: choose the U-Net's checkpoint by Dice"
+
+ORACLE_LABELS = "oracle: labels of slices in the place of CLIP's"
+ORACLE_REGIONS = "oracle: regions in the place of the CAMs'"
+ORACLE_PSEUDO_LABELS = "oracle: masks in the place of SAM's"
+ORACLE_FILTER = "oracle: rank cases by Dice"
+
+_Part: TypeAlias = Literal["train", "valid"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,12 +51,20 @@ class TrueMasks:
 
 def supervision_of(options: CliscOptions) -> Supervision:
     """The least that a method must declare to do what its options say."""
-    masks = options.region.rule == "validation-dice" or options.unet.keep == "best-validation-dice"
+    slices: set[_Part] = set()
+    masks: set[_Part] = set()
+    oracle = options.oracle
     if options.cam.true_slices:
-        return Supervision.SLICE_LABELS_AND_VALIDATION_MASKS if masks else Supervision.SLICE_LABELS
-    if masks:
-        return Supervision.VALIDATION_MASKS
-    return Supervision.SLICE_LABELS if options.classifier.keep == "best-by-true-slices" else Supervision.NONE
+        slices |= {"train", "valid"}
+    if options.classifier.keep == "best-by-true-slices":
+        slices.add("valid")
+    if oracle.labels:
+        slices.add("train")
+    if options.region.rule == "validation-dice" or options.unet.keep == "best-validation-dice":
+        masks.add("valid")
+    if oracle.regions or oracle.pseudo_labels or oracle.filter:
+        masks.add("train")
+    return least_supervision(masks=masks, slice_labels=slices)
 
 
 def true_slices(cohort: Cohort, working: Cohort, labels: Labels, purpose: str) -> TrueSlices:

@@ -3,7 +3,7 @@
 The options stand here too; torch is loaded when a slice is scored.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -53,6 +53,12 @@ class LabelOptions(MethodOptions):
     rule: Literal["argmax", "confident"] = "argmax"
     confidence: float = Field(default=0.6, ge=0.5, lt=1)
     """Of the rule 'confident': the larger probability must reach it."""
+
+
+class ShownOptions(MethodOptions):
+    """What the stage 'true-slice-labels' reads, as in ClipOptions."""
+
+    min_brain_share: float
 
 
 class ClipModel:
@@ -126,6 +132,22 @@ def label_slices(work: Work, options: LabelOptions, *, cohort: Cohort, probabili
             f"stage 'slice-labels': CLIP called all {found.sum()} slices {kind}, so there is nothing to learn from; "
             "try other captions (clip.normal_captions, clip.tumour_captions), another clip.model, or labels.rule=argmax"
         )
+
+
+@stage("true-slice-labels", seeded=False)
+def write_true_labels(
+    work: Work, options: ShownOptions, *, cohort: Cohort, true_slices: str, by_case: Mapping[str, NDArray[np.bool_]]
+) -> None:
+    """Write the true label of each axial slice as `label_slices` does CLIP's; too little brain is left out.
+
+    `by_case`: which slices of each volume have tumour, (Z,) bool; `true_slices` is its digest.
+    """
+    for done, volume in enumerate(cohort):
+        work.progress(done, len(cohort), volume.case_id)
+        labels = np.full(volume.shape[2], LEFT_OUT, dtype=np.int8)
+        slices = brain_slices(volume.brain, options.min_brain_share)
+        labels[slices] = np.where(by_case[volume.case_id][slices], TUMOUR, NORMAL)
+        np.save(work.folder / f"{volume.case_id}.npy", labels)
 
 
 def argmax_labels(probability: NDArray[np.float32]) -> NDArray[np.int8]:
