@@ -124,3 +124,5 @@ def test_label_free_says_what_was_read():
     assert label_free(reads("mask")) == "no: 1 mask"
     assert label_free(reads("mask", "mask", "slice-labels")).startswith("no: 2 masks, 1 slice-labels")
     assert label_free(reads("slice-labels", "slice-labels")) == "no: 2 slice-labels"
+    twice = [{"case": "a", "kind": "mask", "purpose": purpose} for purpose in ("learn", "choose")]
+    assert label_free({"label_reads": twice}) == "no: 1 mask"

@@ -69,9 +69,12 @@ class History:
 
     @property
     def label(self) -> str:
-        """The text of the table's label-free column (see `run.ledger.label_free`)."""
+        """The text of the table's label-free column (see `run.ledger.label_free`).
+
+        A mask that was read for two purposes is one mask.
+        """
         access = self.weakest
-        kinds = Counter(str(read["kind"]) for read in self.label_reads)
+        kinds = Counter(kind for _, kind in {(str(read["case"]), str(read["kind"])) for read in self.label_reads})
         kinds["opened data file"] += access.opened_data_files
         if found := [_counted(kind, count) for kind, count in sorted(kinds.items()) if count]:
             return "no: " + ", ".join(found)
