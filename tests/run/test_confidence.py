@@ -8,7 +8,7 @@ import pytest
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.store import PreparedStore
 from unseg_bench.errors import DataError, RunError
-from unseg_bench.plugins.outputs import MOST_PARTS, checked_confidence
+from unseg_bench.plugins.confidence import MOST_PARTS, checked_confidence
 from unseg_bench.run.case_outputs import CaseOutputs
 from unseg_bench.run.folder import RunFolder
 

@@ -9,9 +9,10 @@ from pydantic import BaseModel
 
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Image, Mask, Volume
+from unseg_bench.plugins.confidence import checked_confidence
 from unseg_bench.plugins.device import pick_device
 from unseg_bench.plugins.host import Host
-from unseg_bench.plugins.outputs import checked_alternative, checked_confidence, checked_map
+from unseg_bench.plugins.outputs import checked_alternative, checked_map
 from unseg_bench.plugins.stage import Artifact, Call, Input, Stage, Work, stage
 from unseg_bench.plugins.tables import Rows, plain_rows, refuse_own_name, table_text
 

@@ -9,12 +9,11 @@ from typing import TypeAlias, cast
 import numpy as np
 
 from unseg_bench.data.csv_text import csv_cell
+from unseg_bench.plugins.confidence import CONFIDENCE
 
 Cell: TypeAlias = "str | float | bool | None"
 Rows: TypeAlias = "Sequence[Mapping[str, Cell]]"
 
-CONFIDENCE = "confidence"
-"""The harness's own table."""
 MOST_CHARACTERS = 8_000_000
 """Of one table's text."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")

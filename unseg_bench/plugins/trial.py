@@ -17,11 +17,12 @@ from unseg_bench.data.splits import PARTS
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.errors import DataError, LabelAccessError, RunError
+from unseg_bench.plugins.confidence import checked_confidence
 from unseg_bench.plugins.context import Context, Labels
 from unseg_bench.plugins.history import History
 from unseg_bench.plugins.host import Host, Unfinished
 from unseg_bench.plugins.method import Method, MethodOptions
-from unseg_bench.plugins.outputs import checked_confidence, outside_segment
+from unseg_bench.plugins.outputs import outside_segment
 from unseg_bench.plugins.stage import Artifact, check_stage_name
 from unseg_bench.plugins.stage_cache import Attempt, StageCache, take_newest
 

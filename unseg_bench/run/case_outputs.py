@@ -6,13 +6,8 @@ from typing import Any
 
 from unseg_bench.data.store import PreparedCase
 from unseg_bench.errors import RunError
-from unseg_bench.plugins.outputs import (
-    check_part_names,
-    checked_alternative,
-    checked_confidence,
-    checked_map,
-    outside_segment,
-)
+from unseg_bench.plugins.confidence import check_part_names, checked_confidence
+from unseg_bench.plugins.outputs import checked_alternative, checked_map, outside_segment
 from unseg_bench.run.folder import RunFolder
 
 MOST_ALTERNATIVES = 100

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from unseg_bench.data.paths import check_case_id
 from unseg_bench.data.visible import visible
 from unseg_bench.errors import DataError, PluginError
+from unseg_bench.plugins.confidence import check_part_names
 from unseg_bench.plugins.metric import Metric
-from unseg_bench.plugins.outputs import check_part_names
 
 DEEPEST = 32
 _LARGEST = 2**63 - 1
