@@ -38,6 +38,39 @@ def test_outcomes_are_a_table_of_the_runs(outcomes):
     assert "threshold" in found._repr_html_()
 
 
+STATES = """
+from unseg_bench import Method
+
+class Sure(Method):
+    name = "sure"
+    look_below = 0.5
+    def segment(self, volume, context):
+        context.confidence(volume, 0.25 + 0.5 * (volume.shape[0] % 2), {"voxels": volume.brain.sum()})
+        return volume.brain & (volume.image > 2)
+"""
+
+
+def test_confidences_are_frames_and_stand_beside_the_scores_of_cases(tmp_path):
+    file = tmp_path / "sure.py"
+    file.write_text(STATES)
+    found = ub.run([file, "threshold"], dataset_options=COHORT, runs=tmp_path / "runs")
+    frame, look = found.confidences(), found[0].confidences.look
+    assert list(frame.columns) == ["method", "preset", "seed", "case", "confidence", "voxels", "look"]
+    assert list(frame["method"]) == ["sure"] * 4
+    assert list(frame["confidence"]) == sorted(frame["confidence"])
+    assert tuple(frame["case"][frame["confidence"] < 0.5]) == look == tuple(frame["case"][frame["look"]])
+    assert list(found.to_frame()["look_at"]) == [len(look), 0]
+    cases = ub.compare(found, groups=2).cases().set_index(["label", "case"])["confidence"]
+    assert dict(cases["sure"]) == dict(zip(frame["case"], frame["confidence"], strict=True))
+    assert cases["threshold"].isna().all()
+
+
+def test_runs_whose_methods_state_none_give_an_empty_frame_of_confidences(outcomes):
+    frame = outcomes[1].confidences()
+    assert list(frame.columns) == ["method", "preset", "seed", "case", "confidence", "look"]
+    assert len(frame) == 0
+
+
 def test_the_same_call_only_reads_what_is_there(outcomes, capsys):
     runs, _ = outcomes
     again = ub.run("threshold", dataset_options=COHORT, runs=runs)

@@ -49,8 +49,9 @@ def ubench(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
 
 
-def test_the_guide_has_seven_methods_and_every_python_block_has_a_file_name():
-    assert METHODS == ["bright.py", "smooth.py", "mixture.py", "tuned.py", "maybe.py", "told.py", "outlier.py"]
+def test_the_guide_has_eight_methods_and_every_python_block_has_a_file_name():
+    names = ("bright", "smooth", "mixture", "tuned", "maybe", "told", "outlier", "sure")
+    assert [f"{name}.py" for name in names] == METHODS
     assert GUIDE.read_text().count("```python") == len(BLOCKS)
 
 
@@ -93,7 +94,7 @@ def test_check_run_and_compare_from_the_command_line(files, cohort):
     assert ran.returncode == 0, ran.stdout + ran.stderr
     table = ubench("compare", "--by-size")
     assert table.returncode == 0, table.stdout + table.stderr
-    for name in ("bright", "smooth", "mixture", "tuned", "maybe", "told", "outlier", "threshold"):
+    for name in ("bright", "smooth", "mixture", "tuned", "maybe", "told", "outlier", "sure", "threshold"):
         assert name in table.stdout
 
 
@@ -112,6 +113,18 @@ def test_tables_and_pictures_from_the_command_line(files, cohort):
     names = ["1-slice.png", "2-brightness.png", "3-above-the-level.png", "4-largest-piece.png"]
     assert [Path(line).name for line in shown.stdout.splitlines()] == names
     assert all(Path(line).is_file() for line in shown.stdout.splitlines())
+
+
+def test_cases_to_look_at_from_the_command_line(files, cohort):
+    data = ["--data", str(cohort), "--image", "*/flair.nii.gz", "--split", "all-test"]
+    ran = ubench("run", "./sure.py", *data, "--device", "cpu")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    table = [line.split() for line in ubench("show", "sure", "--table", "confidence").stdout.splitlines()]
+    assert table[0] == ["case", "confidence", "bright_voxels", "look"]
+    look = [row[0] for row in table[1:] if row[-1] == "true"]
+    assert len(table) == 1 + 10
+    said = next(line for line in ran.stdout.splitlines() if "confidence is below 0.60" in line)
+    assert (said.partition(": ")[2].split(", ") == look) if look else ("in none of 10 cases" in said)
 
 
 @pytest.mark.slow

@@ -64,36 +64,45 @@ class Outcomes(Sequence["Outcome"]):
     def to_frame(self) -> "DataFrame":
         """Return a row a run: method, preset, seed, state, mean DSC (0-1) and HD95 (mm), folder, error.
 
-        The means are over the cases that did not fail.
+        The means are over the cases that did not fail. look_at: how many cases the method's own confidence says to
+        look at; `confidences` has them.
         """
         from pandas import DataFrame
 
         from unseg_bench.run.ledger import label_free
 
         names = (
-            "method",
-            "preset",
-            "seed",
-            "dataset",
-            "state",
-            "cases",
-            "failed_cases",
-            "dsc",
-            "hd95_mm",
-            "label_free",
-            "run",
-            "error",
+            *("method", "preset", "seed", "dataset", "state", "cases", "failed_cases"),
+            *("dsc", "hd95_mm", "look_at", "label_free", "run", "error"),
         )
         rows = [
             {
                 **one.to_dict(),
                 "label_free": label_free(one.plan.folder.record),
                 "failed_cases": len(one.plan.folder.failed_cases),
+                "look_at": len(one.confidences.look),
                 "error": None if one.error is None else visible(str(one.error)),
             }
             for one in self._outcomes
         ]
         return DataFrame(rows, columns=list(names))
+
+    def confidences(self) -> "DataFrame":
+        """Return a row a case and run, the lowest confidence of each run first.
+
+        Columns: method, preset, seed, case, confidence (0-1), the numbers that it was made of, and look: whether to
+        look at the case, None where the method names no level.
+        """
+        from pandas import DataFrame
+
+        from unseg_bench.plugins.confidence import CONFIDENCE_COLUMNS
+
+        rows = [
+            {"method": one.plan.method.name, "preset": one.plan.preset, "seed": one.plan.seed, **row}
+            for one in self._outcomes
+            for row in one.confidences.rows()
+        ]
+        return DataFrame(rows) if rows else DataFrame(columns=["method", "preset", "seed", *CONFIDENCE_COLUMNS])
 
     def _repr_html_(self) -> str:
         return self.to_frame().to_html(index=False, escape=True)

@@ -102,10 +102,11 @@ def test_what_it_names_is_there(where: str, command: str) -> None:
 
 def test_those_that_show_runs_run(ubench: Ubench) -> None:
     """Beside runs of the methods that the commands name."""
-    for place, method in enumerate(("clisc", "threshold", "amcons", "told", "outlier")):
+    for place, method in enumerate(("clisc", "threshold", "amcons", "told", "outlier", "sure")):
         record = RECORD | {"method": method, "started": f"2026-01-02T00:00:0{place}+00:00", "preset": "demo"}
         folder = write_received(Path(f"runs/phantom/{method}-demo-seed0-1a2b3c4d"), record | {"dataset": "phantom"})
-        (folder / "tables" / "levels.csv").rename(folder / "tables" / ("levels.csv" if method == "told" else "s3f.csv"))
+        table = {"told": "levels.csv", "sure": "confidence.csv"}.get(method, "s3f.csv")
+        (folder / "tables" / "levels.csv").rename(folder / "tables" / table)
         for name in ("predictions", "maps"):
             (folder / name).rmdir()
     elsewhere = RECORD | {"method": "clisc", "dataset": "brats2020", "started": "2026-01-01T00:00:00+00:00"}

@@ -173,6 +173,7 @@ def test_json_keeps_everything():
             "notes",
         ),
         "group_notes",
+        "confidences",
     ]
     cell = found.rows[1].cells["dsc"]
     assert read["rows"][1]["cells"]["dsc"] == {

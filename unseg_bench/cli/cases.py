@@ -1,6 +1,6 @@
 """`ubench cases`: the scores of one run, case by case."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,8 +34,9 @@ def cases(
     runs: RunsFolder = Path("runs"),
     as_json: AsJson = False,
 ) -> None:
-    """Show the scores of every case of a run, worst first: volumes, DSC, HD95, flags."""
+    """Show the scores of every case of a run, worst first: volumes, DSC, HD95, its method's confidence, flags."""
     from unseg_bench.errors import ScoreError, SettingsError
+    from unseg_bench.run.confidence import Confidences
     from unseg_bench.run.folder import SCORED
     from unseg_bench.score.intact import doubts_about_files
     from unseg_bench.score.metrics import DEFAULT, SCORE_AGAIN, find_metric, metrics_of
@@ -52,13 +53,15 @@ def cases(
     chosen = pick(scores, metric, worst=worst, best=best)
     for doubt in doubts_about_files(run, scores):
         warn(f"Warning: {run.path.name}: {doubt}")
+    confidences = Confidences.of(run.record).values
     missing = list(run.record.get("missing_cases", []))
     if as_json:
-        print_json({"run": str(run.path), "cases": [score.to_dict() for score in chosen], "missing": missing})
+        shown = [{**score.to_dict(), "confidence": confidences.get(score.case)} for score in chosen]
+        print_json({"run": str(run.path), "cases": shown, "missing": missing})
         return
     say(f"{path_text(run.path)}: {_how_many(len(chosen), len(scores), best is not None)}")
     say()
-    stdout().print(_table(chosen, tuple(dict.fromkeys((*DEFAULT, metric)))))
+    stdout().print(_table(chosen, tuple(dict.fromkeys((*DEFAULT, metric))), confidences))
     if missing:
         say(f"\nmissing  {', '.join(missing)}")
 
@@ -82,8 +85,10 @@ def _how_many(shown: int, known: int, best: bool) -> str:
     return f"the {shown} {'best' if best else 'worst'} of {count_text(known, 'case')}"
 
 
-def _table(scores: "Sequence[CaseScore]", metrics: "Sequence[Metric]") -> "Table":
+def _table(scores: "Sequence[CaseScore]", metrics: "Sequence[Metric]", confidences: "Mapping[str, float]") -> "Table":
+    """Return a row a case; a column of confidences only where the method stated any."""
     numbers = ("tumour ml", "predicted ml", *(metric.heading for metric in metrics))
+    numbers += ("confidence",) if confidences else ()
     table = new_table("case", *numbers, "flags", right=numbers)
     for score in scores:
         table.add_row(
@@ -91,6 +96,11 @@ def _table(scores: "Sequence[CaseScore]", metrics: "Sequence[Metric]") -> "Table
             f"{score.tumour_ml:.1f}",
             f"{score.predicted_ml:.1f}",
             *(metric.text(score.values[metric.name]) for metric in metrics),
+            *([_confidence_text(confidences.get(score.case))] if confidences else []),
             " ".join(score.flags),
         )
     return table
+
+
+def _confidence_text(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"

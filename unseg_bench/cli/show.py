@@ -111,13 +111,15 @@ def show(
 
 
 def _print_json(run: "RunFolder") -> None:
+    from unseg_bench.run.confidence import Confidences
     from unseg_bench.run.tables import read_tables
     from unseg_bench.score.intact import doubts_about_files
 
     scores = scores_or_warning(run)
     doubts = doubts_about_files(run, scores, everything=True)
     tables = {one.name: {"columns": list(one.columns), "rows": len(one.rows)} for one in read_tables(run)}
-    more = {"alternatives": run.alternatives, "file_doubts": doubts, "tables": tables}
+    look = list(Confidences.of(run.record).look)
+    more = {"look_at": look, "alternatives": run.alternatives, "file_doubts": doubts, "tables": tables}
     print_json({"run": str(run.path), **run.record, "scores": [asdict(score) for score in scores], **more})
 
 
@@ -157,6 +159,18 @@ def _print_head(run: "RunFolder", record: Mapping[str, Any], scores: "Sequence[C
     _line("DSC %", dsc)
     _line("HD95 mm", hd95)
     _line("beside it", alternatives_text(run))
+    _print_confidences(record)
+
+
+def _print_confidences(record: Mapping[str, Any]) -> None:
+    """Print the range of the confidences, and every case to look at."""
+    from unseg_bench.run.confidence import Confidences
+
+    stated = Confidences.of(record)
+    if values := list(stated.values.values()):
+        _line("confidence", f"{values[0]:.2f} to {values[-1]:.2f}, stated for {count_text(len(values), 'case')}")
+    for sentence in stated.sentences():
+        _line("look", sentence)
 
 
 def _print_label_reads(record: Mapping[str, Any]) -> None:

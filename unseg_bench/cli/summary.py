@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from unseg_bench.score.record import CaseScore
 
 STOPPED = 130
+MOST_NAMED = 10
+"""Cases to look at that are named at the end of a run; `ubench show RUN` names all."""
 _STATES = {
     "absent": "new",
     "started": "begun",
@@ -74,8 +76,21 @@ def print_summary(outcomes: "Sequence[Outcome]", runs: Path) -> None:
         folder = outcome.plan.folder
         what = folder.scores if outcome.scores else folder.path
         say(f"{'scores' if outcome.scores else 'run':<8}{path_text(what)}")
+    _print_what_to_look_at(outcomes)
     if any(outcome.scores for outcome in outcomes):
         say(f"next    ubench compare --by-size{runs_option(runs)}")
+
+
+def _print_what_to_look_at(outcomes: "Sequence[Outcome]") -> None:
+    """Print one line a run whose method states confidences: the cases to look at; one more on those without."""
+    for outcome in outcomes:
+        stated, folder = outcome.confidences, outcome.plan.folder
+        whose = f"{outcome.plan.title}: " if len(outcomes) > 1 else ""
+        cut = max(len(stated.look), len(stated.unstated)) > MOST_NAMED
+        for line in stated.sentences(MOST_NAMED):
+            say(f"{whose}{line}")
+        if cut:
+            say(f"all     ubench show {path_text(folder.path)}")
 
 
 def print_plans(described: Sequence[Mapping[str, Any]]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from unseg_bench.compare.cohort_table import read_column
 from unseg_bench.compare.comparison import Comparison, MethodRow, Published
+from unseg_bench.compare.confidence import confidence_rows, mean_confidences
 from unseg_bench.compare.groups import Grouping, group_by_column, group_by_size
 from unseg_bench.compare.inputs import CaseFacts, RunScores, check_runs
 from unseg_bench.compare.notes import comparison_notes
@@ -40,6 +41,8 @@ def compare(runs: Sequence[RunScores], settings: CompareSettings = DEFAULTS, not
     tested = by_patient(table, runs)
     rows, floor = method_rows(runs, scored, table, standing)
     floors = [row.label for row in rows if row.is_floor]
+    confidences = mean_confidences(runs)
+    entries = case_entries(scored, table, planned, confidences)
     return Comparison(
         dataset=first.dataset,
         split=first.split,
@@ -57,11 +60,12 @@ def compare(runs: Sequence[RunScores], settings: CompareSettings = DEFAULTS, not
         rows=rows,
         tests=tuple(column_test(tested, column, settings.alpha) for column in table.columns),
         policies=policy_rows(scored, cases, facts, settings.missing),
-        entries=case_entries(scored, table, planned),
+        entries=entries,
         statistics=_statistics(tested, settings.statistics, floor, floors),
         published=_published(first, rows, len(cases), settings),
         notes=(*notes, *comparison_notes(runs, table, settings), *patients_note(table, tested)),
         group_notes=grouping.notes,
+        confidences=confidence_rows(runs, confidences, entries, correlate=settings.statistics is not None),
     )
 
 

@@ -97,7 +97,8 @@ class CaseEntry:
     values: by metric; None where the case is in no mean of the method's: there is no prediction and that does not count
     as the worst, the policy on empty masks leaves it out, or the metric was not measured. missing: seeds without a
     prediction, of `seeds` and these.
-    group: '' where it is in none; tumour_ml: None where no run has a score of the case.
+    group: '' where it is in none; tumour_ml: None where no run has a score of the case. confidence: 0 to 1, as the
+    method stated it without labels; None where it stated none.
     """
 
     label: str
@@ -109,6 +110,7 @@ class CaseEntry:
     seeds: int
     empty_predictions: int
     missing: int = 0
+    confidence: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, each value under its metric's name."""
@@ -116,6 +118,24 @@ class CaseEntry:
         for one in fields(self):
             facts |= self.values if one.name == "values" else {one.name: getattr(self, one.name)}
         return facts
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidenceRow:
+    """What a method's confidences, its seeds averaged, say of its cases, those without a reference among them.
+
+    cases: with a confidence. look_below: the level that the method names; look: the cases below it, the lowest first.
+    correlation: Spearman's, of confidence with DSC over the n cases that have both; None where it was not asked for or
+    `reason` says why there is none.
+    """
+
+    label: str
+    cases: int
+    look_below: float | None
+    look: tuple[str, ...]
+    n: int
+    correlation: float | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +231,7 @@ class Comparison:
     grouping: what the groups are made of ('tumour size', or a column of the cohort's table). empty: the policy of the
     HD95 columns. missing: what was done with cases that not every method has; planned: how many cases the runs were to
     do, those among them that no run has a prediction of. notes: what a reader must know of the
-    cases; group_notes: of the groups.
+    cases; group_notes: of the groups. confidences: of the methods that state any.
     """
 
     dataset: str
@@ -235,6 +255,7 @@ class Comparison:
     published: Published | None
     notes: tuple[str, ...]
     group_notes: tuple[str, ...]
+    confidences: tuple[ConfidenceRow, ...] = ()
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

@@ -38,6 +38,8 @@ class RunScores:
     so many of the part's cases were asked for. `failure`: why the run has no scores at all.
     `patients`: case -> patient, where that is not the case itself. `without_reference`: cases that were predicted and
     cannot be scored. `images`: case -> SHA-256 of the image file that its prediction was made from, where known.
+    `confidences`: case -> 0 to 1, as the method stated it; `look_below`: the level under which it wants a case to be
+    looked at.
     """
 
     method: str
@@ -65,6 +67,8 @@ class RunScores:
     without_reference: Sequence[str] = ()
     doubts: Sequence[str] = ()
     images: Mapping[str, str] = field(default_factory=dict[str, str])
+    confidences: Mapping[str, float] = field(default_factory=dict[str, float])
+    look_below: float | None = None
 
     @property
     def name(self) -> str:

@@ -118,23 +118,33 @@ def _why_no_second(
     return None if cases else "no case in common"
 
 
-def case_entries(scored: Scored, table: ScoreTable, planned: set[str]) -> tuple[CaseEntry, ...]:
+def case_entries(
+    scored: Scored, table: ScoreTable, planned: set[str], confidences: Mapping[str, Mapping[str, float]]
+) -> tuple[CaseEntry, ...]:
     """Every case as every method did it, by label and then in the table's order of cases.
 
     After them the cases that a method lacks and that are in no mean of anybody's, in order of their names.
+    confidences: by label and case.
     """
     groups = {
         case: column.group for column in table.columns if column.group is not None for case in table.members[column.key]
     }
     left = sorted(planned.difference(table.cases))
     return tuple(
-        _entry(label, case, groups.get(case) or "", table, list(seeds.values()))
+        _entry(label, case, groups.get(case) or "", table, list(seeds.values()), confidences.get(label, {}).get(case))
         for label, seeds in scored.items()
         for case in (*table.cases, *(case for case in left if not all(case in scores for scores in seeds.values())))
     )
 
 
-def _entry(label: str, case: str, group: str, table: ScoreTable, seeds: Sequence[Mapping[str, CaseScore]]) -> CaseEntry:
+def _entry(
+    label: str,
+    case: str,
+    group: str,
+    table: ScoreTable,
+    seeds: Sequence[Mapping[str, CaseScore]],
+    confidence: float | None,
+) -> CaseEntry:
     found = [scores[case] for scores in seeds if case in scores]
     return CaseEntry(
         label=label,
@@ -146,4 +156,5 @@ def _entry(label: str, case: str, group: str, table: ScoreTable, seeds: Sequence
         seeds=len(found),
         empty_predictions=sum(map(missed_tumour, found)),
         missing=len(seeds) - len(found),
+        confidence=confidence,
     )

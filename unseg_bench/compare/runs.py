@@ -11,6 +11,7 @@ from unseg_bench.errors import ScoreError, UbenchError
 from unseg_bench.plugins.digests import digest_of
 from unseg_bench.plugins.names import did_you_mean
 from unseg_bench.run.choice import Standing, data_of, is_scored, lacking_cases, limit_of, planned_cases, standing
+from unseg_bench.run.confidence import Confidences
 from unseg_bench.run.folder import RunFolder, find_runs, open_run
 from unseg_bench.run.ledger import label_free
 from unseg_bench.run.made import made_in
@@ -262,7 +263,7 @@ def _scores(runs: Sequence[_Run]) -> list[RunScores]:
 
 
 def _run_scores(run: _Run, label: str) -> RunScores:
-    record, failure = run.record, run.failure
+    record, failure, stated = run.record, run.failure, Confidences.of(run.record)
     scores = read_scores(run.folder.scores) if failure is None else []
     return RunScores(
         method=run.method,
@@ -290,6 +291,8 @@ def _run_scores(run: _Run, label: str) -> RunScores:
         without_reference=tuple(record.get("without_reference", [])),
         doubts=doubts_about_files(run.folder, scores) if failure is None else (),
         images=_images(run.folder),
+        confidences=stated.values,
+        look_below=stated.below,
     )
 
 

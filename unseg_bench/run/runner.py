@@ -15,6 +15,7 @@ from unseg_bench.plugins.determinism import explain_failure
 from unseg_bench.plugins.history import SEALED
 from unseg_bench.run.case_names import CaseNames
 from unseg_bench.run.case_outputs import CaseOutputs
+from unseg_bench.run.confidence import write_confidences
 from unseg_bench.run.facts import failed_text, finds_nothing, first_facts, utc_now
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.host import RunHost
@@ -81,6 +82,7 @@ def execute(plan: RunPlan, reporter: Reporter, *, strict: bool = False, since: f
             plan.folder.update({"state": "failed", "error": str(error)})
             raise
         plan.folder.forget_partials()
+        write_confidences(plan.folder)
         empty = finds_nothing(plan.folder, plan.case_ids)
         plan.folder.update({"state": "predicted", "ended": utc_now(), "all_empty": empty})
         if plan.settings.keep_maps and not (plan.folder.path / "maps").is_dir():

@@ -8,12 +8,13 @@ from pathlib import Path
 from unseg_bench.data.atomic import write_text
 from unseg_bench.data.csv_text import cell_text
 from unseg_bench.errors import DataError, RunError
+from unseg_bench.plugins.confidence import CONFIDENCE
 from unseg_bench.plugins.names import did_you_mean
 from unseg_bench.plugins.tables import MOST_CHARACTERS, Cell, Rows, is_table_name, table_text
 from unseg_bench.run.folder import RunFolder
 
 MOST_TABLES = 100
-"""In one run."""
+"""Of a method in one run, beside the harness's own."""
 MOST_BYTES = 4 * MOST_CHARACTERS
 """Of one table's file."""
 
@@ -44,7 +45,7 @@ def write_table(run: RunFolder, name: str, rows: Rows) -> None:
     Raises ValueError as `table_text`; RunError where the run has MOST_TABLES others, or for a full disk.
     """
     text = table_text(name, rows)
-    others = [path for path in _files(run) if path.stem != name]
+    others = [path for path in _files(run) if path.stem not in {name, CONFIDENCE}]
     if len(others) >= MOST_TABLES:
         raise RunError(f"table {name}: the run has {len(others)} tables already, and no more are kept")
     write_text(run.own("tables", f"{name}.csv"), text)
@@ -65,7 +66,7 @@ def read_table(run: RunFolder, name: str) -> RunTable:
 
 def _files(run: RunFolder) -> list[Path]:
     found = sorted(path for path in run.own("tables").glob("*.csv") if is_table_name(path.stem))
-    if len(found) > MOST_TABLES:
+    if len([path for path in found if path.stem != CONFIDENCE]) > MOST_TABLES:
         raise DataError(f"{run.path / 'tables'}: more than {MOST_TABLES} tables, which no run writes; remove some")
     return found
 

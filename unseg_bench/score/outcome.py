@@ -5,6 +5,7 @@ from statistics import fmean
 from typing import Any
 
 from unseg_bench.errors import RunError, UbenchError
+from unseg_bench.run.confidence import Confidences
 from unseg_bench.run.facts import failed_text
 from unseg_bench.run.plan import RunPlan, identify
 from unseg_bench.run.progress import Reporter, timed_stage
@@ -32,9 +33,14 @@ class Outcome:
         """Mean HD95 in mm over the cases with a score; None without scores."""
         return fmean(score.hd95_mm for score in self.scores) if self.scores else None
 
+    @property
+    def confidences(self) -> Confidences:
+        """What the method said of how far its answers can be trusted, and which cases to look at."""
+        return Confidences.of(self.plan.folder.record)
+
     def to_dict(self) -> dict[str, Any]:
-        """What a script wants to know; DSC 0-1, HD95 in mm."""
-        plan = self.plan
+        """What a script wants to know; DSC 0-1, HD95 in mm; confidences: case -> 0-1."""
+        plan, stated = self.plan, self.confidences
         return {
             **identify(plan),
             "part": plan.settings.part,
@@ -46,6 +52,9 @@ class Outcome:
             "all_empty": bool(plan.folder.record.get("all_empty")),
             "dsc": self.dsc,
             "hd95_mm": self.hd95_mm,
+            "confidences": dict(stated.values),
+            "look_below": stated.below,
+            "look_at": list(stated.look),
             "scores": str(plan.folder.scores) if self.scores else None,
             "error": str(self.error) if self.error else None,
         }

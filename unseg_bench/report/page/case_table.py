@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from unseg_bench.report.numbers import amount, volume
+from unseg_bench.report.numbers import amount, fixed, volume
 from unseg_bench.report.text_table import TextCell, TextColumn, TextSection, TextTable, text_row
 from unseg_bench.score.metrics import DSC
 
@@ -19,7 +19,7 @@ MEAN_COLUMN = 3
 
 
 def case_table(comparison: Comparison) -> TextTable:
-    """Return a row a case: group, volume, mean DSC of all methods, then every metric of every method.
+    """Return a row a case: group, volume, mean DSC of all methods, every metric of every method, confidences stated.
 
     Rows begin with the lowest mean DSC; a dash stands where a method has no prediction.
     """
@@ -34,6 +34,7 @@ def case_table(comparison: Comparison) -> TextTable:
         TextColumn(("tumour", "ml")),
         TextColumn(("mean", DSC.heading)),
         *(TextColumn((label, metric.heading)) for metric in comparison.metrics for label in comparison.labels),
+        *(TextColumn((row.label, "confidence")) for row in comparison.confidences),
     )
     rows = tuple(_row(case, by_case[case], means[case], comparison) for case in in_order)
     return TextTable(
@@ -66,6 +67,7 @@ def _row(case: str, entries: dict[str, CaseEntry], mean: float | None, compariso
     """Return the cells of one case."""
     first = next(iter(entries.values()))
     found = [entries.get(label) for label in comparison.labels]
+    stated = comparison.confidences
     return text_row(
         case,
         first.group,
@@ -76,4 +78,5 @@ def _row(case: str, entries: dict[str, CaseEntry], mean: float | None, compariso
             for metric in comparison.metrics
             for entry in found
         ),
+        *(fixed(None if (entry := entries.get(row.label)) is None else entry.confidence, 2) for row in stated),
     )

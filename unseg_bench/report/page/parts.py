@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from unseg_bench.compare.claims import claims
 from unseg_bench.errors import ScoreError
 from unseg_bench.report.notes import NO_EVIDENCE
+from unseg_bench.report.page.confidence import HEADING, confidence_table, look_words
 from unseg_bench.report.statistics_tables import statistics_tables
 from unseg_bench.report.tables import score_tables
 from unseg_bench.report.text_table import rank_legend
@@ -79,13 +80,17 @@ def chapter_parts(chapters: Sequence[Chapter], start: int) -> list[Part]:
 
 
 def leading_parts(comparison: Comparison) -> list[Part]:
-    """Return the scores, the statistics where they were computed, and the claims that they allow."""
+    """Return the scores, the statistics where they were computed, the claims that they allow, the cases to look at."""
     scores = numbered(score_tables(comparison), 1)
     parts = [Part("scores", "Scores", tables=scores)]
     if tests := numbered(statistics_tables(comparison), 1 + len(scores)):
         parts.append(Part("statistics", "Statistics", tables=tests))
     if found := claims(comparison):
         parts.append(Part("claims", "What can be claimed", claims=found))
+    if comparison.confidences:
+        start = 1 + sum(len(part.tables) for part in parts)
+        stated = numbered([confidence_table(comparison)], start)
+        parts.append(Part("confidence", HEADING, tables=stated, words=look_words(comparison)))
     return parts
 
 
