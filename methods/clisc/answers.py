@@ -10,6 +10,7 @@ from unseg_bench import Artifact, Box, Cohort, Context, Explanation, Mask, Point
 from unseg_bench.blocks.clip.labels import labelled_slices
 from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.prompts import FOREGROUND, Prompt
+from unseg_bench.blocks.standardise import outside_tumour_volume
 from unseg_bench.blocks.unet.networks import Network
 from unseg_bench.blocks.unet.options import UNetOptions
 from unseg_bench.blocks.unet.training import load_unet, segment_unet
@@ -127,7 +128,8 @@ def _mask(masks: Artifact, volume: Volume) -> Mask:
 
 def _segment(options: CliscOptions, unet: Artifact, volume: Volume, device: str) -> Mask:
     network = _network(unet.path(WEIGHTS), options.unet.model_dump_json(), device)
-    return segment_unet(network, options.unet, options.inference, volume)
+    shown = volume if options.normalise == "brain" else outside_tumour_volume(volume)
+    return segment_unet(network, options.unet, options.inference, shown)
 
 
 @lru_cache(maxsize=2)

@@ -8,6 +8,7 @@ from typing import Any
 from unseg_bench import Artifact, Cohort, Context
 from unseg_bench.blocks.clip.labels import ClipModel, ShownOptions, write_true_labels
 from unseg_bench.blocks.sam.slices import LazySam, keep_embeddings
+from unseg_bench.blocks.standardise import outside_tumour_cohort
 from unseg_bench.blocks.weights import resolve
 
 from . import cams, classifier, pseudo_labels, self_training
@@ -135,17 +136,19 @@ class Chain:
     ) -> Artifact:
         """A U-Net trained on the targets of all cases, or of those that were kept."""
         train = self_training.train_first if kept is None else self_training.train_next
+        validation = held_out if isinstance(held_out, str) else self._shown_to_unet(held_out)
         return self._run(
             train, self._options.unet, extras={"mask_of": None if masks is None else masks.of},
-            cohort=cohort, targets=targets, kept=kept or "", held_out=held_out,
+            cohort=self._shown_to_unet(cohort), targets=targets, kept=kept or "", held_out=validation,
             masks="" if masks is None else masks.digest,
         )  # fmt: skip
 
     def predict(self, cohort: Cohort, unet: Artifact, *, required: bool = False) -> Artifact:
         """The U-Net's predictions as S3F takes them."""
         return self._run(
-            self_training.predict_all, self._predict_options, extras={"required": required}, cohort=cohort, unet=unet
-        )
+            self_training.predict_all, self._predict_options, extras={"required": required},
+            cohort=self._shown_to_unet(cohort), unet=unet,
+        )  # fmt: skip
 
     def filter(self, cohort: Cohort, predictions: Artifact, prompted: Artifact) -> Artifact:
         """S3F: which cases the next round learns from; `prompted` is what their predictions are compared with."""
@@ -153,6 +156,9 @@ class Chain:
             self_training.filter_by_similarity, FilterOptions(beta=self._options.s3f.beta),
             cohort=cohort, predictions=predictions, prompted=prompted,
         )  # fmt: skip
+
+    def _shown_to_unet(self, cohort: Cohort) -> Cohort:
+        return cohort if self._options.normalise == "brain" else outside_tumour_cohort(cohort, self._run)
 
     @cached_property
     def _predict_options(self) -> PredictOptions:

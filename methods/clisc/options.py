@@ -9,6 +9,7 @@ from unseg_bench.blocks.clip.labels import ClipOptions, LabelOptions
 from unseg_bench.blocks.prompts import PointRule, PromptKind
 from unseg_bench.blocks.sam.options import SamOptions
 from unseg_bench.blocks.slices import Scaling
+from unseg_bench.blocks.standardise import Normalisation
 from unseg_bench.blocks.unet.options import UNetInference, UNetOptions
 
 Answer: TypeAlias = Literal["unet", "raw-cam", "amda-cam", "sam"]
@@ -151,6 +152,10 @@ class CliscOptions(MethodOptions):
     """All options; the defaults are the paper's. `spacing_mm`: isotropic working grid, None for the image's own."""
 
     spacing_mm: float | None = Field(default=None, gt=0)
+    normalise: Normalisation = "brain"
+    """What has mean 0 and standard deviation 1 in the U-Net's images: the 'brain' (paper), or the tissue
+    'outside-tumour', which two passes find without labels. A large tumour is part of the brain's own mean and
+    deviation, and so darkens itself. CLIP, classifier and SAM see 8-bit pictures, which have ranges of their own."""
     answer: Answer = "unet"
     """What segments a case: the last U-Net, or, for ablations, what comes before it, applied to the case itself: the
     first classifier's 'raw-cam', the second one's 'amda-cam', or 'sam' prompted by that."""

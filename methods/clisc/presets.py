@@ -36,13 +36,23 @@ DEMO: dict[str, Any] = {
         "schedule": "one-cycle",
         "mirror": True,
     },
-    # The finest maps that still tell a tumour: the last layer's mark all that surrounds it too.
-    "cam": {"layer": "layer2"},
+    # The finest maps of a small network: the later layers' mark all that surrounds a tumour too. They are sparse, so
+    # their level is low, and what is apart from the largest piece would widen the boxes that SAM is asked with.
+    "cam": {"layer": "layer1"},
+    "region": {"level": 0.15, "keep_share": 1.0},
     # As printed, AMDA teaches a small network that holes mean tumour; these three take that cue away.
     "amda": {"within": "region", "normal_masks": "cam-shaped", "unmasked_share": 0.5},
     "sam": {"model": "miniature", "weights": "miniature-sam", "batch": 16},
-    # As the supervised U-Net's demo, in fewer steps.
-    "unet": {**DEMO_UNET, "steps": 130},
+    # As the supervised U-Net's demo, on a coarser grid: the whole head is one patch, and there is time for more steps.
+    "normalise": "outside-tumour",
+    "unet": {
+        **DEMO_UNET,
+        "spacing_mm": 3.0,
+        "patch": (48, 56, 48),
+        "steps": 500,
+        "learning_rate": 5e-3,
+        "augmentation": "strong",
+    },
     "inference": DEMO_INFERENCE,
 }
 

@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
+from unseg_bench_methods.clisc import answers
 from unseg_bench_methods.clisc.answers import explain
+
+from unseg_bench.blocks.standardise import outside_tumour
 
 STAGES = {
     "raw-cam": ["clip-probabilities", "slice-labels", "layer-cam", "cam-regions"],
@@ -91,3 +94,23 @@ def test_an_empty_brain_can_be_explained(warm) -> None:
     method, run = warm[0].fit()
     found = method.explain(empty_volume(), run)
     assert not any(step.mask.any() for step in found.steps if step.mask is not None)
+
+
+def test_the_unet_alone_sees_images_standardised_outside_the_tumour(warm, names, monkeypatch) -> None:
+    stage, ours, _ = warm
+    method, run = stage.fit(normalise="outside-tumour")
+    assert names(run)[:2] == ["outside-tumour", "unet"]
+    assert not {"sam-masks", "layer-cam"} & set(names(run)[:3])
+    shown = []
+
+    def segment(_network, _options, _inference, volume):
+        shown.append(volume.image)
+        return volume.empty_mask()
+
+    monkeypatch.setattr(answers, "segment_unet", segment)
+    volume = stage.test.volume
+    ours.segment(volume, run)
+    method.segment(volume, run)
+    assert np.array_equal(shown[0], volume.image)
+    assert np.array_equal(shown[1], outside_tumour(volume))
+    assert not np.array_equal(shown[0], shown[1])

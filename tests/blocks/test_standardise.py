@@ -1,0 +1,68 @@
+"""Standardised by the tissue outside the tumour: which tissue that is, and the same one by one as in a cohort."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from unseg_bench.blocks.standardise import outside_tumour, outside_tumour_cohort, outside_tumour_volume
+from unseg_bench.plugins.trial import TinyCase, TrialContext, empty_volume, make_volume, tiny_case, tiny_cohort
+
+
+def large(seed: int) -> TinyCase:
+    """A case whose tumour, an eighth of the head or more, is four deviations above the tissue around it."""
+    healthy = tiny_case(f"large-{seed}", seed, tumour=False)
+    x, y, z = np.meshgrid(*(np.linspace(-1, 1, n) for n in healthy.volume.shape), indexing="ij")
+    brain = healthy.volume.brain
+    tumour = brain & ((x - 0.4) ** 2 + y**2 + z**2 < 0.3)
+    raw = np.array(healthy.volume.image) + 4.0 * tumour
+    image = np.zeros(brain.shape, np.float32)
+    image[brain] = (raw[brain] - raw[brain].mean()) / raw[brain].std()
+    return TinyCase(make_volume(f"large-{seed}", image, np.array(brain)), tumour)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_large_tumour_no_longer_darkens_the_tissue_around_it(seed: int) -> None:
+    case = large(seed)
+    outside = case.volume.brain & ~case.reference
+    before, after = case.volume.image, outside_tumour(case.volume)
+    assert before[outside].mean() < -0.3
+    assert before[outside].std() < 0.8
+    assert after[outside].mean() == pytest.approx(0, abs=0.1)
+    assert after[outside].std() == pytest.approx(1, abs=0.1)
+    assert after[case.reference].mean() > 1.5 * before[case.reference].mean()
+    assert not after[~case.volume.brain].any()
+
+
+def test_where_nothing_is_bright_the_brain_is_the_reference() -> None:
+    volume = tiny_case("plain", 5, tumour=False).volume
+    flat = np.clip(volume.image, -1.0, 1.0)
+    image = outside_tumour(replace(volume, image=np.where(volume.brain, flat, np.float32(0))))
+    assert image[volume.brain].mean() == pytest.approx(0, abs=1e-3)
+    assert image[volume.brain].std() == pytest.approx(1, abs=1e-3)
+
+
+def test_an_empty_brain_and_a_flat_one_stay_as_they_are() -> None:
+    assert not outside_tumour(empty_volume()).any()
+    brain = np.ones((12, 12, 12), np.bool_)
+    flat = make_volume("flat", np.full(brain.shape, 0.5, np.float32), brain)
+    assert np.array_equal(outside_tumour(flat), flat.image)
+
+
+def test_a_cohort_has_the_volumes_of_one_by_one_and_is_computed_once(tmp_path) -> None:
+    context = TrialContext(tmp_path, SimpleNamespace(), tiny_cohort("healthy", []), seed=1)  # pyright: ignore
+    cases = [large(seed) for seed in (1, 2)]
+    cohort = tiny_cohort("train", cases)
+    found = outside_tumour_cohort(cohort, context.run)
+    outside_tumour_cohort(cohort, context.run)
+    assert len(context.finished) == 1
+    assert found.digest != cohort.digest
+    for case, volume in zip(cases, found, strict=True):
+        alone = outside_tumour_volume(case.volume)
+        assert np.array_equal(volume.image, alone.image)
+        assert np.array_equal(volume.brain, case.volume.brain)
+        assert volume.digest == alone.digest != case.volume.digest
+        for image in (volume.image, alone.image):
+            with pytest.raises(ValueError, match="read-only"):
+                image[0, 0, 0] = 1
