@@ -45,7 +45,10 @@ class BestThresholdOptions(MethodOptions):
 
 
 class BestThreshold(Method[BestThresholdOptions]):
-    """Each case's own best threshold: bright is tumour, and the case's mask says how bright and by which rule."""
+    """Each case's own best threshold: bright is tumour, and the case's mask says how bright and by which rule.
+
+    The rules `two-pass` and `steepest` are tried with their own cuts alone.
+    """
 
     name = "best-threshold"
     ceiling = True

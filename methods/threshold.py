@@ -13,15 +13,18 @@ class ThresholdOptions(MethodOptions):
     - `z`: above `cut` standard deviations; `z-largest`: then opening and the largest component
     - `smooth-z`: Gaussian of `sigma_mm`, above `cut`, opening, largest component, holes filled
     - `smooth-mad`: the same with (x - median) / MAD, the median absolute deviation (not scaled to a normal's)
+    - `two-pass`: as `smooth-z`, by mean and standard deviation of the tissue outside what `smooth-mad` finds
+    - `steepest`: on a grid of 2.5 mm, of what is bright and has no bright mirror image, as far as the steepest edge
 
     The opening removes what is thinner than about 4 mm: a ball of 2 mm radius, at least the six neighbours.
     """
 
-    rule: BrightRule = "smooth-z"
+    rule: BrightRule = "steepest"
     cut: float | None = None
-    """None: 1.5 for z and z-largest, 1.25 for smooth-z, 2 for smooth-mad. Otsu's rules find their own."""
+    """None: 1.5 for z, z-largest and two-pass, 1.25 for smooth-z, 2 for smooth-mad and steepest. Otsu's rules find
+    their own."""
     sigma_mm: float = Field(2.0, ge=0)
-    """Standard deviation of the Gaussian; only the smooth rules read it."""
+    """Standard deviation of the Gaussian; the rules after z-largest read it."""
 
 
 class Threshold(Method[ThresholdOptions]):
