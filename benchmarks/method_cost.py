@@ -299,7 +299,7 @@ def sim2real() -> Cost:
 
 
 def synthetic() -> Cost:
-    """Two networks, each of the volume and its mirror image."""
+    """Two passes, each of the volume and its mirror image."""
     return Cost([], [_pair_case()])
 
 

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import nn
 
-from unseg_bench import Image, Volume, WeightsError
+from unseg_bench import Image, Mask, Volume, WeightsError
+from unseg_bench.blocks.tissue import standardise_by
 from unseg_bench.blocks.unet.networks import predict_sliding
 from unseg_bench.blocks.unet.options import MIRROR_AXES, Mirroring
 from unseg_bench.blocks.unet.training import build_unet
 from unseg_bench.blocks.weights import WeightsFile, check_keys, load_state_dict
 
-from .options import NETWORK
-from .variation import standardise
+from .answer import Predict
+from .options import NETWORK, SyntheticOptions
 
 HALVES = ("first", "second")
 
@@ -27,14 +27,29 @@ class Pair:
     networks: tuple[nn.Module, nn.Module]
 
     def probabilities(self, working: Volume, mirror: Mirroring) -> tuple[Image, Image]:
-        """Each half's probability of tumour (X, Y, Z), 0 outside the brain; `working` is at SPACING_MM."""
-        brain = torch.from_numpy(np.array(working.brain))
-        image = standardise(torch.from_numpy(np.array(working.image)), brain).numpy()
-        first, second = (
-            predict_sliding(network, image, None, mirror_axes=MIRROR_AXES[mirror]) * working.brain
-            for network in self.networks
-        )
+        """Each half's probability of tumour (X, Y, Z), 0 outside the brain, in one pass; `working` is at SPACING_MM."""
+        image = standardise_by(working.image, working.brain, working.brain)
+        first, second = (predict(network, image, mirror) * working.brain for network in self.networks)
         return first, second
+
+    def asked(self, options: SyntheticOptions, brain: Mask) -> Predict:
+        """The mean probability of the halves that `options.networks` names, as a function of a standardised image."""
+        chosen = [
+            network
+            for half, network in zip(HALVES, self.networks, strict=True)
+            if options.networks in (half, "both")
+        ]  # fmt: skip
+
+        def mean(image: Image) -> Image:
+            total = sum(predict(network, image, options.mirror) for network in chosen)
+            return np.asarray(total / np.float32(len(chosen)) * brain, np.float32)
+
+        return mean
+
+
+def predict(network: nn.Module, image: Image, mirror: Mirroring) -> Image:
+    """Return a network's probability of tumour (X, Y, Z) for an image at SPACING_MM, averaged over its reflections."""
+    return predict_sliding(network, image, None, mirror_axes=MIRROR_AXES[mirror])
 
 
 def load_pair(file: WeightsFile, device: str) -> Pair:

@@ -1,14 +1,14 @@
 """The method: keeps the contract, works on other grids, finds phantoms' tumours, adapts without labels."""
 
-import json
 import sys
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from unseg_bench_methods.synthetic.method import Synthetic
+from unseg_bench_methods.synthetic.options import SyntheticOptions
 from unseg_bench_methods.synthetic.pair import load_pair
 
-from unseg_bench.blocks import overlap
 from unseg_bench.blocks.resample import mask_to_shape, resample_to_shape
 from unseg_bench.blocks.weights import resolve
 from unseg_bench.data.supervision import Supervision
@@ -53,23 +53,71 @@ def test_another_grid_gives_the_same_tumour(fit, phantoms):
     assert dice(mask, mask_to_shape(one.reference, shape)) > 0.6
 
 
-def test_explanation_shows_both_halves(fit, phantoms):
-    method, context = fit()
+def test_explanation_shows_every_step(fit, phantoms):
+    method, context = fit(outline_sigmas_mm=(1.2, 2.0))
     steps = method.explain(phantoms[0].volume, context).steps
     assert [step.title for step in steps] == [
-        "first half: probability",
-        "second half: probability",
-        "agreement",
-        "mask",
+        "first pass: probability",
+        "second pass: probability",
+        "brighter than the mirror image",
+        "place",
+        "steepest outline 1 of 2",
+        "steepest outline 2 of 2",
+        "outline, filled",
+        "mask, with cavities",
     ]
     assert not np.array_equal(steps[0].heat, steps[1].heat)
-    assert steps[3].mask.any()
+    assert "per mm steep" in steps[4].note
+    assert steps[7].mask.any()
 
 
-def test_agreement_is_dice_and_nothing_found_is_no_agreement():
-    a, b, none = (np.array(v, bool) for v in ([1, 1, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0]))
-    assert overlap.dice(a, b, empty=0.0) == pytest.approx(2 / 5)
-    assert overlap.dice(none, none, empty=0.0) == overlap.dice(a, none, empty=0.0) == 0
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"networks": "second"},
+        {"networks": "both"},
+        {"standardise": "brain"},
+        {"gain": 2.0, "outline": "probability", "cavities": False},
+        {"threshold": 0.9, "outline": "probability"},
+        {"outline": "probability"},
+        {"outline_sigmas_mm": (2.5,)},
+    ],
+)
+def test_each_option_changes_the_answer(fit, phantoms, change):
+    (method, context), (other, _) = fit(mirror="none"), fit(mirror="none", **change)
+    one = phantoms[0].volume
+    assert not np.array_equal(method.segment(one, context), other.segment(one, context))
+
+
+def test_the_rows_of_the_study_differ_from_each_other(fit, phantoms):
+    masks = []
+    for changed in Synthetic.studies["steps"].rows.values():
+        method, context = fit(mirror="none", **changed)
+        masks.append(method.segment(phantoms[1].volume, context))
+    assert len({mask.tobytes() for mask in masks}) >= len(masks) - 3  # holes and cavities are not in every case
+
+
+def test_a_smoothing_of_nothing_is_refused():
+    with pytest.raises(ValidationError, match="above 0"):
+        SyntheticOptions(outline_sigmas_mm=(0.0, 1.6))
+
+
+def test_a_case_without_brain_or_without_tumour_is_not_sure(fit, phantoms):
+    method, context = fit(mirror="none")
+    said = {}
+    context.confidence = lambda volume, value, parts=None: said.update({volume.case_id: (value, parts)})
+    shape = (24, 24, 24)
+    empty = make_volume("empty", np.zeros(shape, np.float32), np.zeros(shape, bool), (3.0,) * 3)
+    assert not method.segment(empty, context).any()
+    flat = make_volume("flat", np.zeros(shape, np.float32), np.ones(shape, bool), (3.0,) * 3)
+    mask = method.segment(flat, context)
+    assert said["empty"][0] == 0
+    assert (said["flat"][0] == 0) == (not mask.any())
+    method.segment(phantoms[0].volume, context)
+    value, parts = said["p0"]
+    assert set(parts) == {"passes", "edge", "outlines"}
+    assert value == pytest.approx(sum(parts.values()) / 3)
+    assert value > 0.8
 
 
 @pytest.mark.slow
@@ -102,18 +150,6 @@ def test_closed_generator_is_an_error_that_names_the_option(fit, phantoms, monke
     monkeypatch.setitem(sys.modules, "unseg_bench_methods.synthetic.heads", None)
     with pytest.raises(RunError, match=r"set adaptation.heads to 0"):
         fit(phantoms[:2], adaptation={"steps": 1, "heads": 1, "min_agreement": 0.3})
-
-
-def test_each_case_notes_how_far_the_halves_agree(fit, phantoms, monkeypatch):
-    method, context = fit()
-    notes = []
-    monkeypatch.setattr(context, "note", lambda event, values: notes.append((event, values)))
-    mask = method.segment(phantoms[0].volume, context)
-    values = notes[-1][1]
-    assert [event for event, _ in notes] == ["synthetic weights", "synthetic"]
-    assert 0 < values["agreement"] <= 1
-    assert values["voxels"] == mask.sum()
-    assert json.dumps(values)
 
 
 def test_other_weights_are_refused(fit, phantoms, tmp_path):

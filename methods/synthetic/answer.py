@@ -1,0 +1,146 @@
+"""From a case's image to its mask: two passes of the networks, the tumour's place, its outline, its dark insides.
+
+Each step is an option; their sources and what each is worth: docs/methods.md.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from unseg_bench import Image, Mask, Volume
+from unseg_bench.blocks.asymmetry import SMOOTH_MM, Sides, asymmetric_piece, compare_sides, near
+from unseg_bench.blocks.cavities import add_cavities, fill_slices
+from unseg_bench.blocks.components import largest_component, surest_component
+from unseg_bench.blocks.outline import Outline, on_grid, steepest_outline
+from unseg_bench.blocks.overlap import dice
+from unseg_bench.blocks.resample import mask_to_shape, resample_to_shape
+from unseg_bench.blocks.smoothing import smooth_inside
+from unseg_bench.blocks.tissue import robust_scores, standardise_by
+
+from .options import SPACING_MM, SyntheticOptions
+
+Predict: TypeAlias = Callable[[Image], Image]
+"""The probability of tumour (X, Y, Z) of a standardised image on the working grid."""
+
+BRIGHT_MADS = 2.0
+"""Smoothed tissue that is brighter than the brain's median by so many MADs is not what the first pass measures by."""
+_UNLIKELY = 0.3
+"""Probability up to which tissue counts as outside the tumour in the second pass."""
+_LEAST_OUTSIDE = 0.3
+"""Share of the brain that must be outside for a second pass."""
+_AROUND_MM = 5.0
+"""Beside the tumour, so much around it is no guide to the mirror plane."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What the networks see and say of a case, on the working grid, (X, Y, Z) each.
+
+    `image`: standardised as the last pass had it, without gain; `first`: the first pass's probability.
+    """
+
+    image: Image
+    first: Image
+    probability: Image
+    sides: Sides
+
+
+def look(working: Volume, predict: Predict, options: SyntheticOptions) -> Look:
+    """Ask the networks, twice where the tissue outside the tumour is to be measured by."""
+    brain = working.brain
+    image, first = _first_pass(working, predict, options)
+    probability = first
+    outside = brain & (first <= np.float32(_UNLIKELY))
+    if options.standardise == "outside-tumour" and outside.sum() >= _LEAST_OUTSIDE * brain.sum():
+        plain = standardise_by(working.image, brain, outside & _not_bright(working))
+        probability = predict(plain * np.float32(options.gain))
+        image = standardise_by(working.image, brain, outside)
+    tumour = near(probability > options.threshold, _AROUND_MM, SPACING_MM)
+    return Look(image, first, probability, compare_sides(image, brain, tumour, SPACING_MM))
+
+
+def _first_pass(working: Volume, predict: Predict, options: SyntheticOptions) -> tuple[Image, Image]:
+    whole = options.standardise == "brain"
+    image = standardise_by(working.image, working.brain, working.brain if whole else _not_bright(working))
+    return image, predict(image)
+
+
+def _not_bright(working: Volume) -> Mask:
+    smooth = smooth_inside(working.image, working.brain, SMOOTH_MM, working.spacing_mm)
+    return working.brain & (robust_scores(smooth, working.brain) <= BRIGHT_MADS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """How a case's mask came about.
+
+    `place`: the tumour's place on the working grid; `outlines`: the steepest ones; `solid`: the mask before cavities
+    join; `mask`: the answer. The last two on the volume's own grid.
+    """
+
+    place: Mask
+    outlines: tuple[Outline, ...]
+    solid: Mask
+    mask: Mask
+
+
+def answer(volume: Volume, working: Volume, seen: Look, options: SyntheticOptions) -> Answer:
+    """Return the mask of a case, and the steps to it. `working`: the volume at the working spacing."""
+    place = _place(seen, options)
+    kept = np.where(place | (seen.probability <= options.threshold), seen.probability, np.float32(0))
+    outlines = _outlines(seen, working, kept, options) if place.any() else ()
+    if outlines:
+        solid = on_grid(outlines, working.brain, volume.brain, SPACING_MM)
+    else:
+        solid = (resample_to_shape(kept, volume.shape) > options.threshold) & volume.brain
+    solid = _one(solid, options)
+    if options.fill_slices:
+        solid = fill_slices(solid) & volume.brain
+    mask = solid
+    if options.cavities:
+        mask = _one(add_cavities(solid, volume.brain, working.brain, seen.sides, SPACING_MM), options)
+    return Answer(place, outlines, solid, mask)
+
+
+def _place(seen: Look, options: SyntheticOptions) -> Mask:
+    above = seen.probability > options.threshold
+    if options.place == "all" or not above.any():
+        return above
+    if options.place == "surest":
+        return surest_component(above, seen.probability, options.threshold)
+    return asymmetric_piece(seen.probability, seen.sides, options.asymmetry, SPACING_MM, options.threshold)
+
+
+def _outlines(seen: Look, working: Volume, kept: Image, options: SyntheticOptions) -> tuple[Outline, ...]:
+    if options.outline == "probability":
+        return ()
+    sought = (
+        steepest_outline(seen.image, working.brain, kept, sigma_mm, SPACING_MM)
+        for sigma_mm in options.outline_sigmas_mm
+    )
+    return tuple(outline for outline in sought if outline is not None)
+
+
+def _one(mask: Mask, options: SyntheticOptions) -> Mask:
+    return mask if options.place == "all" else largest_component(mask)
+
+
+def confidence(working: Volume, seen: Look, found: Answer, options: SyntheticOptions) -> tuple[float, dict[str, float]]:
+    """How sure a case's mask is, 0 to 1, and what that is the mean of; no label is read.
+
+    `passes`: Dice of both passes' places; `outlines`: of the smoothest image's outline and the least smooth one's;
+    `edge`: soft Dice of the mask with the probability. 0 where nothing was found.
+    """
+    mask = mask_to_shape(found.mask, working.shape)
+    kept = np.where(found.place | (seen.probability <= options.threshold), seen.probability, np.float32(0))
+    total = float(kept.sum()) + int(np.count_nonzero(mask))
+    parts = {
+        "passes": dice(seen.first > options.threshold, seen.probability > options.threshold, empty=0.0),
+        "edge": 2 * float(kept[mask].sum()) / total if total else 0.0,
+    }
+    if options.outline == "steepest":
+        ends = (found.outlines[0].piece, found.outlines[-1].piece) if found.outlines else (mask & False, mask & False)
+        parts["outlines"] = dice(*ends, empty=0.0)
+    return (sum(parts.values()) / len(parts) if mask.any() else 0.0), parts
