@@ -41,7 +41,7 @@ LABEL_USE = Study(
 )
 
 STAGE_ORACLES = Study(
-    "Where DSC is lost: the truth in the place of one stage's result",
+    "Where DSC is lost: the truth in one stage's place",
     {
         "true slice labels (for CLIP's)": {"oracle.labels": True},
         "true regions (for the CAMs')": {"oracle.regions": True},

@@ -59,6 +59,8 @@ def test_every_method_and_data_set_can_be_shown(ubench: Ubench) -> None:
             for option in ubench(command, one["name"], "--json").json["options"]:
                 assert option["name"] in shown.out
             assert max(map(len, shown.out.splitlines())) <= 80
+            # A description is a paragraph: the lines of its source mean nothing to a reader.
+            assert r"\n" not in shown.out
 
 
 def test_weights_are_listed_with_checksum_and_licence(ubench: Ubench) -> None:

@@ -113,7 +113,12 @@ def first_line(described: type) -> str:
 def describe_options(model: type[BaseModel]) -> list[OptionFacts]:
     """Return name, type, default and description of every option, groups opened, in the order of the class."""
     return [
-        OptionFacts(name=name, type=_type_text(field), default=_default(field), description=field.description or "")
+        OptionFacts(
+            name=name,
+            type=_type_text(field),
+            default=_default(field),
+            description=" ".join((field.description or "").split()),
+        )
         for name, field in option_fields(model)
     ]
 
