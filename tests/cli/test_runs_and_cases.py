@@ -159,6 +159,11 @@ def test_cases_of_a_run_that_is_not_scored(ubench: Ubench, two_runs: Result, err
     run = run_of(two_runs, "tiny")
     change(run, state="predicted")
     assert f"{run}: not scored (state 'predicted')" in error_line(ubench("cases", "tiny"))
+    # What was never scored has no file that could differ from what was scored.
+    for name in ("scores.csv", "scored.json"):
+        (run / name).unlink()
+    assert "is not the file" not in ubench("show", "tiny").out
+    assert ubench("show", "tiny", "--json").json["file_doubts"] == []
     assert "--worst and --best" in error_line(ubench("cases", "threshold", "--worst", 1, "--best", 1))
 
 

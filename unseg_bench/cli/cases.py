@@ -46,7 +46,10 @@ def cases(
         raise SettingsError("--worst and --best: give one of them")
     run = find_run(selector, runs)
     if run.state not in SCORED:
-        raise ScoreError(f"{path_text(run.path)}: not scored (state '{run.state}'); its `ubench run` command goes on")
+        raise ScoreError(
+            f"{path_text(run.path)}: not scored (state '{run.state}'). Its `ubench run` command goes on, and scores "
+            "the cases that have a reference (--reference); `ubench show RUN` has the confidences of the others"
+        )
     scores, metric = read_scores(run.scores), find_metric(by, metrics_of(run.record), "--by")
     if any(metric.name not in score.values for score in scores):
         raise ScoreError(f"{path_text(run.path)}: no {metric.title} in its scores; {SCORE_AGAIN}")

@@ -43,6 +43,8 @@ def check_files(run: RunFolder, scores: Sequence[CaseScore], references: Mapping
 
     `references`: where each case's reference is; by default where it was when the run was scored.
     """
+    if not scores:  # a run without references was never scored
+        return FileCheck()
     if not all(score.prediction_sha256 and score.reference_sha256 for score in scores):
         return FileCheck(unknown=(EARLIER,))
     noted = _read(run)
