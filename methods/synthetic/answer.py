@@ -130,17 +130,16 @@ def _one(mask: Mask, options: SyntheticOptions) -> Mask:
 def confidence(working: Volume, seen: Look, found: Answer, options: SyntheticOptions) -> tuple[float, dict[str, float]]:
     """How sure a case's mask is, 0 to 1, and what that is the mean of; no label is read.
 
-    `passes`: Dice of both passes' places; `outlines`: of the smoothest image's outline and the least smooth one's;
-    `edge`: soft Dice of the mask with the probability. 0 where nothing was found.
+    `edge`: soft Dice of the mask with the probability; `passes`: Dice of both passes' places, where there are two;
+    `outlines`: of the outlines of the first and the last smoothing, where there are two. 0 where nothing was found.
     """
     mask = mask_to_shape(found.mask, working.shape)
     kept = np.where(found.place | (seen.probability <= options.threshold), seen.probability, np.float32(0))
     total = float(kept.sum()) + int(np.count_nonzero(mask))
-    parts = {
-        "passes": dice(seen.first > options.threshold, seen.probability > options.threshold, empty=0.0),
-        "edge": 2 * float(kept[mask].sum()) / total if total else 0.0,
-    }
-    if options.outline == "steepest":
+    parts = {"edge": 2 * float(kept[mask].sum()) / total if total else 0.0}
+    if options.standardise == "outside-tumour":
+        parts["passes"] = dice(seen.first > options.threshold, seen.probability > options.threshold, empty=0.0)
+    if options.outline == "steepest" and len(options.outline_sigmas_mm) > 1:
         ends = (found.outlines[0].piece, found.outlines[-1].piece) if found.outlines else (mask & False, mask & False)
         parts["outlines"] = dice(*ends, empty=0.0)
     return (sum(parts.values()) / len(parts) if mask.any() else 0.0), parts

@@ -96,3 +96,10 @@ def test_the_majority_on_a_finer_grid_is_finer_than_the_working_voxels():
 def test_a_majority_of_none_is_refused():
     with pytest.raises(ValueError, match="at least one outline"):
         on_grid([], BRAIN, BRAIN, MM)
+
+
+def test_a_single_slice_has_an_outline_too():
+    tumour, brain = ball(7)[:, :, 20:21], BRAIN[:, :, 20:21]
+    image = np.where(brain, 3 * gaussian_filter(tumour.astype(float), (0.7, 0.7, 0)), 0).astype(np.float32)
+    found = steepest_outline(image, brain, tumour.astype(np.float32), 1.2, MM)
+    assert found is None or dice(found.piece, tumour) > 0.5

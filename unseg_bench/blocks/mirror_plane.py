@@ -18,6 +18,8 @@ _STARTS_VOXELS = (-1.0, 1.0)
 """How far from the middle of the brain's box the search for the plane begins, on the coarse grid."""
 _BLUR_VOXELS = 1.0
 """Of a Gaussian on the coarse grid. Without it a plane that falls on the grid is preferred: it interpolates nothing."""
+_NO_OVERLAP = 1e6
+"""The difference of two sides that share no voxel: more than any, and finite, as the search needs it."""
 _TILT = 0.2
 """Radians of tilt of the first simplex."""
 
@@ -88,7 +90,7 @@ def find_mirror_plane(image: Image, brain: Mask, leave_out: Mask) -> MirrorPlane
         counted = weight * reflect(weight, plane)
         total = float(counted.sum())
         if total == 0:
-            return np.inf
+            return _NO_OVERLAP
         changed = np.abs(coarse - reflect(coarse, plane, _OUTSIDE))
         return float((counted * changed).sum()) / total
 

@@ -56,7 +56,7 @@ def steepest_outline(
     from scipy import ndimage
 
     smooth = smooth_inside(image, brain, sigma_mm, (spacing_mm, spacing_mm, spacing_mm))
-    slope = np.sqrt(sum(axis**2 for axis in np.gradient(smooth, spacing_mm)))
+    slope = _slope(smooth, spacing_mm)
     cross = structuring_element(6)
     rim = brain & ~_eroded(brain)
     sure = probability > (_SURE if (probability > _SURE).any() else _SURE * float(probability.max()))
@@ -77,6 +77,15 @@ def steepest_outline(
         if merit > highest:
             best, highest = Outline(piece, smooth, float(level), steepness), merit
     return None if best is None else _without_bridges(best, probability)
+
+
+def _slope(image: Image, spacing_mm: float) -> Image:
+    """Return the length of the gradient (X, Y, Z) per mm; along an axis of one voxel nothing changes."""
+    total = np.zeros_like(image)
+    for axis, size in enumerate(image.shape):
+        if size > 1:
+            total += np.gradient(image, spacing_mm, axis=axis) ** 2
+    return np.sqrt(total)
 
 
 def _eroded(mask: Mask) -> Mask:

@@ -164,3 +164,30 @@ def test_other_weights_are_refused(fit, phantoms, tmp_path):
     method, context = fit(weights=str(tmp_path / "none.safetensors"))
     with pytest.raises(WeightsError, match="has no network 'first'"):
         method.segment(phantoms[0].volume, context)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 5, 5), (40, 40, 1), (1, 30, 30)])
+def test_heads_that_are_none_have_an_answer_without_a_warning(fit, shape):
+    method, context = fit(mirror="none")
+    brain = np.ones(shape, bool)
+    image = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    mask = method.segment(make_volume("none", image, brain, (1.0, 1.0, 1.0)), context)
+    assert mask.shape == shape
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"outline_sigmas_mm": (1.6,)}, {"edge", "passes"}),
+        ({"standardise": "brain"}, {"edge", "outlines"}),
+        ({"standardise": "brain", "outline": "probability"}, {"edge"}),
+    ],
+)
+def test_an_agreement_that_cannot_fail_is_no_part_of_the_confidence(fit, phantoms, change, parts):
+    method, context = fit(mirror="none", **change)
+    said = []
+    context.confidence = lambda volume, value, parts=None: said.append((value, parts))
+    method.segment(phantoms[0].volume, context)
+    ((value, stated),) = said
+    assert set(stated) == parts
+    assert value == pytest.approx(sum(stated.values()) / len(parts))
