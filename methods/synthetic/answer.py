@@ -76,11 +76,12 @@ def _not_bright(working: Volume) -> Mask:
 class Answer:
     """How a case's mask came about.
 
-    `place`: the tumour's place on the working grid; `outlines`: the steepest ones; `solid`: the mask before cavities
-    join; `mask`: the answer. The last two on the volume's own grid.
+    `place`: the tumour's place on the working grid; `kept`: the probability with 0 in other places; `outlines`: the
+    steepest ones; `solid`: the mask before cavities join; `mask`: the answer. The last two on the volume's own grid.
     """
 
     place: Mask
+    kept: Image
     outlines: tuple[Outline, ...]
     solid: Mask
     mask: Mask
@@ -101,7 +102,7 @@ def answer(volume: Volume, working: Volume, seen: Look, options: SyntheticOption
     mask = solid
     if options.cavities:
         mask = _one(add_cavities(solid, volume.brain, working.brain, seen.sides, SPACING_MM), options)
-    return Answer(place, outlines, solid, mask)
+    return Answer(place, kept, outlines, solid, mask)
 
 
 def _place(seen: Look, options: SyntheticOptions) -> Mask:
@@ -134,9 +135,8 @@ def confidence(working: Volume, seen: Look, found: Answer, options: SyntheticOpt
     `outlines`: of the outlines of the first and the last smoothing, where there are two. 0 where nothing was found.
     """
     mask = mask_to_shape(found.mask, working.shape)
-    kept = np.where(found.place | (seen.probability <= options.threshold), seen.probability, np.float32(0))
-    total = float(kept.sum()) + int(np.count_nonzero(mask))
-    parts = {"edge": 2 * float(kept[mask].sum()) / total if total else 0.0}
+    total = float(found.kept.sum()) + int(np.count_nonzero(mask))
+    parts = {"edge": 2 * float(found.kept[mask].sum()) / total if total else 0.0}
     if options.standardise == "outside-tumour":
         parts["passes"] = dice(seen.first > options.threshold, seen.probability > options.threshold, empty=0.0)
     if options.outline == "steepest" and len(options.outline_sigmas_mm) > 1:

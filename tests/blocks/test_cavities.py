@@ -5,7 +5,6 @@ import pytest
 
 from unseg_bench.blocks.asymmetry import Sides
 from unseg_bench.blocks.cavities import fill_slices, join_cavities
-from unseg_bench.blocks.mirror_plane import MirrorPlane
 
 SHAPE = (40, 40, 40)
 MM = 2.5
@@ -17,8 +16,7 @@ def ball(radius, centre=(12, 20, 20)):
 
 
 def sides_of(image):
-    plane = MirrorPlane(np.array([1.0, 0.0, 0.0]), 19.5)
-    return Sides(plane, image, image - image[::-1], BRAIN)
+    return Sides(image, image - image[::-1], BRAIN)
 
 
 def hollow_tumour():

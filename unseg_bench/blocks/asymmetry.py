@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseg_bench.blocks.components import structuring_element
-from unseg_bench.blocks.mirror_plane import MirrorPlane, find_mirror_plane, reflect_inside
+from unseg_bench.blocks.mirror_plane import find_mirror_plane, reflect_inside
 from unseg_bench.blocks.smoothing import smooth_inside
 from unseg_bench.data.volume import Image, Mask
 
@@ -25,7 +25,6 @@ class Sides:
     `mirrored`: brain whose mirror image is brain too.
     """
 
-    plane: MirrorPlane
     smooth: Image
     difference: Image
     mirrored: Mask
@@ -40,7 +39,7 @@ def compare_sides(image: Image, brain: Mask, leave_out: Mask, spacing_mm: float)
     smooth = smooth_inside(image, brain, SMOOTH_MM, (spacing_mm, spacing_mm, spacing_mm))
     other, there = reflect_inside(smooth, brain, plane)
     mirrored = brain & there
-    return Sides(plane, smooth, np.where(mirrored, smooth - other, np.float32(0)), mirrored)
+    return Sides(smooth, np.where(mirrored, smooth - other, np.float32(0)), mirrored)
 
 
 def asymmetric_piece(probability: Image, sides: Sides, cut: float, spacing_mm: float, level: float = 0.5) -> Mask:
