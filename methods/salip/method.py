@@ -25,6 +25,13 @@ class Salip(Method[SalipOptions]):
     name = "salip"
     presets = {"paper": PAPER, "reference-code": REFERENCE_CODE, "demo": DEMO, "check": CHECK}
     studies = STUDIES
+    _found: "EverythingOptions | None" = None
+    _pipeline: "Pipeline | None" = None
+
+    @property
+    def learns(self) -> bool:
+        """Only with the authors' search, which looks at the validation part: else no image is needed before a case."""
+        return self.options.search.by == "labels"
 
     @property
     def supervision(self) -> Supervision:
@@ -32,17 +39,21 @@ class Salip(Method[SalipOptions]):
         return Supervision.NONE if self.options.search.by == "none" else Supervision.VALIDATION_MASKS
 
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
-        """Learn nothing: find the weights of both models, and search for settings if that is asked for."""
-        from unseg_bench.blocks.clip.scorer import clip_weights
-        from unseg_bench.blocks.weights import resolve
+        """Search for settings of everything mode by labels; the training part is not looked at."""
+        from .search import PURPOSE, RESULT, search_settings, tuning_cases
 
-        o = self.options
-        clip = clip_weights(o.clip.model, o.clip.pretrained, offline=context.offline)
-        sam = resolve(o.sam.weights, offline=context.offline)
-        for file in (clip, sam):
-            context.record_weights(file.name, file.sha256)
-        self._settings = self._find_settings(validation, context, {"clip": clip.sha256, "sam": sam.sha256})
-        self._pipeline: Pipeline | None = None
+        cohort = tuning_cases(validation, self.options.search, context.seed)
+        found = context.run(
+            search_settings,
+            self.options,
+            cohort=cohort,
+            masks=digest_of_masks(cohort, context.labels, PURPOSE),
+            extras={"labels": context.labels, "offline": context.offline},
+            **_find_weights(self.options, context),
+        )
+        result: dict[str, Any] = json.loads(found.path(RESULT).read_text(encoding="utf-8"))
+        context.table("search", result["tried"])
+        self._found = self.options.everything.model_copy(update=result["best"])
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Stack the slices' answers; slices with little brain, and those where no crop is chosen, stay empty."""
@@ -74,10 +85,11 @@ class Salip(Method[SalipOptions]):
         numbers = chosen_slices(working.brain, self.options.pictures)
         looked_at, nearest = spread_out(numbers, self.options.pictures.every)
         mask, results, pipeline = working.empty_mask(), list["SliceResult"](), self._load(context)
+        settings = self._found or self.options.everything
         found = np.zeros((len(looked_at), *to_pictures(mask).shape[1:]), dtype=np.bool_)
         for done, one in enumerate(draw_slices(working, looked_at, self.options)):
             context.progress(done, len(looked_at), f"{working.case_id}, slice {one.number}")
-            results.append(pipeline.run(one, self._settings))
+            results.append(pipeline.run(one, settings))
             found[done] = one.to_slice(results[-1].mask)
         to_pictures(mask)[numbers] = found[nearest]
         mask &= working.brain
@@ -88,26 +100,21 @@ class Salip(Method[SalipOptions]):
         if self._pipeline is None:
             from .pipeline import Pipeline
 
+            _find_weights(self.options, context)
             self._pipeline = Pipeline(self.options, device=context.device, offline=context.offline)
         return self._pipeline
 
-    def _find_settings(self, validation: Cohort, context: Context, weights: dict[str, str]) -> "EverythingOptions":
-        if self.options.search.by == "none":
-            return self.options.everything
-        from .search import PURPOSE, RESULT, search_settings, tuning_cases
 
-        cohort = tuning_cases(validation, self.options.search, context.seed)
-        found = context.run(
-            search_settings,
-            self.options,
-            cohort=cohort,
-            masks=digest_of_masks(cohort, context.labels, PURPOSE),
-            extras={"labels": context.labels, "offline": context.offline},
-            **weights,
-        )
-        result: dict[str, Any] = json.loads(found.path(RESULT).read_text(encoding="utf-8"))
-        context.table("search", result["tried"])
-        return self.options.everything.model_copy(update=result["best"])
+def _find_weights(options: SalipOptions, context: Context) -> dict[str, str]:
+    """Find (or download) the weights of both models, write them into the run, and return their digests by model."""
+    from unseg_bench.blocks.clip.scorer import clip_weights
+    from unseg_bench.blocks.weights import resolve
+
+    clip = clip_weights(options.clip.model, options.clip.pretrained, offline=context.offline)
+    sam = resolve(options.sam.weights, offline=context.offline)
+    for file in (clip, sam):
+        context.record_weights(file.name, file.sha256)
+    return {"clip": clip.sha256, "sam": sam.sha256}
 
 
 def _counts(results: "list[SliceResult]") -> dict[str, int]:

@@ -56,8 +56,9 @@ def by_open_clip(model, tokenizer, preprocess, images, captions):
 
 
 @pytest.mark.slow
-def test_full_size_probabilities_equal_open_clips_recipe(random_weights, no_network):
+def test_full_size_probabilities_equal_open_clips_recipe(random_weights, no_network, caplog):
     scorer = ClipScorer("ViT-B-32", random_weights, offline=True)
+    assert "randomly" not in caplog.text  # weights are loaded after open_clip has made the model
     reference, _, preprocess = open_clip.create_model_and_transforms("ViT-B-32", pretrained=str(random_weights))
     reference.eval()
     images = pictures(96, 96, count=2)

@@ -93,7 +93,8 @@ def fitted(folder, seed=0, **options):
     parts = {"train": TRAIN, "valid": VALID, "test": [TEST, HEALTHY]}
     labels = TrialLabels(method.supervision, parts)
     context = TrialContext(folder, labels, tiny_cohort("healthy", []), seed=seed)
-    method.fit(tiny_cohort("train", TRAIN), tiny_cohort("valid", VALID), context)
+    if method.learns:
+        method.fit(tiny_cohort("train", TRAIN), tiny_cohort("valid", VALID), context)
     return method, context
 
 
@@ -194,6 +195,11 @@ def test_no_label_is_read_without_the_search(tmp_path):
     assert context.finished == []
 
 
+def test_only_the_search_needs_a_training_part():
+    assert not Salip(SalipOptions()).learns
+    assert Salip(SalipOptions.model_validate(SEARCHING)).learns
+
+
 def test_the_search_reads_the_tuning_cases_and_no_other(tmp_path):
     method, context = fitted(tmp_path, **SEARCHING)
     assert method.supervision is Supervision.VALIDATION_MASKS
@@ -209,9 +215,9 @@ def test_the_search_reads_the_tuning_cases_and_no_other(tmp_path):
 
 def test_the_search_takes_what_finds_more_and_the_same_seed_draws_the_same(tmp_path):
     method, first = fitted(tmp_path / "a", **SEARCHING)
-    assert method._settings.points_per_side == 4
+    assert method._found.points_per_side == 4
     again, second = fitted(tmp_path / "b", **SEARCHING)
-    assert again._settings == method._settings
+    assert again._found == method._found
     assert len(first.finished) == len(second.finished) == 1
     draws = search.draw_settings(SearchOptions(), 3)
     assert draws == search.draw_settings(SearchOptions(), 3) != search.draw_settings(SearchOptions(), 4)

@@ -142,8 +142,12 @@ def test_slices_that_clip_calls_alike_end_the_run(
 ) -> None:
     alike = np.array([1 - tumour, tumour], np.float32)
     monkeypatch.setattr(fake_clip, "probabilities", lambda _self, shown, _: np.tile(alike, (len(shown), 1)))
-    with pytest.raises(RunError, match=rf"stage 'slice-labels': CLIP called all \d+ slices {kind}"):
+    said = rf"stage 'slice-labels': CLIP called all \d+ slices {kind} \(probability of a tumour: {tumour} to {tumour}\)"
+    with pytest.raises(RunError, match=said) as error:
         fresh.fit()
+    assert "argmax" not in str(error.value)
+    with pytest.raises(RunError, match=r"labels\.rule=argmax, or a lower labels\.confidence"):
+        fresh.fit(labels={"rule": "confident"})
 
 
 def test_a_sam_that_finds_nothing_ends_the_run(fresh) -> None:

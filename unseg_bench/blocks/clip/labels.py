@@ -119,6 +119,7 @@ def label_slices(work: Work, options: LabelOptions, *, cohort: Cohort, probabili
     Raises RunError when labels are `required` of both kinds and every slice of the cohort gets the same.
     """
     found = np.zeros(2, dtype=np.intp)
+    lowest, highest = 1.0, 0.0
     for case_id in cohort.case_ids:
         probability = np.asarray(probabilities.array(case_id))
         labels = argmax_labels(probability)
@@ -126,12 +127,23 @@ def label_slices(work: Work, options: LabelOptions, *, cohort: Cohort, probabili
             labels = confident_labels(probability, options.confidence)
         np.save(work.folder / f"{case_id}.npy", labels)
         found += np.bincount(labels[labels != LEFT_OUT], minlength=2)
+        lowest = float(np.nanmin(probability, initial=lowest))
+        highest = float(np.nanmax(probability, initial=highest))
     if required and not found.all():
-        kind = "tumour" if found[TUMOUR] else "normal"
-        raise RunError(
-            f"stage 'slice-labels': CLIP called all {found.sum()} slices {kind}, so there is nothing to learn from; "
-            "try other captions (clip.normal_captions, clip.tumour_captions), another clip.model, or labels.rule=argmax"
-        )
+        raise RunError(_one_sided(options, found, lowest, highest))
+
+
+def _one_sided(options: LabelOptions, found: NDArray[np.intp], lowest: float, highest: float) -> str:
+    """Say that one kind of label is missing, in which range CLIP's probabilities of a tumour lie, and what may help."""
+    if found.any():
+        said = f"CLIP called all {found.sum()} slices {'tumour' if found[TUMOUR] else 'normal'}"
+    else:
+        said = "no slice has a label"
+    range_text = f" (probability of a tumour: {lowest:.3g} to {highest:.3g})" if lowest <= highest else ""
+    remedies = "other captions (clip.normal_captions, clip.tumour_captions) or another clip.model"
+    if options.rule == "confident":
+        remedies += ", labels.rule=argmax, or a lower labels.confidence"
+    return f"stage 'slice-labels': {said}{range_text}, so there is nothing to learn from; try {remedies}"
 
 
 @stage("true-slice-labels", seeded=False)

@@ -4,7 +4,9 @@ open_clip never touches the network here: weights come through `unseg_bench.bloc
 would have to be fetched are refused.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -152,9 +154,27 @@ def _miniature() -> tuple[Any, PreprocessCfg]:
 
 
 def _full_size(model_name: str, tag: dict[str, Any], quick_gelu: bool) -> tuple[Any, PreprocessCfg]:
-    model = open_clip.create_model(model_name, load_weights=False, force_quick_gelu=quick_gelu, pretrained_text=False)
+    with _weights_follow():
+        model = open_clip.create_model(
+            model_name, load_weights=False, force_quick_gelu=quick_gelu, pretrained_text=False
+        )
     chosen = {key: tag[key] for key in ("mean", "std", "interpolation", "resize_mode") if tag.get(key)}
     return model, PreprocessCfg(size=cast("Any", model.visual).image_size, **chosen)
+
+
+@contextmanager
+def _weights_follow() -> Generator[None]:
+    """Keep back open_clip's warning that a model starts at random: a checked file is loaded into it next, or raises."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return "initialized randomly" not in record.getMessage()
+
+    root = logging.getLogger()  # open_clip warns there
+    root.addFilter(is_other)
+    try:
+        yield
+    finally:
+        root.removeFilter(is_other)
 
 
 def _local_config(model_name: str) -> dict[str, Any]:
