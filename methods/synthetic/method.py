@@ -11,7 +11,7 @@ from .options import SPACING_MM, SyntheticOptions
 if TYPE_CHECKING:
     from unseg_bench.blocks.weights import WeightsFile
 
-    from .answer import Look
+    from .look import Look
     from .pair import Pair
 
 _ONE_PASS: dict[str, Any] = {
@@ -67,26 +67,29 @@ class Synthetic(Method[SyntheticOptions]):
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Return the tumour: where the networks see it, as far as the image's edge goes."""
+        from unseg_bench.blocks.region import find_region
         from unseg_bench.blocks.resample import resample_to_shape
 
-        from .answer import answer, confidence
+        from .look import confidence
 
         if not volume.brain.any():
             context.confidence(volume, 0.0)
             return volume.empty_mask()
         working, seen = self._look(volume, context)
-        found = answer(volume, working, seen, self.options)
+        found = find_region(volume.brain, working, seen.image, seen.probability, seen.sides, self.options)
         context.keep_map(volume, resample_to_shape(seen.probability, volume.shape) * volume.brain)
         context.confidence(volume, *confidence(working, seen, found, self.options))
         return found.mask
 
     def explain(self, volume: Volume, context: Context) -> Explanation:
         """Show both passes, the two sides, the place, the outlines, and what cavities add."""
-        from .answer import answer
+        from unseg_bench.blocks.region import find_region
+
         from .pictures import steps
 
         working, seen = self._look(volume, context)
-        return Explanation(working, steps(working, seen, answer(volume, working, seen, self.options)))
+        found = find_region(volume.brain, working, seen.image, seen.probability, seen.sides, self.options)
+        return Explanation(working, steps(working, seen, found))
 
     def _shipped(self, context: Context) -> "WeightsFile":
         """Find the weights that were trained on phantoms, and write down that they are used."""
@@ -101,7 +104,7 @@ class Synthetic(Method[SyntheticOptions]):
         """The volume at the working spacing, and what the networks make of it."""
         from unseg_bench.blocks.working_volumes import volume_at_spacing
 
-        from .answer import look
+        from .look import look
         from .pair import load_pair
 
         if self._pair is None:

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from unseg_bench import MethodOptions
+from unseg_bench.blocks.region import RegionOptions
 from unseg_bench.blocks.unet.options import Mirroring, UNetOptions
 
 SPACING_MM = 2.5
@@ -47,7 +48,7 @@ class AdaptationOptions(MethodOptions):
     """New heads with known tumours, mixed in half and half so that the pair does not drift; 0: patients alone."""
 
 
-class SyntheticOptions(MethodOptions):
+class SyntheticOptions(RegionOptions):
     """`weights`: a name of `ubench weights`, or a file that `scripts/train_synthetic.py` wrote."""
 
     weights: str = "synthetic"
@@ -61,26 +62,4 @@ class SyntheticOptions(MethodOptions):
     large tumour is part of the whole brain's own mean and deviation, and drowns itself."""
     gain: float = Field(default=1.3, gt=0)
     """The second pass sees its image times this: pale oedema is then as bright as what the networks learned from."""
-    threshold: float = Field(default=0.5, gt=0, lt=1)
-    """Of the probability."""
-    place: Literal["all", "surest", "asymmetric"] = "asymmetric"
-    """What is kept of what exceeds the threshold: all; the connected piece with the most probability; or, with the
-    most, the piece that is brighter than its mirror image. Bright normal tissue lies on both sides."""
-    asymmetry: float = Field(default=0.4, ge=0)
-    """How much brighter, in standard deviations of the tissue outside the tumour."""
-    outline: Literal["probability", "steepest"] = "steepest"
-    """Where it ends: at the threshold of the probability, or where the image's edge is steepest near that."""
-    outline_sigmas_mm: tuple[float, ...] = Field(default=(1.2, 1.6, 2.0), min_length=1)
-    """Standard deviations of the Gaussians that the edge is sought in; the majority of their outlines is taken."""
-    fill_slices: bool = True
-    """Fill what the outline encloses in any slice across any axis."""
-    cavities: bool = True
-    """A dark part joins that has no dark mirror image and that the tumour surrounds for the most part."""
     adaptation: AdaptationOptions = AdaptationOptions()
-
-    @field_validator("outline_sigmas_mm")
-    @classmethod
-    def _some_smoothing(cls, sigmas_mm: tuple[float, ...]) -> tuple[float, ...]:
-        if min(sigmas_mm) <= 0:
-            raise ValueError("standard deviations in mm are above 0, e.g. 1.6")
-        return sigmas_mm

@@ -14,7 +14,7 @@ from unseg_bench.blocks.unet.options import MIRROR_AXES, Mirroring
 from unseg_bench.blocks.unet.training import build_unet
 from unseg_bench.blocks.weights import WeightsFile, check_keys, load_state_dict
 
-from .answer import Predict
+from .look import Predict
 from .options import NETWORK, SyntheticOptions
 
 HALVES = ("first", "second")

@@ -1,12 +1,13 @@
 """The pictures of `ubench show`: one per step from the first pass to the mask."""
 
 from unseg_bench import Step, Volume
+from unseg_bench.blocks.region import Region
 from unseg_bench.blocks.resample import mask_to_shape
 
-from .answer import Answer, Look
+from .look import Look
 
 
-def steps(working: Volume, seen: Look, found: Answer) -> list[Step]:
+def steps(working: Volume, seen: Look, found: Region) -> list[Step]:
     """Return what each step makes of a case, on the working grid."""
     bright = abs(seen.sides.difference) * (seen.sides.difference > 0)
     shown = [

@@ -63,13 +63,20 @@ def _above(volume: Volume, rule: BrightRule, cut: float | None, sigma_mm: float)
     if rule == "smooth-mad":
         image = robust_scores(image, volume.brain)
     if rule == "two-pass":
-        measured = standardise_by(volume.image, volume.brain, _tissue(volume, image))
+        measured = standardise_by(volume.image, volume.brain, _outside(volume, image))
         image = smooth_inside(measured, volume.brain, sigma_mm, volume.spacing_mm)
     return volume.brain & (image > (DEFAULT_CUT[rule] if cut is None else cut))
 
 
-def _tissue(volume: Volume, smooth: Image) -> Mask:
-    """Return the brain without what a first pass calls tumour, and 5 mm around it."""
+def outside_bright(volume: Volume, sigma_mm: float = 2.0) -> Mask:
+    """Return the brain (X, Y, Z) without what `smooth-mad` finds before it fills holes, and without 5 mm around that.
+
+    `sigma_mm`: standard deviation of the Gaussian. All of the brain where nothing is found.
+    """
+    return _outside(volume, smooth_inside(volume.image, volume.brain, sigma_mm, volume.spacing_mm))
+
+
+def _outside(volume: Volume, smooth: Image) -> Mask:
     from scipy import ndimage
 
     first = _clean(volume.brain & (robust_scores(smooth, volume.brain) > _FIRST_MADS), volume.spacing_mm, fill=False)
@@ -90,8 +97,7 @@ def _clean(mask: Mask, spacing_mm: tuple[float, float, float], *, fill: bool) ->
 
 _RANGE = 2.0
 """Standard deviations over which `steepest` passes from no tumour to tumour; its cut lies in the middle."""
-_STEEPEST_MM, _STEEPEST_SIGMAS_MM = 2.5, (1.2, 1.6, 2.0)
-_ASYMMETRY = 0.4
+_STEEPEST_MM = 2.5
 
 
 def steepest_bright(volume: Volume, cut: float, sigma_mm: float) -> Mask:
@@ -101,24 +107,17 @@ def steepest_bright(volume: Volume, cut: float, sigma_mm: float) -> Mask:
     bright either: from 1 below to 1 above `cut` standard deviations a voxel passes from no tumour to tumour. Place,
     outline and cavities are then found as `synthetic` does with its networks' probability.
     """
-    from unseg_bench.blocks.asymmetry import asymmetric_piece, compare_sides, near
-    from unseg_bench.blocks.cavities import add_cavities, fill_slices
-    from unseg_bench.blocks.outline import on_grid, steepest_outline
+    from unseg_bench.blocks.asymmetry import compare_sides, near
+    from unseg_bench.blocks.region import RegionOptions, find_region
     from unseg_bench.blocks.working_volumes import volume_at_spacing
 
     working = volume_at_spacing(volume, _STEEPEST_MM)
     brain = working.brain
     smooth = smooth_inside(working.image, brain, sigma_mm, working.spacing_mm)
     dim = robust_scores(smooth, brain) <= _FIRST_MADS
-    image = standardise_by(working.image, brain, _tissue(working, smooth) & dim)
+    image = standardise_by(working.image, brain, _outside(working, smooth) & dim)
     scores = smooth_inside(image, brain, sigma_mm, working.spacing_mm)
     likely = np.clip((scores - np.float32(cut)) / np.float32(_RANGE) + np.float32(0.5), 0, 1) * brain
     sides = compare_sides(image, brain, near(likely > 0.5, _STEEPEST_MM, _STEEPEST_MM), _STEEPEST_MM)
-    place = asymmetric_piece(likely, sides, _ASYMMETRY, _STEEPEST_MM)
-    kept = np.where(place | (likely <= 0.5), likely, np.float32(0))
-    sought = [steepest_outline(image, brain, kept, one, _STEEPEST_MM) for one in _STEEPEST_SIGMAS_MM if place.any()]
-    outlines = [outline for outline in sought if outline is not None]
-    if not outlines:
-        return volume.empty_mask()
-    solid = fill_slices(largest_component(on_grid(outlines, brain, volume.brain, _STEEPEST_MM))) & volume.brain
-    return largest_component(add_cavities(solid, volume.brain, brain, sides, _STEEPEST_MM))
+    found = find_region(volume.brain, working, image, likely, sides, RegionOptions())
+    return found.mask if found.outlines else volume.empty_mask()

@@ -1,7 +1,4 @@
-"""From a case's image to its mask: two passes of the networks, the tumour's place, its outline, its dark insides.
-
-Each step is an option; their sources and what each is worth: docs/methods.md.
-"""
+"""What the networks see and say of a case in two passes, and how sure a mask is that was made of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +7,10 @@ from typing import TypeAlias
 import numpy as np
 
 from unseg_bench import Image, Mask, Volume
-from unseg_bench.blocks.asymmetry import SMOOTH_MM, Sides, asymmetric_piece, compare_sides, near
-from unseg_bench.blocks.cavities import add_cavities, fill_slices
-from unseg_bench.blocks.components import largest_component, surest_component
-from unseg_bench.blocks.outline import Outline, on_grid, steepest_outline
+from unseg_bench.blocks.asymmetry import SMOOTH_MM, Sides, compare_sides, near
 from unseg_bench.blocks.overlap import dice
-from unseg_bench.blocks.resample import mask_to_shape, resample_to_shape
+from unseg_bench.blocks.region import Region
+from unseg_bench.blocks.resample import mask_to_shape
 from unseg_bench.blocks.smoothing import smooth_inside
 from unseg_bench.blocks.tissue import robust_scores, standardise_by
 
@@ -72,63 +67,7 @@ def _not_bright(working: Volume) -> Mask:
     return working.brain & (robust_scores(smooth, working.brain) <= BRIGHT_MADS)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """How a case's mask came about.
-
-    `place`: the tumour's place on the working grid; `kept`: the probability with 0 in other places; `outlines`: the
-    steepest ones; `solid`: the mask before cavities join; `mask`: the answer. The last two on the volume's own grid.
-    """
-
-    place: Mask
-    kept: Image
-    outlines: tuple[Outline, ...]
-    solid: Mask
-    mask: Mask
-
-
-def answer(volume: Volume, working: Volume, seen: Look, options: SyntheticOptions) -> Answer:
-    """Return the mask of a case, and the steps to it. `working`: the volume at the working spacing."""
-    place = _place(seen, options)
-    kept = np.where(place | (seen.probability <= options.threshold), seen.probability, np.float32(0))
-    outlines = _outlines(seen, working, kept, options) if place.any() else ()
-    if outlines:
-        solid = on_grid(outlines, working.brain, volume.brain, SPACING_MM)
-    else:
-        solid = (resample_to_shape(kept, volume.shape) > options.threshold) & volume.brain
-    solid = _one(solid, options)
-    if options.fill_slices:
-        solid = fill_slices(solid) & volume.brain
-    mask = solid
-    if options.cavities:
-        mask = _one(add_cavities(solid, volume.brain, working.brain, seen.sides, SPACING_MM), options)
-    return Answer(place, kept, outlines, solid, mask)
-
-
-def _place(seen: Look, options: SyntheticOptions) -> Mask:
-    above = seen.probability > options.threshold
-    if options.place == "all" or not above.any():
-        return above
-    if options.place == "surest":
-        return surest_component(above, seen.probability, options.threshold)
-    return asymmetric_piece(seen.probability, seen.sides, options.asymmetry, SPACING_MM, options.threshold)
-
-
-def _outlines(seen: Look, working: Volume, kept: Image, options: SyntheticOptions) -> tuple[Outline, ...]:
-    if options.outline == "probability":
-        return ()
-    sought = (
-        steepest_outline(seen.image, working.brain, kept, sigma_mm, SPACING_MM)
-        for sigma_mm in options.outline_sigmas_mm
-    )
-    return tuple(outline for outline in sought if outline is not None)
-
-
-def _one(mask: Mask, options: SyntheticOptions) -> Mask:
-    return mask if options.place == "all" else largest_component(mask)
-
-
-def confidence(working: Volume, seen: Look, found: Answer, options: SyntheticOptions) -> tuple[float, dict[str, float]]:
+def confidence(working: Volume, seen: Look, found: Region, options: SyntheticOptions) -> tuple[float, dict[str, float]]:
     """How sure a case's mask is, 0 to 1, and what that is the mean of; no label is read.
 
     `edge`: soft Dice of the mask with the probability; `passes`: Dice of both passes' places, where there are two;
