@@ -1,8 +1,8 @@
 """Intensities by the tissue outside the tumour, where no mask says where that is: two passes.
 
 A prepared volume has mean 0 and standard deviation 1 over the whole brain. A large bright tumour is part of both, so it
-darkens itself and all tissue around it. Here a first pass takes for tumour what is bright and compact, and mean and
-deviation of the rest of the brain become 0 and 1; a second pass does the same on what came out.
+darkens itself and all tissue around it. Here a first pass, by medians, takes for tumour what is bright and compact;
+mean and deviation of the rest of the brain become 0 and 1.
 """
 
 import hashlib
@@ -12,38 +12,19 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from unseg_bench.blocks.components import largest_component
-from unseg_bench.blocks.smoothing import smooth_inside
+from unseg_bench.blocks.bright import outside_bright
+from unseg_bench.blocks.tissue import standardise_by
 from unseg_bench.data.cohort import Cohort
-from unseg_bench.data.volume import Image, Mask, Volume
+from unseg_bench.data.volume import Image, Volume
 from unseg_bench.plugins.context import Artifact, Work, stage
 
 Normalisation: TypeAlias = Literal["brain", "outside-tumour"]
-"""What has mean 0 and standard deviation 1: the whole brain, or what two passes take for tissue outside the tumour."""
-
-_PASSES = 2
-_LEVEL = 1.5
-"""Standard deviations above the mean: what a pass calls bright."""
-_SIGMA_MM, _MARGIN_MM = 2.0, 4.0
-_ENOUGH = 0.2
-"""Share of the brain that must be left to measure by."""
+"""What has mean 0 and standard deviation 1: the whole brain, or what a first pass finds to lie outside the tumour."""
 
 
 def outside_tumour(volume: Volume) -> Image:
-    """Return the image (X, Y, Z) with mean 0 and standard deviation 1 outside what two passes take for tumour.
-
-    A pass smooths, calls bright what lies more than 1.5 deviations above the mean, opens it, and takes the largest
-    component with 4 mm around it for tumour. A brain in which nothing is bright, or that has too little left, stays as
-    the pass before made it. Outside the brain the result is 0.
-    """
-    image = np.array(volume.image, dtype=np.float32)
-    for _ in range(_PASSES):
-        reference = volume.brain & ~_suspected(replace(volume, image=image))
-        inside = image[reference]
-        if not inside.size or inside.size < _ENOUGH * volume.brain.sum() or (deviation := float(inside.std())) == 0:
-            break
-        image = np.where(volume.brain, (image - inside.mean()) / np.float32(deviation), np.float32(0))
-    return image
+    """Return the image (X, Y, Z) with mean 0 and deviation 1 over `outside_bright`, and 0 outside the brain."""
+    return standardise_by(volume.image, volume.brain, outside_bright(volume))
 
 
 def outside_tumour_volume(volume: Volume) -> Volume:
@@ -73,18 +54,6 @@ def standardise_images(work: Work, *, cohort: Cohort) -> None:
     for done, volume in enumerate(cohort):
         work.progress(done, len(cohort), volume.case_id)
         np.save(work.folder / f"{volume.case_id}.npy", outside_tumour(volume), allow_pickle=False)
-
-
-def _suspected(volume: Volume) -> Mask:
-    """Return what is bright and compact, and a margin around it; empty where nothing is."""
-    from scipy import ndimage
-
-    smooth = smooth_inside(volume.image, volume.brain, _SIGMA_MM, volume.spacing_mm)
-    bright = largest_component(np.asarray(ndimage.binary_opening(volume.brain & (smooth > _LEVEL)), dtype=np.bool_))
-    if not bright.any():
-        return bright
-    distance = np.asarray(ndimage.distance_transform_edt(~bright, sampling=volume.spacing_mm))
-    return np.asarray(distance <= _MARGIN_MM, dtype=np.bool_)
 
 
 def _digest(volume: Volume) -> str:
