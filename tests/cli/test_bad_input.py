@@ -22,6 +22,7 @@ ErrorLine = Callable[[Result], str]
         ),
         (["run", "threshold", "--set", "sigma_mm=much"], "option 'sigma_mm'"),
         (["run", "threshold", "--set", "sigma_mm"], "expected name=value"),
+        (["run", "synthetic", "--set", "outline_sigmas_mm=1"], "is a list, written as [1, 2], not 1"),
         (["run", "threshold", "--preset", "papr"], "no preset 'papr'. Did you mean 'paper'?"),
         (["run", "threshold", "--dataset", "phantm"], "unknown data set 'phantm'. Did you mean 'phantom'?"),
         (["run", "threshold", "--image", "*.nii"], "data set 'phantom' has no option 'image'"),

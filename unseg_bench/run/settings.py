@@ -159,6 +159,8 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> str:
     if first["type"] == "extra_forbidden":
         return f"unknown option '{where}'.{did_you_mean(where, option_names(model))}"
     given = f", not {short(repr(first['input']))}" if first["type"] != "missing" else ""
+    if first["type"] in ("tuple_type", "list_type"):
+        return f"option '{where}' is a list, written as [1, 2]{given}"
     return f"option '{where}': {first['msg'][0].lower()}{first['msg'][1:]}{given}"
 
 
