@@ -91,6 +91,32 @@ def test_killed_training_ends_with_the_same_bits(tmp_path, optimizer_of):
     assert not same(expected, make_network())
 
 
+def test_checkpoints_are_rarer_the_more_they_cost():
+    assert training.interval_s(0.01, 1_000_000) == 30
+    assert training.interval_s(2.0, 1_000_000) == pytest.approx(200)
+    assert training.interval_s(0.5, 307_000_000) == pytest.approx(276.3)
+
+
+def test_a_slow_disk_makes_checkpoints_rare(tmp_path, monkeypatch):
+    """A step takes a second, a checkpoint two: the first is written after 30 s, the next after 200."""
+    now, written = [0.0], []
+    real = torch.save
+
+    def save(values, path):
+        now[0] += 2
+        written.append(values["done"])
+        real(values, path)
+
+    class Ticking(FakeWork):
+        def progress(self, done, total, note=""):
+            now[0] += 1
+
+    monkeypatch.setattr(training.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(torch, "save", save)
+    train(Ticking(tmp_path), every_s=None, steps=300)
+    assert written == [30, 230, 300]
+
+
 def test_killed_before_any_checkpoint_starts_again(tmp_path):
     expected, _ = train(FakeWork(tmp_path / "a"))
     with pytest.raises(KilledError):
