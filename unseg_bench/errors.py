@@ -38,5 +38,9 @@ class RunError(UbenchError):
     exit_code = 1
 
 
+class DiskFullError(RunError):
+    """There is no room on a disk; the message names the folder."""
+
+
 class ScoreError(UbenchError):
     """Predictions and references cannot be scored or compared: shapes, cases or scoring rules differ."""

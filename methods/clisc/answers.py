@@ -1,6 +1,5 @@
 """CLISC's `segment` and `explain`: one case, by the networks that were trained."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -33,7 +32,7 @@ def answer(options: CliscOptions, trained: Trained, volume: Volume, context: Con
     found = _localise(chain, case, chain.label(case), locator)
     if options.answer != "sam":
         return _mask(found.regions, volume)
-    return _mask(chain.prompt_sam(case, found.regions, chain.encode(case, found.regions)), volume)
+    return _mask(chain.prompt_sam(case, found.regions), volume)
 
 
 def explain(options: CliscOptions, trained: Trained, volume: Volume, context: Context) -> Explanation:
@@ -48,30 +47,27 @@ def explain(options: CliscOptions, trained: Trained, volume: Volume, context: Co
         return Explanation(volume, steps)
     q1 = _localise(chain, case, labels, trained.second)
     steps += _cam_steps("Q1", volume, q1)
-    embeddings = chain.encode(case, q1.regions)
-    p = _mask(chain.prompt_sam(case, q1.regions, embeddings), volume)
+    p = _mask(chain.prompt_sam(case, q1.regions), volume)
     steps.append(_prompted("P: SAM asked with Q1", chain, volume, _mask(q1.regions, volume), p, predictions=False))
     for number, unet in enumerate(trained.unets, start=1):
         s = _segment(options, unet, volume, context.device)
         steps.append(Step(f"U-Net, round {number}", mask=s))
         if number < len(trained.unets):
             chosen = trained.filters[number - 1]
-            steps.append(_similarity(chain, chosen, case, volume, unet, embeddings, by_truth=options.oracle.filter))
+            steps.append(_similarity(chain, chosen, case, volume, unet, by_truth=options.oracle.filter))
     return Explanation(volume, steps)
 
 
 def _similarity(
-    chain: Chain, chosen: Artifact, case: Cohort, volume: Volume, unet: Artifact, embeddings: Sequence[Artifact], *,
-    by_truth: bool,
-) -> Step:  # fmt: skip
+    chain: Chain, chosen: Artifact, case: Cohort, volume: Volume, unet: Artifact, *, by_truth: bool
+) -> Step:
     """S3F's view of a case: SAM asked with the U-Net's prediction, and how alike the two are.
 
     `by_truth`: cases were chosen by an oracle, which knew this one if it is of the training part.
     """
     predicted = chain.predict(case, unet)
     s = _mask(predicted, volume)
-    known = chain.encode(case, predicted, known=embeddings)
-    s_hat = _mask(chain.prompt_sam(case, predicted, known, predictions=True), volume)
+    s_hat = _mask(chain.prompt_sam(case, predicted, predictions=True), volume)
     found = read_filter(chosen)
     if volume.case_id in found.similarity:
         fate = "kept" if volume.case_id in found.kept else "filtered out"

@@ -1,13 +1,13 @@
 """CLISC's stages, each called in one place: for the training part, for the validation part, and for a single case."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from unseg_bench import Artifact, Cohort, Context
 from unseg_bench.blocks.clip.labels import ClipModel, ShownOptions, write_true_labels
-from unseg_bench.blocks.sam.slices import LazySam, keep_embeddings
+from unseg_bench.blocks.sam.slices import LazySam
 from unseg_bench.blocks.standardise import outside_tumour_cohort
 from unseg_bench.blocks.weights import resolve
 
@@ -105,23 +105,14 @@ class Chain:
             cohort=cohort, cams=maps, **({} if level is None else {"level": level}),
         )  # fmt: skip
 
-    def encode(self, cohort: Cohort, regions: Artifact, known: Sequence[Artifact] = ()) -> Sequence[Artifact]:
-        """The slices with a region as SAM sees them: those that are `known`, and the others."""
-        return keep_embeddings(
-            self._run, self._options.sam, cohort=cohort, regions=regions,
-            segmenter=self._models.sam, known=known,
-        )  # fmt: skip
-
     def prompt_sam(
-        self, cohort: Cohort, regions: Artifact, embeddings: Sequence[Artifact], *,
-        predictions: bool = False, required: bool = False,
-    ) -> Artifact:  # fmt: skip
+        self, cohort: Cohort, regions: Artifact, *, predictions: bool = False, required: bool = False
+    ) -> Artifact:
         """SAM's masks of regions, which are CAMs' or a U-Net's `predictions`."""
-        kept = {f"embeddings_{number}": artifact for number, artifact in enumerate(embeddings)}
         return self._run(
             pseudo_labels.segment_regions, self.sam_options(predictions=predictions),
-            extras={"segmenter": self._models.sam, "required": required},
-            cohort=cohort, regions=regions, weights=self._models.sam.digest, **kept,
+            extras={"sam": self._models.sam, "required": required},
+            cohort=cohort, regions=regions, weights=self._models.sam.digest,
         )  # fmt: skip
 
     def sam_options(self, *, predictions: bool) -> SamStageOptions:
@@ -129,7 +120,7 @@ class Chain:
         o = self._options
         dilation = o.s3f.dilation_px if predictions and o.s3f.dilation_px is not None else o.prompts.dilation_px
         prompts = PromptOptions(kind=o.prompts.kind, points=o.prompts.points, dilation_px=dilation)
-        return SamStageOptions(prompts=prompts, sam=o.sam)
+        return SamStageOptions(prompts=prompts, sam=o.sam.shown)
 
     def train_unet(
         self, cohort: Cohort, targets: Artifact, kept: Artifact | None, held_out: Cohort | str, masks: TrueMasks | None

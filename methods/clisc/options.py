@@ -7,7 +7,7 @@ from pydantic import Field
 from unseg_bench import MethodOptions
 from unseg_bench.blocks.clip.labels import ClipOptions, LabelOptions
 from unseg_bench.blocks.prompts import PointRule, PromptKind
-from unseg_bench.blocks.sam.options import SamOptions
+from unseg_bench.blocks.sam.options import SamModelOptions, SamOptions
 from unseg_bench.blocks.slices import Scaling
 from unseg_bench.blocks.standardise import Normalisation
 from unseg_bench.blocks.unet.options import UNetInference, UNetOptions
@@ -139,7 +139,7 @@ class SamStageOptions(MethodOptions):
     """What the stage 'sam-masks' reads."""
 
     prompts: PromptOptions
-    sam: SamOptions
+    sam: SamModelOptions
 
 
 class FilterOptions(MethodOptions):

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from unseg_bench import Artifact, Cohort, Mask, RunError, Work, stage, write_json
+from unseg_bench.blocks.case_files import write_cases
 from unseg_bench.blocks.overlap import dice
 from unseg_bench.blocks.training import save_network
 from unseg_bench.blocks.unet.options import UNetOptions
@@ -47,14 +49,12 @@ train_next = stage("unet-after-s3f")(_train_round)
 
 @stage("unet-predictions", seeded=False)
 def predict_all(work: Work, options: PredictOptions, *, cohort: Cohort, unet: Artifact, required: bool) -> None:
-    """Write `<case>.npy`: the prediction S of every case, (X, Y, Z) bool; RunError if all are empty and `required`."""
+    """Write `<case>.npy`: the prediction S of every case, (X, Y, Z) bool; RunError if all are empty and `required`.
+
+    A case that is done survives a crash.
+    """
     network = load_unet(unet.path(WEIGHTS), options.unet, work.device)
-    found = False
-    for done, volume in enumerate(cohort):
-        work.progress(done, len(cohort), volume.case_id)
-        mask = segment_unet(network, options.unet, options.inference, volume)
-        found = found or bool(mask.any())
-        np.save(work.folder / f"{volume.case_id}.npy", mask)
+    found = write_cases(work, cohort, partial(segment_unet, network, options.unet, options.inference))
     if required and not found:
         raise RunError(
             "stage 'unet-predictions': the U-Net predicts nothing in any training case; train it longer (unet.steps "

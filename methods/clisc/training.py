@@ -64,11 +64,10 @@ def train(options: CliscOptions, training: Cohort, validation: Cohort, context: 
         regions = references.masks(truth.ORACLE_REGIONS)
 
     # 4. SAM, prompted by Q1's regions, draws the pseudo-labels P.
-    embeddings = chain.encode(cohort, regions)
     if options.oracle.pseudo_labels:
         targets = references.masks(truth.ORACLE_PSEUDO_LABELS)
     else:
-        targets = chain.prompt_sam(cohort, regions, embeddings, required=True)
+        targets = chain.prompt_sam(cohort, regions, required=True)
 
     # 5. A U-Net learns P and predicts S; S3F keeps the S that SAM agrees with; a new U-Net learns those.
     held_out, masks = references.to_choose_checkpoint
@@ -79,8 +78,7 @@ def train(options: CliscOptions, training: Cohort, validation: Cohort, context: 
         if options.oracle.filter:
             judge = references.masks(truth.ORACLE_FILTER)
         else:
-            embeddings = chain.encode(cohort, targets, known=embeddings)
-            judge = chain.prompt_sam(cohort, targets, embeddings, predictions=True, required=True)
+            judge = chain.prompt_sam(cohort, targets, predictions=True, required=True)
         filters.append(chain.filter(cohort, targets, judge))
         unets.append(chain.train_unet(cohort, targets, filters[-1], held_out, masks))
     return Trained(models, first, second, unets, filters)

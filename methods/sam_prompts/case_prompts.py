@@ -1,15 +1,12 @@
-"""Which slices of a case are prompted, with what, and what SAM's encoder makes of them."""
+"""Which slices of a case are prompted, and with what."""
 
 import hashlib
-from collections.abc import Iterable
 from typing import TypeAlias
 
 import numpy as np
 
-from unseg_bench import Cohort, Context, Mask, Volume, Work, stage
+from unseg_bench import Mask, Volume
 from unseg_bench.blocks.prompts import Prompt
-from unseg_bench.blocks.sam.options import SamOptions
-from unseg_bench.blocks.sam.slices import LazySam, SliceEmbeddings, keep_embeddings
 from unseg_bench.blocks.slices import brain_slices, to_pictures
 
 from .options import Slices
@@ -47,28 +44,3 @@ def region_slices(volume: Volume, source: Mask, slices: Slices) -> dict[int, int
     every = np.union1d(brain_slices(volume.brain), tumour)
     nearest = tumour[np.abs(every[:, None] - tumour[None, :]).argmin(axis=1)]
     return {int(index): int(near) for index, near in zip(every, nearest, strict=True)}
-
-
-@stage("prompted-slices", seeded=False)
-def mark_slices(work: Work, *, cohort: Cohort, slices: str) -> None:
-    """Write `<case>.npy`: the brain (X, Y, Z) in the axial slices whose numbers `slices` lists, empty elsewhere."""
-    numbers = [int(number) for number in slices.split()]
-    for volume in cohort:
-        marked = volume.empty_mask()
-        marked[:, :, numbers] = volume.brain[:, :, numbers]
-        np.save(work.folder / f"{volume.case_id}.npy", marked, allow_pickle=False)
-
-
-def embed_slices(
-    volume: Volume, slices: Iterable[int], options: SamOptions, sam: LazySam, context: Context
-) -> SliceEmbeddings | None:
-    """Encode the given axial slices of one case as a stage, since other protocols ask about the same slices.
-
-    None where `options.keep_embeddings` is off.
-    """
-    if not options.keep_embeddings:
-        return None
-    cohort = Cohort("one case", [(volume.case_id, volume.digest)], lambda _: volume)
-    regions = context.run(mark_slices, cohort=cohort, slices=" ".join(str(index) for index in sorted(slices)))
-    kept = keep_embeddings(context.run, options, cohort=cohort, regions=regions, segmenter=sam)
-    return SliceEmbeddings(kept, volume.case_id)

@@ -32,8 +32,8 @@ class SamPrompts(Method[SamPromptsOptions]):
         """Return SAM's masks of the prompted slices, inside the brain; an empty mask where nothing is prompted."""
         from unseg_bench.blocks.resample import mask_to_shape
 
-        working, source, prompts = self._prompts(volume, context)
-        mask = self._ask(working, source, prompts, context)
+        working, _, prompts = self._prompts(volume, context)
+        mask = self._ask(working, prompts, context)
         return mask if mask.shape == volume.shape else mask_to_shape(mask, volume.shape) & volume.brain
 
     def explain(self, volume: Volume, context: Context) -> Explanation:
@@ -45,7 +45,7 @@ class SamPrompts(Method[SamPromptsOptions]):
         steps = [
             Step("mask that prompts come from", mask=source, note=Path(o.prompts_from).name),
             Step(f"prompts: {o.protocol}", boxes=boxes, points=points, note=f"{len(prompts)} slices are asked about"),
-            Step("SAM's mask", mask=self._ask(working, source, prompts, context)),
+            Step("SAM's mask", mask=self._ask(working, prompts, context)),
         ]
         return Explanation(working, steps)
 
@@ -75,19 +75,14 @@ class SamPrompts(Method[SamPromptsOptions]):
             return volume.empty_mask()
         return context.labels.mask(case_id, "prompts")
 
-    def _ask(self, working: Volume, source: Mask, prompts: "Prompts", context: Context) -> Mask:
+    def _ask(self, working: Volume, prompts: "Prompts", context: Context) -> Mask:
         """Return SAM's masks on the working grid; of a lone point's three masks, the one that SAM rates highest."""
         from unseg_bench.blocks.sam.slices import segment_volume
 
-        from .case_prompts import embed_slices, region_slices
-
         if not prompts:
             return working.empty_mask()
-        o, sam = self.options, self._model(context)
-        slices = region_slices(working, source, o.slices)
-        embeddings = embed_slices(working, slices, o.sam, sam, context)
-        choose = "best" if o.protocol == "G4" else "single"
-        return segment_volume(sam.get(), working, prompts, o.sam, embeddings, choose=choose)
+        choose = "best" if self.options.protocol == "G4" else "single"
+        return segment_volume(self._model(context), working, prompts, choose=choose)
 
     def _model(self, context: Context) -> "LazySam":
         """Return SAM; its weights are found at the first case that has prompts."""

@@ -168,6 +168,24 @@ def test_a_result_that_may_not_be_taken_is_made_anew_and_kept_beside(cache, tmp_
     assert first.artifact.folder.is_dir()
 
 
+@pytest.mark.parametrize("told", TOLD[1:])
+def test_a_common_stage_is_taken_from_a_maker_that_had_read_no_more(cache, tmp_path, told):
+    @stage("common", common=True)
+    def common(work, options):
+        square.function(work, options)
+
+    call = Call(common, Options(), {}, 0)
+    keep(cache, call, history=lambda: told)
+    own = [History()]
+    other = StageCache(cache.folder, tmp_path / "other", adds_nothing=lambda found: found.adds_nothing_to(own[0]))
+    assert find(other, call) is None
+    own[0] = told | History(label_reads=({**READ, "case": "b"},))
+    assert find(other, call).history == told
+    own[0] = History()
+    keep(other, call)
+    assert find(other, call).history == History()
+
+
 def test_a_file_that_stays_open_for_writing_is_no_result(cache):
     left = []
 

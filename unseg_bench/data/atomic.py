@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import Any, BinaryIO
 
-from unseg_bench.errors import RunError, UbenchError
+from unseg_bench.errors import DiskFullError, UbenchError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _NO_ROOM_BYTES = 64 * 1024
@@ -76,7 +76,7 @@ def make_folder(folder: Path) -> None:
 def whole_file(path: Path) -> Generator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on any error it is removed.
 
-    Raises RunError naming the folder when its disk is full.
+    Raises DiskFullError naming the folder when its disk is full.
     """
     with room_on_disk(path.parent):
         temporary = _empty_file_beside(path)
@@ -132,7 +132,7 @@ def _ends_in_mid_line(file: BinaryIO) -> bool:
 def reserve(path: Path) -> None:
     """Give a sparse file its blocks now: a write into a memory map of it would kill the process on a full disk.
 
-    Raises RunError when there is no room. No effect where the system (macOS) or the file system cannot do it.
+    Raises DiskFullError when there is no room. No effect where the system (macOS) or the file system cannot do it.
     """
     if hasattr(os, "posix_fallocate"):
         with room_on_disk(path.parent), path.open("rb+") as file, _where_known(path):
@@ -141,7 +141,7 @@ def reserve(path: Path) -> None:
 
 @contextmanager
 def room_on_disk(folder: Path) -> Generator[None]:
-    """Turn whatever fails inside into a RunError that says so when the cause is that the disk of `folder` is full."""
+    """Turn whatever fails inside into a DiskFullError when the cause is that the disk of `folder` is full."""
     try:
         yield
     except UbenchError:
@@ -152,7 +152,7 @@ def room_on_disk(folder: Path) -> Generator[None]:
         raise
 
 
-def full_disk(error: Exception, folder: Path) -> RunError | None:
+def full_disk(error: Exception, folder: Path) -> DiskFullError | None:
     """Return the error to raise when `error` came of a full disk under `folder`, else None.
 
     Libraries tell it in many ways: by number, in words alone (safetensors), or neither (numpy: '100 requested and 50
@@ -164,7 +164,7 @@ def full_disk(error: Exception, folder: Path) -> RunError | None:
     said = number in _FULL or any(os.strerror(code) in str(error) for code in _FULL)
     if not said and (number is not None or shutil.disk_usage(folder).free >= _NO_ROOM_BYTES):
         return None
-    return RunError(
+    return DiskFullError(
         f"{folder}: no space left on its disk ({type(error).__name__}: {error}). Free some (`ubench clean` shows what "
         "the cache holds), or have the cache elsewhere (UBENCH_CACHE) or the runs (--runs); the same command then goes "
         "on where it stood"

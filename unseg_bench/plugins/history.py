@@ -56,6 +56,16 @@ class History:
             max(self.opened_data_files, other.opened_data_files),
         )
 
+    def adds_nothing_to(self, own: Self) -> bool:
+        """Whether a run that has seen `own` would have seen no label, no mask and no weights more by taking this."""
+        known = {identity(read) for read in own.label_reads}
+        return (
+            all(identity(read) in known for read in self.label_reads)
+            and self.sources.keys() <= own.sources.keys()
+            and self.own_weights.keys() <= own.own_weights.keys()
+            and self.opened_data_files <= own.opened_data_files
+        )
+
     @property
     def weakest(self) -> Source:
         """All of it as one source: the weakest mode, whether any weights were somebody's own, files opened."""

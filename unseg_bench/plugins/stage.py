@@ -68,19 +68,22 @@ class Stage:
     function: Callable[..., None]
     seeded: bool
     module: str = field(repr=False)
+    common: bool = False
 
 
-def stage(name: str, *, seeded: bool = True) -> Callable[[Callable[..., None]], Stage]:
+def stage(name: str, *, seeded: bool = True, common: bool = False) -> Callable[[Callable[..., None]], Stage]:
     """Turn `function(work, options, **inputs)` into a Stage whose files are cached.
 
     The cache key is the stage's name, the code of its module and of what that imports from the same package or from
     `unseg_bench.blocks`, the options it is given, the digests of its inputs, and the seed unless `seeded` is False.
+    `common`: runs that differ in what they read of labels ask for the same result, since its inputs say nothing of
+    that (what SAM makes of a slice). A run then takes it only from a maker that had read no more than itself.
     Raises PluginError for a name that cannot be a folder's.
     """
     check_stage_name(name)
 
     def wrap(function: Callable[..., None]) -> Stage:
-        return Stage(name, function, seeded, function.__module__)
+        return Stage(name, function, seeded, function.__module__, common)
 
     return wrap
 
@@ -112,6 +115,7 @@ class Call:
             "inputs": {name: _input_digest(value) for name, value in self.inputs.items()},
             "seed": self.seed if self.stage.seeded else None,
             **({"deterministic": True} if is_deterministic() else {}),
+            **({"common": True} if self.stage.common else {}),
         }
 
     @property

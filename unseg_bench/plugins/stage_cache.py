@@ -56,6 +56,7 @@ class StageCache:
     """Results of stages in `folder`, one folder each; a killed stage leaves its checkpoints in `partials`.
 
     `may_take` says of a result's history whether it may be taken; one that may not is made anew and kept beside.
+    `adds_nothing` says whether a history has nothing that the run has not: a common stage is taken then only.
     Results from before `since` (seconds since 1970) are stale: they are made anew, and replaced.
     """
 
@@ -65,10 +66,11 @@ class StageCache:
         partials: Path,
         *,
         may_take: Callable[[History], bool] = lambda _: True,
+        adds_nothing: Callable[[History], bool] = lambda _: True,
         since: float = 0.0,
     ) -> None:
         self.folder, self.partials = folder, partials
-        self._may_take, self._since = may_take, since
+        self._may_take, self._adds_nothing, self._since = may_take, adds_nothing, since
 
     def look_up(self, stage: str, key: Mapping[str, Any]) -> Kept | None:
         """Return the newest result of a stage under a key (see Call.key) that may be taken, if there is one."""
@@ -76,7 +78,9 @@ class StageCache:
         found: list[Kept] = []
         for record in self.folder.glob(f"{stage}-{digest[:24]}*/{RECORD}"):
             kept = _read(stage, digest, record)
-            if kept is not None and kept.made >= self._since and self._may_take(kept.history):
+            if kept is None or kept.made < self._since or not self._may_take(kept.history):
+                continue
+            if not key.get("common") or self._adds_nothing(kept.history):
                 found.append(kept)
         return max(found, key=lambda kept: kept.made, default=None)
 

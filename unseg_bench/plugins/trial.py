@@ -320,7 +320,8 @@ class Trial:
         run = TrialRun(context, fitted)
         try:
             with context.host.fitting():
-                fitted.fit(self._cohort("train"), self._cohort("valid"), context)
+                if fitted.learns:
+                    fitted.fit(self._cohort("train"), self._cohort("valid"), context)
                 fitted.expect(self._cohort("test"), context)
             for volume in self.test_volumes:
                 run.predictions[volume.case_id] = run.segment(volume)

@@ -70,6 +70,7 @@ class RunHost(Host):
             cache_dir().resolve() / "stages" / owner_of(plan.method.where),
             plan.folder.partials.resolve(),
             may_take=lambda history: self._permits.may_take(history, ledger.history),
+            adds_nothing=lambda history: history.adds_nothing_to(ledger.history),
             since=since or 0.0,
         )
         self._open: list[tuple[AbstractContextManager[Attempt], Attempt]] = []
@@ -133,7 +134,7 @@ class RunHost(Host):
                     f"the result of stage '{name}' is no longer in the cache ({self._cache.folder}); "
                     "`ubench run ... --force` makes it again as the run did, --recompute does it here"
                 )
-            if not self.hushed:
+            if not self._quiet:
                 self._reporter.stage_begins(name)
             manager = self._cache.attempt(
                 name, key, device=lambda: self._device, history=lambda: self._ledger.history,
@@ -206,11 +207,16 @@ class RunHost(Host):
         if not (self.hushed and self._open):
             self._reporter.step(int(done), int(total), self._names.restore(str(note)))
 
+    @property
+    def _quiet(self) -> bool:
+        """Whether the reporter hears of no stage now: one inside another stage is a part of that."""
+        return self.hushed or bool(self._open)
+
     def _take(self, kept: Kept, *, cached: bool) -> Artifact:
         """Have a result: its history is this run's from now on, and in the ledger before the method has it."""
         self._ledger.inherit(kept.history)
         artifact = kept.artifact
-        if not self.hushed and (self.tells_of_kept or not cached):
+        if not self._quiet and (self.tells_of_kept or not cached):
             self._reporter.stage_ends(artifact.stage, kept.seconds, cached=cached)
         values = {"stage": artifact.stage, "digest": artifact.digest, "seconds": 0.0 if cached else kept.seconds}
         self._plan.folder.log("stage", {**values, "cached": cached})

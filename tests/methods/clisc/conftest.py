@@ -15,6 +15,7 @@ from unseg_bench_methods.clisc.options import CliscOptions
 
 from unseg_bench.blocks.clip import scorer
 from unseg_bench.blocks.prompts import Prompt
+from unseg_bench.blocks.sam import slices
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.plugins.context import Artifact
 from unseg_bench.plugins.trial import TinyCase, TrialContext, TrialLabels, tiny_case, tiny_cohort
@@ -151,8 +152,8 @@ def _install(patch: pytest.MonkeyPatch, stage: Stage) -> None:
     patch.setattr(scorer, "ClipScorer", FakeClip)
     patch.setattr(scorer, "clip_weights", lambda model, tag, *, offline: WEIGHTS)
     patch.setattr(chain, "resolve", lambda name, *, offline: WEIGHTS)
-    sam = SimpleNamespace(get=lambda: stage.segmenter, digest=WEIGHTS.sha256)
-    patch.setattr(chain, "LazySam", lambda *_: sam)
+    patch.setattr(slices, "resolve", lambda name, *, offline: WEIGHTS)
+    patch.setattr(slices.LazySam, "get", lambda _: stage.segmenter)
 
 
 @pytest.fixture
@@ -175,8 +176,13 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, Clis
 
 @pytest.fixture(scope="session")
 def names() -> Callable[[TrialContext], list[str]]:
-    """Returns the names of the stages that a context computed, in order."""
-    return lambda run: [name.rpartition("-")[0] for name in run.finished]
+    """Returns the names of the stages that a context computed, in order, but for those that SAM's features are."""
+
+    def found(run: TrialContext) -> list[str]:
+        every = [name.rpartition("-")[0] for name in run.finished]
+        return [name for name in every if name != "sam-embeddings"]
+
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from unseg_bench.blocks.standardise import outside_tumour
 STAGES = {
     "raw-cam": ["clip-probabilities", "slice-labels", "layer-cam", "cam-regions"],
     "amda-cam": ["layer-cam", "cam-regions"],
-    "sam": ["sam-embeddings", "sam-masks"],
+    "sam": ["sam-masks"],
 }
 
 

@@ -23,7 +23,7 @@ PURPOSES = {
 KIND = {"labels": "slice labels"}
 FOLLOWING = {
     "labels": ["classifier", "layer-cam"],
-    "regions": ["sam-embeddings", "sam-masks", "unet"],
+    "regions": ["sam-masks", "unet"],
     "pseudo_labels": ["unet", "unet-predictions"],
     "filter": ["s3f", "unet-after-s3f"],
 }

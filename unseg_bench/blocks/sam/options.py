@@ -26,6 +26,13 @@ class SamModelOptions(MethodOptions):
     """Of the image encoder; 'bfloat16' is for GPUs that have it in hardware, and refused elsewhere."""
 
 
+class SamEncoderOptions(MethodOptions):
+    """What the stage 'sam-embeddings' reads: what the features of a picture depend on, beside picture and weights."""
+
+    model: SamModel
+    precision: SamPrecision
+
+
 class SamOptions(SamModelOptions):
     """SAM for methods that ask about each slice more than once."""
 
@@ -33,7 +40,13 @@ class SamOptions(SamModelOptions):
     """Slices encoded at once; does not change the result beyond rounding."""
     keep_embeddings: bool = True
     """Keep what the encoder makes of each slice (2 MiB a slice at full size), so that later prompts of the same slices
-    need not encode them again; does not change the result."""
+    need not encode them again, in other runs too; off: nothing is kept, where the disk is short. Does not change the
+    result."""
+
+    @property
+    def shown(self) -> SamModelOptions:
+        """What masks depend on."""
+        return SamModelOptions(**self.model_dump(include=set(SamModelOptions.model_fields)))
 
 
 class EverythingOptions(MethodOptions):

@@ -5,23 +5,21 @@ Measured against the package's masks of unrounded features, a box and five point
 slices with the miniature, 0.9996 at least with a ViT-B of random weights (benchmarks/sam_speed.py).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unseg_bench.blocks.prompts import Prompt
-from unseg_bench.blocks.sam.options import SamOptions
+from unseg_bench.blocks.sam.options import SamEncoderOptions, SamModelOptions, SamOptions
 from unseg_bench.blocks.slices import Pictures, eight_bit, equalise, to_pictures
 from unseg_bench.blocks.weights import resolve
-from unseg_bench.data.atomic import reserve, whole_file
-from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Mask, Volume
-from unseg_bench.errors import RunError
-from unseg_bench.plugins.context import Artifact, Context, Work, stage
+from unseg_bench.errors import DiskFullError, RunError
+from unseg_bench.plugins.context import Context, Work, stage
 
 if TYPE_CHECKING:
     from unseg_bench.blocks.sam.segmenter import Choice, SamEmbedding, SamSegmenter
@@ -29,12 +27,18 @@ if TYPE_CHECKING:
 Features = NDArray[np.float16]
 """What the encoder makes of slices, (N, C, h, w): (N, 256, 64, 64) at full size, 2 MiB a slice."""
 
+BLOCK = 8
+"""Slices that are encoded and kept together: those whose indices share a multiple of it. Whoever asks about one of them
+later finds them, whatever regions he asks with; a tumour's ends cost seven slices more on average."""
+
+_FEATURES = "features"
+
 
 class LazySam:
     """SAM by its options: its weights are found at once, the model is loaded when it is first used.
 
-    Made once and handed to stages as an extra (`extras={"segmenter": sam}`); it does not belong to their keys,
-    `digest`, that of its weights, does.
+    Made once and handed to stages as an extra (`extras={"sam": sam}`); it does not belong to their keys, `digest`, that
+    of its weights, does. `context` keeps what was encoded.
     """
 
     def __init__(self, options: SamOptions, context: Context) -> None:
@@ -42,169 +46,101 @@ class LazySam:
         file = resolve(options.weights, offline=context.offline)
         context.record_weights(file.name, file.sha256)
         self.digest = file.sha256
-        self._options, self._context = options, context
+        self.options, self._context = options, context
 
     def get(self) -> "SamSegmenter":
         """The segmenter; raises what `SamSegmenter` raises."""
         return self._segmenter
 
+    def features(self, pictures: Pictures) -> Features:
+        """What the encoder makes of pictures (N, Y, X): kept under their content, the weights and the precision alone.
+
+        Where `options.keep_embeddings` is off, nothing is kept. Raises RunError for features that are not finite, and
+        DiskFullError, which names that option, where there is no room.
+        """
+        o = self.options
+        if not o.keep_embeddings:
+            return _encode(self.get(), pictures, o.batch)
+        digest = hashlib.sha256(f"{pictures.shape} ".encode() + pictures.tobytes()).hexdigest()
+        try:
+            kept = self._context.run(
+                encode_pictures, SamEncoderOptions(model=o.model, precision=o.precision),
+                pictures=digest, weights=self.digest, extras={"shown": pictures, "sam": self},
+            )  # fmt: skip
+        except DiskFullError as error:
+            raise DiskFullError(
+                f"{error}. Or keep nothing of SAM's encoder (2 MiB per slice at full size): --set "
+                "sam.keep_embeddings=false encodes each slice when it is asked about; masks are the same"
+            ) from error
+        return kept.array(_FEATURES)
+
     @cached_property
     def _segmenter(self) -> "SamSegmenter":
         from unseg_bench.blocks.sam.segmenter import SamSegmenter
 
-        o, context = self._options, self._context
+        o, context = self.options, self._context
         return SamSegmenter(o.model, o.weights, device=context.device, offline=context.offline, precision=o.precision)
 
 
-class SliceEmbeddings:
-    """The slices of one case whose features the stage 'sam-embeddings' kept, in one or several of its results.
-
-    Features are read from a memory map when they are asked for. A case that no result has, has no slices.
-    """
-
-    def __init__(self, artifacts: Sequence[Artifact], case_id: str) -> None:
-        self._found: dict[int, tuple[Features, int]] = {}
-        for artifact in artifacts:
-            if artifact.path(f"{case_id}.slices.npy").is_file():
-                features = artifact.array(case_id)
-                slices = artifact.array(f"{case_id}.slices").tolist()
-                self._found |= {index: (features, row) for row, index in enumerate(slices)}
-
-    def __contains__(self, index: int) -> bool:
-        return index in self._found
-
-    def __getitem__(self, index: int) -> Features:
-        """Features of one slice, (1, C, h, w); raises KeyError for a slice that was not kept."""
-        features, row = self._found[index]
-        return features[row : row + 1]
-
-
-def slice_pictures(volume: Volume, slices: NDArray[np.intp], options: SamOptions) -> Pictures:
+def slice_pictures(volume: Volume, slices: NDArray[np.intp], options: SamModelOptions) -> Pictures:
     """The given axial slices as SAM is shown them, (N, Y, X) uint8."""
     pictures = eight_bit(volume, slices, options.scaling)
     return np.stack([equalise(picture) for picture in pictures]) if options.equalise and len(pictures) else pictures
 
 
 def segment_volume(
-    segmenter: "SamSegmenter",
-    volume: Volume,
-    prompts: Mapping[int, Sequence[Prompt]],
-    options: SamOptions,
-    embeddings: SliceEmbeddings | None = None,
-    *,
-    choose: "Choice" = "single",
+    sam: LazySam, volume: Volume, prompts: Mapping[int, Sequence[Prompt]], *, choose: "Choice" = "single"
 ) -> Mask:
     """The union of the masks of each axial slice's prompts, inside the brain, (X, Y, Z).
 
-    `prompts`: index of the slice -> its prompts; slices without any are empty. Features that `embeddings` has are
-    taken from there, others are computed, `options.batch` slices at once.
+    `prompts`: index of the slice -> its prompts; slices without any are empty. Each slice is encoded once, as
+    `LazySam.features` says; `sam.options.batch` slices at once. Call it inside a stage or outside of one.
     """
     mask = volume.empty_mask()
     asked = [index for index, some in sorted(prompts.items()) if some and volume.brain[:, :, index].any()]
-    for index, embedding in _embedded(segmenter, volume, asked, options, embeddings):
-        found, _ = segmenter.segment_many(embedding, prompts[index], choose=choose)
+    for index, embedding in _embedded(sam, volume, asked):
+        found, _ = sam.get().segment_many(embedding, prompts[index], choose=choose)
         mask[:, :, index] = found.any(axis=0).T & volume.brain[:, :, index]
     return mask
 
 
-def keep_embeddings(
-    run: Callable[..., Artifact],
-    options: SamOptions,
-    *,
-    cohort: Cohort,
-    regions: Artifact,
-    segmenter: LazySam,
-    known: Sequence[Artifact] = (),
-) -> tuple[Artifact, ...]:
-    """Encode the slices in which `regions` has something and that `known` lacks; return `known` and the new result.
-
-    `run`: a context's (`context.run`). Nothing is encoded where `options.keep_embeddings` is off: returns `known`.
-    """
-    if not options.keep_embeddings:
-        return tuple(known)
-    earlier = {f"known_{number}": artifact for number, artifact in enumerate(known)}
-    new = run(
-        encode_slices, options,
-        cohort=cohort, regions=regions, weights=segmenter.digest, **earlier, extras={"segmenter": segmenter},
-    )  # fmt: skip
-    return (*known, new)
-
-
-@stage("sam-embeddings", seeded=False)
-def encode_slices(
-    work: Work,
-    options: SamOptions,
-    *,
-    cohort: Cohort,
-    regions: Artifact,
-    weights: str,
-    segmenter: LazySam,
-    **known: Artifact,
+@stage("sam-embeddings", seeded=False, common=True)
+def encode_pictures(
+    work: Work, options: SamEncoderOptions, *, pictures: str, weights: str, shown: Pictures, sam: LazySam
 ) -> None:
-    """Write `<case>.npy`, features (N, C, h, w) in half precision, and `<case>.slices.npy`, the N slices' indices.
+    """Write `features.npy`, (N, C, h, w) in half precision, of the pictures `shown` (N, Y, X).
 
-    Encoded are the slices in which `regions` (X, Y, Z) has something inside the brain, but not those that an earlier
-    result of this stage among `known` has. Memory holds one batch. A case that is done survives a crash. For the
-    reader see `SliceEmbeddings`.
+    `pictures` is their digest, `weights` that of the encoder's weights; `options` says the rest that features depend
+    on. Scaling and equalisation are in the pictures.
     """
-    for done, volume in enumerate(cohort):
-        work.progress(done, len(cohort), volume.case_id)
-        finished = work.scratch / f"{volume.case_id}.slices.npy"
-        if finished.exists():
-            continue
-        found = SliceEmbeddings(tuple(known.values()), volume.case_id)
-        region = regions.array(volume.case_id) & volume.brain
-        slices = np.array(
-            [z for z in np.flatnonzero(region.any(axis=(0, 1))).tolist() if z not in found], dtype=np.intp
-        )
-        _write_features(work.scratch / f"{volume.case_id}.npy", segmenter.get(), volume, slices, options)
-        with whole_file(finished) as temporary, temporary.open("wb") as file:
-            np.save(file, slices, allow_pickle=False)
-    for case_id in cohort.case_ids:
-        for name in (f"{case_id}.npy", f"{case_id}.slices.npy"):
-            (work.scratch / name).replace(work.folder / name)
+    np.save(work.folder / f"{_FEATURES}.npy", _encode(sam.get(), shown, sam.options.batch), allow_pickle=False)
 
 
-def _write_features(
-    path: Path, segmenter: "SamSegmenter", volume: Volume, slices: NDArray[np.intp], options: SamOptions
-) -> None:
-    """Encode slices batch by batch, straight into the file."""
-    if not len(slices):
-        np.save(path, np.zeros((0, 1, 1, 1), dtype=np.float16), allow_pickle=False)
-        return
-    features: Features | None = None
-    for start in range(0, len(slices), options.batch):
-        batch = _encoded(segmenter, volume, slices[start : start + options.batch], options)
-        if features is None:
-            shape = (len(slices), *batch.shape[1:])
-            features = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
-            reserve(path)
-        features[start : start + len(batch)] = batch
-
-
-def _encoded(segmenter: "SamSegmenter", volume: Volume, slices: NDArray[np.intp], options: SamOptions) -> Features:
-    pictures = slice_pictures(volume, slices, options)
-    found = segmenter.encode_many(pictures, batch_size=len(pictures))
+def _encode(segmenter: "SamSegmenter", pictures: Pictures, batch: int) -> Features:
+    found = segmenter.encode_many(pictures, batch_size=batch)
     features = np.concatenate([one.features.half().cpu().numpy() for one in found])
     if not np.isfinite(features).all():
-        raise RunError(f"{volume.case_id}: SAM's features are not finite in half precision; check sam.weights")
+        raise RunError("SAM's features of a slice are not finite in half precision; check sam.weights")
     return features
 
 
-def _embedded(
-    segmenter: "SamSegmenter", volume: Volume, asked: Sequence[int], options: SamOptions, kept: SliceEmbeddings | None
-) -> Iterator[tuple[int, "SamEmbedding"]]:
-    """Slices in no particular order, each with its embedding; one batch is in memory."""
-    here = [index for index in asked if kept is not None and index in kept]
-    for index in here:
-        assert kept is not None  # noqa: S101 - `here` is empty without it
-        yield index, _restored(segmenter, volume, kept[index])
-    missing = np.array([index for index in asked if index not in set(here)], dtype=np.intp)
-    for start in range(0, len(missing), options.batch):
-        batch = missing[start : start + options.batch]
-        features = _encoded(segmenter, volume, batch, options)
-        for row, index in enumerate(batch.tolist()):
-            yield index, _restored(segmenter, volume, features[row : row + 1])
+def _embedded(sam: LazySam, volume: Volume, asked: Sequence[int]) -> Iterator[tuple[int, "SamEmbedding"]]:
+    """Slices in order, each with its embedding; one block or batch is in memory."""
+    for slices in _together(volume, asked, sam.options):
+        features = sam.features(slice_pictures(volume, slices, sam.options))
+        for row, index in enumerate(slices.tolist()):
+            if index in asked:
+                yield index, _restored(sam.get(), volume, features[row : row + 1])
+
+
+def _together(volume: Volume, asked: Sequence[int], options: SamOptions) -> Iterator[NDArray[np.intp]]:
+    """Which slices are encoded together: whole blocks of the brain's where they are kept, else those asked about."""
+    if options.keep_embeddings:
+        with_brain = np.flatnonzero(volume.brain.any(axis=(0, 1)))
+        yield from (with_brain[with_brain // BLOCK == block] for block in sorted({z // BLOCK for z in asked}))
+    else:
+        every = np.array(asked, dtype=np.intp)
+        yield from (every[start : start + options.batch] for start in range(0, len(every), options.batch))
 
 
 def _restored(segmenter: "SamSegmenter", volume: Volume, features: Features) -> "SamEmbedding":
