@@ -41,20 +41,28 @@ class Sealed:
 
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sealed]]:
-    """Start a process; `wanted`: its namespaces, None: not sealed; `abi`: the newest version of Landlock to be used."""
+    """Start a process; `wanted`: its namespaces, None: not sealed; `abi`: the newest version of Landlock to be used.
+
+    `gpu`: a folder of files that stand for a GPU's device files.
+    """
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "told_from_outside.py").write_text(SERVER)
     monkeypatch.syspath_prepend(tmp_path / "modules")
     started: list[Sealed] = []
     newest = landlock.abi()
 
-    def start(wanted: tuple[str, ...] | None = namespaces.ALL, abi: int = 99, **given: Any) -> Sealed:
+    def start(
+        wanted: tuple[str, ...] | None = namespaces.ALL, abi: int = 99, gpu: Path | None = None, **given: Any
+    ) -> Sealed:
         if wanted is not None and (landlock.abi() == 0 or not seccomp.supported()):
             pytest.skip("this system has no Landlock, or no filter is known for it")
         monkeypatch.setattr(namespaces, "ALL", wanted or ())
         monkeypatch.setattr(landlock, "abi", lambda: min(abi, newest))
         workspace = Workspace(None)
         rules = None if wanted is None else [*policy.interpreter_rules([], []), *workspace.rules]
+        if gpu is not None and rules is not None:
+            monkeypatch.setattr(policy, "_GPU_DEVICES", (f"{gpu}/nvidia*",))
+            rules += policy.gpu_rules()
         process = SandboxProcess(workspace, rules, [], "told_from_outside:serve", given, _no_answer, print)
         started.append(Sealed(process, workspace))
         return started[-1]

@@ -165,6 +165,22 @@ def test_requests_to_devices(machine):
 
 
 @MACHINES
+def test_a_driver_may_look_for_a_service_that_is_never_there(machine):
+    gpu, local, packets, kept = Surroundings(OWN, gpu=True), 1, 5, 0x80000
+    assert answer(machine, "socket", local, packets | kept, 0, around=gpu) == ALLOW
+    assert answer(machine, "socket", local, packets | kept, 0) == NOTIFY
+    for family, kind, protocol in ((local, 1, 0), (local, 2, 0), (2, packets, 0), (16, 3, 0), (local, packets, 1)):
+        assert answer(machine, "socket", family, kind | kept, protocol, around=gpu) == NOTIFY
+    assert answer(machine, "setsockopt", 5, 1, 16, around=gpu) == ALLOW
+    for level, option in ((1, 2), (1, 26), (1, 50), (6, 16)):
+        assert answer(machine, "setsockopt", 5, level, option, around=gpu) == NOTIFY
+    assert answer(machine, "connect", around=gpu) == ERRNO | errno.ENOENT
+    assert answer(machine, "connect") == NOTIFY
+    for name in ("bind", "listen", "accept", "accept4", "socketpair", "sendmmsg", "getsockopt"):
+        assert answer(machine, name, around=gpu) == NOTIFY
+
+
+@MACHINES
 def test_commands_of_descriptors_and_of_the_process(machine):
     for command in (0, 1, 2, 3, 4, 6, 1030, 1033):
         assert answer(machine, "fcntl", 3, command) == ALLOW

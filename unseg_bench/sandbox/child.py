@@ -66,13 +66,28 @@ def _shut(hello: dict[str, Any], line: int, told: int) -> dict[str, Any]:
     rules = [landlock.Rule(Path(path), landlock.Right(rights)) for path, rights in hello["rules"]]
     writable = [str(rule.path) for rule in rules if rule.rights & landlock.Right.MAKE_REG]
     inner = supervisor.split(hello["namespaces"], writable, line, told)
-    own = landlock.Rule(Path("/proc", os.readlink("/proc/self")), landlock.READ)  # noqa: PTH115
+    own = _own_rules(inner, gpu=bool(hello["gpu"]))
     privileges.drop()
-    landlock.restrict([*rules, own], int(hello["landlock_abi"]))
+    landlock.restrict([*rules, *own], int(hello["landlock_abi"]))
     why = _filter_calls(inner, int(hello["landlock_abi"]), gpu=bool(hello["gpu"]))
     probes = probe.try_all(hello["probes"])
     inner.begin()
     return {"probes": probes, "namespaces": inner.namespaces, "refusals_not_told": why}
+
+
+def _own_rules(inner: Inner, *, gpu: bool) -> list[landlock.Rule]:
+    """Return what this process may open of its own folder in /proc: to read, and for a GPU the names of its threads.
+
+    CUDA gives its threads names as the C library does, by writing `task/<thread>/comm`, and does not start where that
+    is refused. A thread has no folder before it is there, so the rule is on the folder of all threads of this process.
+    """
+    folder = Path("/proc", os.readlink("/proc/self"))  # noqa: PTH115
+    rules = [landlock.Rule(folder, landlock.READ)]
+    if gpu:
+        rules.append(landlock.Rule(folder / "task", landlock.Right.WRITE_FILE))
+        if inner.namespaces.get(namespaces.MOUNT) == namespaces.ENFORCED:
+            inner.namespaces[namespaces.THREADS] = namespaces.open_thread_names()
+    return rules
 
 
 def _filter_calls(inner: Inner, abi: int, *, gpu: bool) -> str:

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from unseg_bench.sandbox.syscalls import checked, libc, numbers
 
 USER, MOUNT, PROCESSES = "user", "mount", "pid"
+THREADS = "names of threads"
 NAMESPACES = {USER: 0x10000000, "ipc": 0x08000000, "network": 0x40000000, "uts": 0x04000000, PROCESSES: 0x20000000}
 """What `leave` can leave, in this order; 'mount' is left with `mount_read_only`, in the process that is to stay."""
 ALL = (*NAMESPACES, MOUNT)
 ENFORCED = "yes"
 
 _NEW_MOUNTS = 0x00020000
-_READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_PROGRAMS = 1, 2, 4, 8
+_NO_SUID, _NO_DEVICES, _NO_PROGRAMS = 2, 4, 8
 _BIND, _RECURSIVE, _PRIVATE = 1 << 12, 1 << 14, 1 << 18
 _HERE, _ALL_BENEATH, _ATTRIBUTE_READ_ONLY = -100, 0x8000, 1
 
@@ -53,6 +54,14 @@ def mount_read_only(writable: Sequence[str], *, own_processes: bool) -> dict[str
         shut = said[MOUNT] == ENFORCED
         said["proc"] = _said(_mount_proc) if shut else "no: there is no mount namespace"
     return said
+
+
+def open_thread_names() -> str:
+    """Mount the folder of this process's threads in /proc so that it can be written; return 'yes' or 'no: ' and why.
+
+    It needs the mount namespace, and what privileges that gave. Landlock decides who may write there.
+    """
+    return _said(_open_thread_names)
 
 
 def _said(attempt: Callable[[], None]) -> str:
@@ -104,8 +113,16 @@ def _mount_read_only(writable: Sequence[str]) -> None:
     os.chdir(os.getcwd())  # noqa: PTH109
 
 
+def _open_thread_names() -> None:
+    threads = f"/proc/{os.getpid()}/task"
+    _mount(threads, threads, None, _BIND)
+    _set_attributes(threads, 0, _MountAttributes(clear=_ATTRIBUTE_READ_ONLY))
+
+
 def _mount_proc() -> None:
-    _mount("proc", "/proc", "proc", _READ_ONLY | _NO_SUID | _NO_DEVICES | _NO_PROGRAMS)
+    # Read-only is the place and not the file system, so that `open_thread_names` can open one folder of it.
+    _mount("proc", "/proc", "proc", _NO_SUID | _NO_DEVICES | _NO_PROGRAMS)
+    _set_attributes("/proc", 0, _MountAttributes(set=_ATTRIBUTE_READ_ONLY))
 
 
 def _unshare(flag: int) -> None:

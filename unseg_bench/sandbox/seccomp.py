@@ -70,12 +70,15 @@ _DEVICE_REQUESTS = (
 )
 _GPU_KINDS = tuple(ord(letter) << 8 for letter in "\0FdK")
 """Kinds of ioctl of the drivers: nvidia-uvm, nvidia, DRM, AMD's kfd."""
+_LOCAL, _PACKETS, _SOCKET_FLAGS = 1, 5, 0x80800
+_OF_SOCKETS, _CREDENTIALS = 1, 16
+"""AF_UNIX and SOCK_SEQPACKET, SOCK_CLOEXEC | SOCK_NONBLOCK; SOL_SOCKET and SO_PASSCRED."""
 _PROCESS_OPTIONS = (
     *(2, 3, 4, 7, 15, 16, 21, 23, 25, 27, 29, 30, 38, 39, 41, 42, 47, 50, 51, 52, 54, 55, 56, 60, 61, 63, 64, 65, 66),
     *(78, 0x41555856, 0x53564D41),
 )
 """prctl: names, what can be asked, vector lengths and the like; nothing that outlives, traces or maps anew."""
-_ANYBODY = 0xFFFFFFFF
+_WHOLE = 0xFFFFFFFF
 _MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _X32_BIT = 0x40000000
 _LOAD, _AND, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
@@ -151,6 +154,8 @@ def program(machine: str, surroundings: Surroundings, *, told: bool) -> bytes:
     ]
     if machine == "x86_64":
         steps += [_step(_JUMP_AT_LEAST, _X32_BIT, 0, 1), _step(_RETURN, _ERRNO | errno.ENOSYS)]
+    if surroundings.gpu:
+        steps += _answer(numbers["connect"], _ERRNO | errno.ENOENT)
     for name, checks in checked_calls(surroundings).items():
         if name in numbers:
             steps += _checked(numbers[name], list(checks), refuse)
@@ -166,15 +171,16 @@ def checked_calls(surroundings: Surroundings) -> dict[str, list[_Check]]:
     """Return the calls that are allowed with some arguments only, each with what must hold of them."""
     own = (0, surroundings.process)
     signalled: tuple[int, ...] | None = None if surroundings.own_ids or surroundings.no_signals else own
-    devices = [(_ANYBODY, _DEVICE_REQUESTS), *([(0xFF00, _GPU_KINDS)] if surroundings.gpu else [])]
+    devices = [(_WHOLE, _DEVICE_REQUESTS), *([(0xFF00, _GPU_KINDS)] if surroundings.gpu else [])]
     only_own = [_one_of(0, own)]
     return {
+        **(_unheard_sockets() if surroundings.gpu else {}),
         "clone": [_Check(0, [(_NEW_NAMESPACES, [0])])],
         "ioctl": [_Check(1, devices)],
         "fcntl": [_one_of(1, _FILE_COMMANDS)],
         "prctl": [_one_of(0, _PROCESS_OPTIONS)],
         "personality": [_one_of(0, [0xFFFFFFFF])],
-        "sendto": [_one_of(4, [0]), _Check(4, [(_ANYBODY, [0])], high=True)],
+        "sendto": [_one_of(4, [0]), _Check(4, [(_WHOLE, [0])], high=True)],
         "kill": [_one_of(0, signalled)] if signalled else [],
         "tgkill": [_one_of(0, signalled)] if signalled else [],
         "sched_setaffinity": [] if surroundings.own_ids else only_own,
@@ -187,8 +193,21 @@ def checked_calls(surroundings: Surroundings) -> dict[str, list[_Check]]:
     }
 
 
+def _unheard_sockets() -> dict[str, list[_Check]]:
+    """Return what CUDA asks for as it starts, to look for the service that shares a GPU among processes.
+
+    It may make such a socket, and then hears that nobody is there (ENOENT): what it hears on most machines. The socket
+    leads nowhere: nothing can be connected, bound, sent or accepted.
+    """
+    kind = _Check(1, [(_WHOLE & ~_SOCKET_FLAGS, [_PACKETS])])
+    return {
+        "socket": [_one_of(0, [_LOCAL]), kind, _one_of(2, [0])],
+        "setsockopt": [_one_of(1, [_OF_SOCKETS]), _one_of(2, [_CREDENTIALS])],
+    }
+
+
 def _one_of(argument: int, values: Sequence[int]) -> _Check:
-    return _Check(argument, [(_ANYBODY, values)])
+    return _Check(argument, [(_WHOLE, values)])
 
 
 def _checked(number: int, checks: Sequence[_Check], refuse: int) -> list[bytes]:
