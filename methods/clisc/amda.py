@@ -17,7 +17,8 @@ Masks = NDArray[np.bool_]
 class Amda:
     """Masks the labelled slices of a case, by its CAM where CLIP saw a tumour and at random elsewhere.
 
-    Called as `slice_set.Alter`. Source: CLISC (Ma et al., ISBI 2025), section 2.2.
+    With the rule 'brightness' no CAM is looked at, and all slices are treated alike. Called as `slice_set.Alter`.
+    Source: CLISC (Ma et al., ISBI 2025), section 2.2; 'brightness' is what train/step1-3_AMDA.py of its code does.
     """
 
     def __init__(self, options: AmdaOptions, cams: Artifact, regions: Artifact, seed: int) -> None:
@@ -30,6 +31,8 @@ class Amda:
         self, volume: Volume, slices: NDArray[np.intp], tumour: NDArray[np.bool_], pictures: Pictures
     ) -> Pictures:
         """Return the pictures (N, Y, X) with black holes: X (1 - M)."""
+        if self._options.rule == "brightness":
+            return np.where([brightness_mask(one, self._options.alpha) for one in pictures], np.uint8(0), pictures)
         rng = np.random.default_rng([self._seed, zlib.crc32(volume.digest.encode())])
         brain = to_pictures(volume.brain)[slices]
         masks = np.zeros(pictures.shape, dtype=np.bool_)
@@ -45,7 +48,7 @@ class Amda:
         region = np.asarray(to_pictures(self._regions.array(volume.case_id))[slices])
         brain = to_pictures(volume.brain)[slices]
         alpha = self._options.alpha
-        if self._options.rule == "range":
+        if self._options.rule == "cam-range":
             return np.array(
                 [range_mask(*one, alpha) for one in zip(cam, region, pictures, strict=True)], dtype=np.bool_
             )
@@ -70,18 +73,23 @@ def quantile_mask(cam: NDArray[np.float32], within: Masks, alpha: float) -> Mask
 
 
 def range_mask(cam: NDArray[np.float32], region: Masks, picture: NDArray[np.uint8], alpha: float) -> Masks:
-    """The authors' code: the top alpha % of the CAM's range inside the region's box; (Y, X) bool.
+    """What the authors' code means to do: the top alpha % of the CAM's range inside the region's box; (Y, X) bool.
 
-    Without a region: the top alpha % of the picture's own range.
+    Without a region: `brightness_mask`.
     """
     if not region.any():
-        low, high = float(picture.min()), float(picture.max())
-        return np.asarray(picture > high - alpha / 100.0 * (high - low))
+        return brightness_mask(picture, alpha)
     x0, y0, x1, y1 = bounding_box(region)
     inside = cam[y0 : y1 + 1, x0 : x1 + 1]
     mask = np.zeros(cam.shape, dtype=np.bool_)
     mask[y0 : y1 + 1, x0 : x1 + 1] = inside > inside.max() - alpha / 100.0 * (inside.max() - inside.min())
     return mask
+
+
+def brightness_mask(picture: NDArray[np.uint8], alpha: float) -> Masks:
+    """What the authors' code does: the top alpha % of the picture's own range; (Y, X) bool."""
+    low, high = float(picture.min()), float(picture.max())
+    return np.asarray(picture > high - alpha / 100.0 * (high - low))
 
 
 def random_rectangle(brain: Masks, alpha: float, rng: np.random.Generator) -> Masks:

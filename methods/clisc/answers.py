@@ -124,7 +124,7 @@ def _mask(masks: Artifact, volume: Volume) -> Mask:
 
 def _segment(options: CliscOptions, unet: Artifact, volume: Volume, device: str) -> Mask:
     network = _network(unet.path(WEIGHTS), options.unet.model_dump_json(), device)
-    shown = volume if options.normalise == "brain" else outside_tumour_volume(volume)
+    shown = outside_tumour_volume(volume) if options.normalise == "outside-tumour" else volume
     return segment_unet(network, options.unet, options.inference, shown)
 
 

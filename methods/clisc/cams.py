@@ -12,10 +12,10 @@ from unseg_bench.blocks.clip.labels import labelled_slices
 from unseg_bench.blocks.components import keep_components, opening
 from unseg_bench.blocks.layer_cam import layer_cam
 from unseg_bench.blocks.otsu import otsu
-from unseg_bench.blocks.slices import eight_bit, resize, to_pictures
+from unseg_bench.blocks.slices import brain_slices, eight_bit, resize, to_pictures
 
 from .classifier import load_classifier, network_input
-from .options import CamOptions, RegionOptions
+from .options import CamOptions, ClassifierOptions, RegionOptions
 from .truth import TrueSlices
 
 LEVELS = tuple(round(0.05 * step, 2) for step in range(1, 17))
@@ -31,20 +31,20 @@ def compute_cams(
 ) -> None:  # fmt: skip
     """Write `<case>.npy`: the CAM of the tumour logit, (X, Y, Z) float16 in 0 ... 1, 0 outside the brain.
 
-    Each slice that is called tumour (`cam.slices`) has a map of its own range; all other slices are 0, and of the cases
-    in `truth` those without tumour too. `true_slices` is the digest of `truth`.
+    Each slice that is called tumour, by the labels or by the classifier (`cam.slices`), has a map of its own range; all
+    other slices are 0, and of the cases in `truth` those without tumour too. `true_slices` is the digest of `truth`.
     """
     network, settings = load_classifier(classifier, work.device)
     for done, volume in enumerate(cohort):
         work.progress(done, len(cohort), volume.case_id)
         slices, tumour = labelled_slices(labels, volume.case_id)
-        chosen = slices[tumour] if options.slices == "clip" else slices
+        chosen = slices[tumour] if options.slices == "clip" else brain_slices(volume.brain)
         if volume.case_id in truth.by_case:
             chosen = chosen[truth.by_case[volume.case_id][chosen]]
         cam = np.zeros(volume.shape, dtype=np.float16)
         if len(chosen):
             pictures = eight_bit(volume, chosen, settings.scaling)
-            to_pictures(cam)[chosen] = _maps(network, pictures, settings.image_size, options, work.device)
+            to_pictures(cam)[chosen] = _maps(network, pictures, settings, options, work.device)
         cam[~volume.brain] = 0
         np.save(work.folder / f"{volume.case_id}.npy", cam)
 
@@ -76,7 +76,7 @@ def binarise_cams(
     """Write `<case>.npy`: the region of interest, (X, Y, Z) bool, from a CAM.
 
     Threshold (`region.rule`; `level` is the result of `scan_levels` where that rule wants it), then, as in the authors'
-    code, 3D opening with the 26-neighbour element and the components of at least a share of the largest one.
+    code, 3D opening and the components (26 neighbours) of at least a share of the largest one.
     Raises RunError if a region is `required` and all are empty.
     """
     found = False
@@ -94,12 +94,13 @@ def binarise_cams(
 
 
 def _maps(
-    network: nn.Module, pictures: NDArray[np.uint8], size: int, options: CamOptions, device: str
+    network: nn.Module, pictures: NDArray[np.uint8], shown_as: ClassifierOptions, options: CamOptions, device: str
 ) -> NDArray[np.float32]:
+    size = (shown_as.image_size, shown_as.image_size)
     maps = np.zeros(pictures.shape, dtype=np.float32)
     for start in range(0, len(pictures), options.batch):
         part = np.arange(start, min(start + options.batch, len(pictures)))
-        images = network_input(resize(pictures[part], (size, size)).to(device))
+        images = network_input(resize(pictures[part], size).to(device), shown_as.values)
         cam, logits = layer_cam(network, images, options.layer, formula=options.formula)
         resized = resize(cam.cpu().numpy(), (pictures.shape[1], pictures.shape[2])).numpy()
         shown = (
@@ -120,5 +121,5 @@ def _level_of(volume: Volume, cam: NDArray[np.float32], options: RegionOptions, 
 
 def _clean(region: Mask, options: RegionOptions) -> Mask:
     if options.opening:
-        region = opening(region)
+        region = opening(region, options.opening_neighbours)
     return keep_components(region, options.keep_share)

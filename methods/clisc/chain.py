@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from unseg_bench import Artifact, Cohort, Context
+from unseg_bench import Artifact, Cohort, Context, Volume
 from unseg_bench.blocks.clip.labels import ClipModel, ShownOptions, write_true_labels
 from unseg_bench.blocks.sam.slices import LazySam
-from unseg_bench.blocks.standardise import outside_tumour_cohort
+from unseg_bench.blocks.standardise import outside_tumour_cohort, whole_crop_cohort, whole_crop_volume
 from unseg_bench.blocks.weights import resolve
+from unseg_bench.blocks.working_volumes import at_spacing, volume_at_spacing
 
 from . import cams, classifier, pseudo_labels, self_training
 from .options import CliscOptions, FilterOptions, PredictOptions, PromptOptions, RetrainOptions, SamStageOptions
@@ -51,6 +52,18 @@ class Localised:
 
     cams: Artifact
     regions: Artifact
+
+
+def working_volume(volume: Volume, options: CliscOptions) -> Volume:
+    """One case as the chain sees it: on the working grid, with `normalise` 'crop' also with that code's intensities."""
+    working = volume_at_spacing(volume, options.spacing_mm)
+    return whole_crop_volume(working) if options.normalise == "crop" else working
+
+
+def working_cohort(cohort: Cohort, options: CliscOptions, context: Context) -> Cohort:
+    """All cases of a cohort by `working_volume`."""
+    working = at_spacing(cohort, options.spacing_mm, context.run)
+    return whole_crop_cohort(working, context.run) if options.normalise == "crop" else working
 
 
 class Chain:
@@ -131,7 +144,7 @@ class Chain:
         return self._run(
             train, self._options.unet, extras={"mask_of": None if masks is None else masks.of},
             cohort=self._shown_to_unet(cohort), targets=targets, kept=kept or "", held_out=validation,
-            masks="" if masks is None else masks.digest,
+            masks="" if masks is None else masks.digest, empty_cases=self._options.empty_cases,
         )  # fmt: skip
 
     def predict(self, cohort: Cohort, unet: Artifact, *, required: bool = False) -> Artifact:
@@ -144,12 +157,15 @@ class Chain:
     def filter(self, cohort: Cohort, predictions: Artifact, prompted: Artifact) -> Artifact:
         """S3F: which cases the next round learns from; `prompted` is what their predictions are compared with."""
         return self._run(
-            self_training.filter_by_similarity, FilterOptions(beta=self._options.s3f.beta),
-            cohort=cohort, predictions=predictions, prompted=prompted,
-        )  # fmt: skip
+            self_training.filter_by_similarity,
+            FilterOptions(beta=self._options.s3f.beta, empty_cases=self._options.empty_cases),
+            cohort=cohort,
+            predictions=predictions,
+            prompted=prompted,
+        )
 
     def _shown_to_unet(self, cohort: Cohort) -> Cohort:
-        return cohort if self._options.normalise == "brain" else outside_tumour_cohort(cohort, self._run)
+        return outside_tumour_cohort(cohort, self._run) if self._options.normalise == "outside-tumour" else cohort
 
     @cached_property
     def _predict_options(self) -> PredictOptions:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unseg_bench import Artifact, Cohort, Work, stage, write_json
-from unseg_bench.blocks.classifier import build_classifier, network_input
+from unseg_bench.blocks.classifier import InputRange, build_classifier, network_input
 from unseg_bench.blocks.clip.labels import labelled_slices
 from unseg_bench.blocks.training import (
     Batch,
@@ -98,7 +98,7 @@ def _judge(
         for start in range(0, len(shown_slices), _TOGETHER):
             part = slice(start, start + _TOGETHER)
             pictures = torch.from_numpy(np.array(shown_slices.pictures[part])).to(work.device)
-            called = network(network_input(pictures.float())).argmax(dim=1).cpu().numpy()
+            called = network(network_input(pictures.float(), options.values)).argmax(dim=1).cpu().numpy()
             right += int((called == shown_slices.tumour[part]).sum())
         return right / max(1, len(shown_slices))
 
@@ -123,7 +123,7 @@ def _train(
     log = fit_network(
         network,
         batch_for=_batches(work.seed, options, plain, masked, unmasked_share),
-        loss_of=_cross_entropy,
+        loss_of=lambda network, batch: _cross_entropy(network, batch, options.values),
         optimizer_of=lambda parameters: torch.optim.Adam(parameters, lr=options.learning_rate),
         learning_rate_of=_schedule(options, an_epoch),
         steps=steps,
@@ -165,6 +165,6 @@ def _batches(
     return batch_for
 
 
-def _cross_entropy(network: nn.Module, batch: Batch) -> Tensor:
+def _cross_entropy(network: nn.Module, batch: Batch, values: InputRange) -> Tensor:
     pictures, tumour = batch
-    return functional.cross_entropy(network(network_input(pictures.float())), tumour)
+    return functional.cross_entropy(network(network_input(pictures.float(), values)), tumour)

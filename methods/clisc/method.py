@@ -40,17 +40,16 @@ class Clisc(Method[CliscOptions]):
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Return the last U-Net's tumour (neither CLIP nor SAM sees the case), or what `answer` asks for."""
         from unseg_bench.blocks.resample import mask_to_shape
-        from unseg_bench.blocks.working_volumes import volume_at_spacing
 
         from .answers import answer
+        from .chain import working_volume
 
-        mask = answer(self.options, self._trained, volume_at_spacing(volume, self.options.spacing_mm), context)
+        mask = answer(self.options, self._trained, working_volume(volume, self.options), context)
         return mask if mask.shape == volume.shape else mask_to_shape(mask, volume.shape) & volume.brain
 
     def explain(self, volume: Volume, context: Context) -> Explanation:
         """Return each stage's view of one case."""
-        from unseg_bench.blocks.working_volumes import volume_at_spacing
-
         from .answers import explain
+        from .chain import working_volume
 
-        return explain(self.options, self._trained, volume_at_spacing(volume, self.options.spacing_mm), context)
+        return explain(self.options, self._trained, working_volume(volume, self.options), context)

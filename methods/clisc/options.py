@@ -6,6 +6,7 @@ from pydantic import Field
 
 from unseg_bench import MethodOptions
 from unseg_bench.blocks.clip.labels import ClipOptions, LabelOptions
+from unseg_bench.blocks.components import Connectivity
 from unseg_bench.blocks.prompts import PointRule, PromptKind
 from unseg_bench.blocks.sam.options import SamModelOptions, SamOptions
 from unseg_bench.blocks.slices import Scaling
@@ -13,6 +14,8 @@ from unseg_bench.blocks.standardise import Normalisation
 from unseg_bench.blocks.unet.options import UNetInference, UNetOptions
 
 Answer: TypeAlias = Literal["unet", "raw-cam", "amda-cam", "sam"]
+
+EmptyCases: TypeAlias = Literal["learned", "left-out"]
 
 
 class ClassifierOptions(MethodOptions):
@@ -25,6 +28,9 @@ class ClassifierOptions(MethodOptions):
     width: int = Field(default=16, ge=4)
     image_size: int = Field(default=224, ge=32)
     scaling: Scaling = "slice"
+    values: Literal["imagenet", "unit"] = "imagenet"
+    """What greys become: 'imagenet' takes ImageNet's mean off and divides by its deviation, as when the weights were
+    trained (ours, the paper says nothing); 'unit' is 0 to 1 (authors' code)."""
     epochs: int = Field(default=200, ge=1)
     batch: int = Field(default=8, ge=2)
     learning_rate: float = Field(default=1e-4, gt=0)
@@ -44,7 +50,8 @@ class CamOptions(MethodOptions):
     formula: Literal["layer-cam", "channel-mean"] = "layer-cam"
     """'layer-cam': each position's own gradient; 'channel-mean': the mean gradient a channel (paper, eq. 2)."""
     slices: Literal["clip", "classifier"] = "clip"
-    """Which slices have a map: those that CLIP called tumour (paper), or the classifier (authors' code)."""
+    """Which slices have a map: those that CLIP called tumour (paper), or of all slices, with a label or without, those
+    that the classifier calls tumour (authors' code)."""
     true_slices: bool = False
     """Training and validation slices without tumour in the reference have no map (authors' code): label use, slice
     labels."""
@@ -61,18 +68,21 @@ class RegionOptions(MethodOptions):
     rule: Literal["fixed", "otsu", "validation-dice"] = "fixed"
     level: float = Field(default=0.5, gt=0, lt=1)
     opening: bool = True
+    """Take away what is thinner than the neighbourhood of `opening_neighbours` (authors' code)."""
+    opening_neighbours: Connectivity = 26
+    """Of a voxel: 26 touch it (authors' code), 6 share a face with it."""
     keep_share: float = Field(default=1 / 3, ge=0, le=1)
     """Components smaller than this share of the largest one are dropped."""
 
 
 class AmdaOptions(MethodOptions):
-    """Masking. `alpha`: % that is hidden, of the pixels ('quantile', paper) or of the range ('range', authors' code).
-
-    `within`: which pixels of a slice the quantile is taken over.
-    """
+    """Masking. `alpha`: % that is hidden, by `rule`. `within`: which pixels of a slice the quantile is taken over."""
 
     alpha: float = Field(default=20.0, ge=0, le=100)
-    rule: Literal["quantile", "range"] = "quantile"
+    rule: Literal["quantile", "cam-range", "brightness"] = "quantile"
+    """'quantile': the pixels with the highest CAM (paper). 'cam-range': the top of the CAM's range inside the region's
+    box, what the authors' script is written for. 'brightness': the top of the slice's own range, in normal slices too:
+    what that script does, since it looks for CAMs where none are."""
     within: Literal["brain", "region"] = "brain"
     normal_masks: Literal["rectangles", "cam-shaped"] = "rectangles"
     unmasked_share: float = Field(default=0.0, ge=0, le=1)
@@ -82,8 +92,8 @@ class AmdaOptions(MethodOptions):
 class PromptOptions(MethodOptions):
     """What SAM is asked with, from the region of a slice: its 'box', 'points', or 'both' (paper).
 
-    `points`: the box's centre as foreground ('paper'), or five points of the region's brighter half ('authors-code');
-    the box's corners are background in both.
+    `points`: the box's centre as foreground ('paper'), or five pixels of the region that reach 60 % of its largest
+    value before equalisation ('authors-code'); the box's corners are background in both.
     """
 
     kind: PromptKind = "both"
@@ -146,6 +156,7 @@ class FilterOptions(MethodOptions):
     """What the stage 's3f' reads."""
 
     beta: float
+    empty_cases: EmptyCases
 
 
 class CliscOptions(MethodOptions):
@@ -153,14 +164,19 @@ class CliscOptions(MethodOptions):
 
     spacing_mm: float | None = Field(default=None, gt=0)
     normalise: Normalisation = "brain"
-    """What has mean 0 and standard deviation 1 in the U-Net's images: the 'brain' (paper), or the tissue
-    'outside-tumour', which two passes find without labels. A large tumour is part of the brain's own mean and
-    deviation, and so darkens itself. CLIP, classifier and SAM see 8-bit pictures, which have ranges of their own."""
+    """What has mean 0 and standard deviation 1: the 'brain' (paper); in the U-Net's images the tissue 'outside-tumour',
+    which two passes find without labels (a large tumour is part of the brain's own mean and deviation, and so darkens
+    itself); or, for all that sees images, the whole 'crop' with the air in it (authors' code). The crop is cut down to
+    its 99.9th percentile, its greys begin at the air, and nothing is kept inside the brain, as that code's own check
+    is true of the air too."""
     answer: Answer = "unet"
     """What segments a case: the last U-Net, or, for ablations, what comes before it, applied to the case itself: the
     first classifier's 'raw-cam', the second one's 'amda-cam', or 'sam' prompted by that."""
     rounds: int = Field(default=2, ge=1)
     """Trainings of the U-Net: 1 is 'without self-training', 2 the paper's; each later one learns predictions."""
+    empty_cases: EmptyCases = "learned"
+    """Training cases whose pseudo-label is empty: the first U-Net learns that they have no tumour, or they are
+    'left-out' (authors' code), and S3F takes its share of the cases with a prediction alone."""
     clip: ClipOptions = ClipOptions()
     labels: LabelOptions = LabelOptions()
     classifier: ClassifierOptions = ClassifierOptions()

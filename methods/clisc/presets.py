@@ -7,18 +7,37 @@ from unseg_bench.blocks.unet.options import CHECK_UNET, DEMO_INFERENCE, DEMO_UNE
 PAPER: dict[str, Any] = {}
 
 REFERENCE_CODE: dict[str, Any] = {
+    "normalise": "crop",
+    "empty_cases": "left-out",
+    "clip": {"picture": "z-scores"},
     "labels": {"rule": "confident"},
-    "classifier": {"head": "mlp", "epochs": 400, "schedule": "step", "keep": "best-by-true-slices"},
+    "classifier": {
+        "head": "mlp",
+        "values": "unit",
+        "epochs": 400,
+        "schedule": "step",
+        "keep": "best-by-true-slices",
+    },
     "cam": {"slices": "classifier", "true_slices": True},
     "region": {"rule": "validation-dice"},
-    "amda": {"rule": "range"},
+    "amda": {"rule": "brightness"},
     "prompts": {"points": "authors-code", "dilation_px": 10},
     "sam": {"equalise": True},
-    "unet": {"keep": "best-validation-dice", "validate_every": 200, "validate_way": "resized"},
+    "unet": {
+        "norm": "instance",
+        "norm_affine": False,
+        "upsampling": "trilinear",
+        "initialisation": "kaiming",
+        "orientation": "sagittal-turns",
+        "precision": "float32",
+        "keep": "best-validation-dice",
+        "validate_every": 200,
+        "validate_way": "resized",
+    },
     "inference": {"way": "resized"},
     "s3f": {"dilation_px": 0, "component": "largest"},
 }
-"""What the authors' repository does where it differs from the paper, its four uses of labels included."""
+"""What `train/run.sh` of HiLab-git/CLISC (b9d22c1) does, its four uses of labels included."""
 
 DEMO: dict[str, Any] = {
     "spacing_mm": 2.0,
@@ -39,7 +58,7 @@ DEMO: dict[str, Any] = {
     # The finest maps of a small network: the later layers' mark all that surrounds a tumour too. They are sparse, so
     # their level is low, and what is apart from the largest piece would widen the boxes that SAM is asked with.
     "cam": {"layer": "layer1"},
-    "region": {"level": 0.15, "keep_share": 1.0},
+    "region": {"level": 0.15, "keep_share": 1.0, "opening_neighbours": 6},
     # As printed, AMDA teaches a small network that holes mean tumour; these three take that cue away.
     "amda": {"within": "region", "normal_masks": "cam-shaped", "unmasked_share": 0.5},
     "sam": {"model": "miniature", "weights": "miniature-sam", "batch": 16},

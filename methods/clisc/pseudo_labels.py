@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from unseg_bench import Artifact, Cohort, Mask, RunError, Volume, Work, stage
 from unseg_bench.blocks.case_files import write_cases
 from unseg_bench.blocks.prompts import Prompt, prompt_of
-from unseg_bench.blocks.sam.slices import LazySam, segment_volume, slice_pictures
-from unseg_bench.blocks.slices import to_pictures
+from unseg_bench.blocks.sam.slices import LazySam, segment_volume
+from unseg_bench.blocks.slices import stretched, to_pictures
 
 from .options import SamStageOptions
 
@@ -40,7 +40,7 @@ def prompts_of(volume: Volume, region: NDArray[np.bool_], options: SamStageOptio
     """The prompt of each axial slice in which `region` (X, Y, Z) has something, by slice."""
     slices = np.flatnonzero(region.any(axis=(0, 1)))
     regions = to_pictures(region)[slices]
-    pictures = slice_pictures(volume, slices, options.sam)
+    pictures = stretched(volume, slices, options.sam.scaling)
     asked = options.prompts
     return {
         int(index): prompt_of(one, picture, kind=asked.kind, points=asked.points, dilation_px=asked.dilation_px)

@@ -23,14 +23,17 @@ _KEPT = "kept.json"
 
 def _train_round(
     work: Work, options: UNetOptions, *, cohort: Cohort, targets: Artifact, kept: Artifact | str,
-    held_out: Cohort | str, masks: str, mask_of: Callable[[str], Mask],
+    held_out: Cohort | str, masks: str, mask_of: Callable[[str], Mask], empty_cases: str,
 ) -> None:  # fmt: skip
     """Train on the targets of all cases, or of those that S3F kept, and write `unet.safetensors`.
 
+    `empty_cases` 'left-out': cases with an empty target are not learned from (authors' code).
     The last step is kept, or that with the best Dice on `held_out` against its masks (label use 4 of the authors' code;
     `masks` is the digest of what `mask_of` gives).
     """
     case_ids = cohort.case_ids if isinstance(kept, str) else read_filter(kept).kept
+    if empty_cases == "left-out":
+        case_ids = [case_id for case_id in case_ids if targets.array(case_id).any()]
     cases = CohortCases(cohort, targets.array, case_ids)
     validation = () if isinstance(held_out, str) else _validation_cases(work, held_out, mask_of)
     network, log = train_unet(work, options, cases, validation=validation)
@@ -72,7 +75,11 @@ def filter_by_similarity(
     """
     # An empty prediction teaches nothing, so two empty masks do not agree.
     similarity = {case: dice(predictions.array(case), prompted.array(case), empty=0.0) for case in cohort.case_ids}
-    kept = above_percentile(similarity, options.beta)
+    if options.empty_cases == "left-out":
+        found = {case: value for case, value in similarity.items() if predictions.array(case).any()}
+        kept = highest_share(found, options.beta)
+    else:
+        kept = above_percentile(similarity, options.beta)
     if not kept:
         raise RunError(
             "stage 's3f': no case survives, since SAM agrees with the U-Net in none of them; look at the stages "
@@ -90,6 +97,16 @@ def above_percentile(similarity: dict[str, float], beta: float) -> list[str]:
         return list(similarity)
     level = np.percentile(list(similarity.values()), beta)
     return [case for case, value in similarity.items() if value >= level and value > 0]
+
+
+def highest_share(similarity: dict[str, float], beta: float) -> list[str]:
+    """The cases with the highest similarity, beta % fewer than there are, rounded down; in the order given.
+
+    Of equals the later ones. Source: HiLab-git/CLISC at b9d22c1, train/step3-3_S3F.py.
+    """
+    count = int(len(similarity) * (100 - beta) / 100)
+    best = sorted(similarity, key=lambda case: (similarity[case], case), reverse=True)[:count]
+    return [case for case in similarity if case in set(best)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,9 @@ from functools import cached_property
 
 from unseg_bench import Artifact, Cohort, Context
 from unseg_bench.blocks.references import reference_masks
-from unseg_bench.blocks.working_volumes import at_spacing
 
 from . import truth
-from .chain import Chain, Learned, Localised, Models
+from .chain import Chain, Learned, Localised, Models, working_cohort
 from .options import CliscOptions
 
 
@@ -39,7 +38,7 @@ def train(options: CliscOptions, training: Cohort, validation: Cohort, context: 
     """Run the chain as far as the answer needs it."""
     models = Models(options, context)
     chain = Chain(options, context, models)
-    cohort = at_spacing(training, options.spacing_mm, context.run)
+    cohort = working_cohort(training, options, context)
     references = _References(options, training, cohort, validation, context)
 
     # 1. CLIP says of each slice whether it shows a tumour.
@@ -97,7 +96,7 @@ class _References:
     @cached_property
     def held_out(self) -> Cohort:
         """The validation part on the working grid."""
-        return at_spacing(self._validation, self._options.spacing_mm, self._context.run)
+        return working_cohort(self._validation, self._options, self._context)
 
     @property
     def to_label(self) -> truth.TrueSlices:

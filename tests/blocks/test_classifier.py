@@ -38,6 +38,7 @@ def test_input_is_normalised_as_torchvision_does() -> None:
     pictures = torch.randint(0, 256, (2, 8, 9)).float()
     expected = normalize((pictures / 255)[:, None].repeat(1, 3, 1, 1), [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
     torch.testing.assert_close(network_input(pictures), expected)
+    torch.testing.assert_close(network_input(pictures, "unit"), (pictures / 255)[:, None].repeat(1, 3, 1, 1))
 
 
 def test_it_learns_where_a_bright_square_is() -> None:

@@ -9,6 +9,7 @@ import torch
 from open_clip.transformer import QuickGELU
 from PIL import Image
 from safetensors.torch import save_file
+from torchvision.transforms.functional import InterpolationMode, center_crop, resize
 
 from unseg_bench.blocks.clip import scorer
 from unseg_bench.blocks.clip.scorer import ClipScorer, as_bytes, clip_weights
@@ -75,6 +76,18 @@ def test_miniature_probabilities_equal_open_clips_recipe(no_network):
     found = scorer.probabilities(images, [*CAPTIONS, ["nothing"]], batch_size=2)
     np.testing.assert_allclose(found, expected, atol=1e-5)
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-6)
+
+
+def test_values_go_through_clips_own_transform_and_lose_what_follows_the_point(no_network):
+    scorer = ClipScorer(pretrained="miniature", offline=True)
+    values = np.random.default_rng(2).normal(60, 60, (2, 60, 96)).astype(np.float32)
+    size = scorer._preprocess.transforms[1].size[0]
+    whole = [resize(Image.fromarray(one), size, InterpolationMode.BICUBIC) for one in values]
+    cut = [np.asarray(center_crop(one, [size, size])) for one in whole]
+    assert min(one.min() for one in cut) < 0
+    bytes_ = np.array([np.clip(np.trunc(one), 0, 255) for one in cut]).astype(np.uint8)
+    found = scorer.probabilities_of_values(values, CAPTIONS, batch_size=1)
+    np.testing.assert_allclose(found, scorer.probabilities(bytes_, CAPTIONS), atol=1e-5)
 
 
 def activations(scorer):

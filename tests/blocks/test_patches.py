@@ -24,7 +24,7 @@ def sampler(**options):
     )
 
 
-@pytest.mark.parametrize("orientation", ["as-is", "left-right", "axial-turns"])
+@pytest.mark.parametrize("orientation", ["as-is", "left-right", "axial-turns", "sagittal-turns"])
 @pytest.mark.parametrize("size", [(6, 6, 6), (16, 16, 8)])
 def test_label_goes_with_image(orientation, size):
     images, labels = sampler(orientation=orientation, size=size, foreground_share=0.7)(2)
@@ -101,3 +101,12 @@ def test_axial_turns_keep_slices_in_order():
         for axis in (0, 1)
     }
     assert results == expected
+
+
+def test_sagittal_turns_are_those_of_the_authors_arrays_whose_axes_are_z_y_x():
+    case = make_case(shape=(5, 6, 6))
+    rng = np.random.default_rng(0)
+    results = {turn(case, "sagittal-turns", rng).image.tobytes() for _ in range(200)}
+    theirs = case.image.transpose(2, 1, 0)
+    turned = [np.flip(np.rot90(theirs, k), axis) for k in range(4) for axis in (0, 1)]
+    assert results == {np.ascontiguousarray(one.transpose(2, 1, 0)).tobytes() for one in turned}

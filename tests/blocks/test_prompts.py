@@ -63,8 +63,8 @@ def test_an_empty_region_has_no_prompt() -> None:
 def test_authors_points_by_hand() -> None:
     picture = np.zeros(SHAPE)
     mask = region(slice(3, 5), slice(10, 20))
-    picture[3, 10:20] = [0, 100, 90, 51, 50, 10, 80, 70, 60, 50]  # above the middle of 0 ... 100: six pixels
-    picture[4, 10:20] = [49, 100, 20, 50.5, 0, 0, 99, 0, 0, 75]  # and four
+    picture[3, 10:20] = [10, 100, 90, 60, 59.9, 10, 80, 70, 61, 50]  # 60 and more of 0 ... 100: six pixels
+    picture[4, 10:20] = [49, 100, 20, 60.5, 0, 0, 99, 0, 0, 75]  # and four
     picture[12] = 1000  # outside the region, does not count
     bright = [(11, 3), (12, 3), (13, 3), (16, 3), (17, 3), (18, 3), (11, 4), (13, 4), (16, 4), (19, 4)]
     expected = [bright[0], bright[9], bright[5], bright[3], bright[6]]
@@ -78,15 +78,17 @@ def test_authors_points_of_an_even_region_are_spread_over_it() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_authors_points_lie_in_the_brighter_half_of_the_region(seed: int) -> None:
+def test_authors_points_are_those_of_a_histogram_with_zero_outside_the_region(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    picture, mask = rng.integers(0, 256, SHAPE).astype(np.uint8), rng.random(SHAPE) < rng.uniform(0.01, 0.9)
-    mask[4, 7] = True
+    picture, mask = rng.random(SHAPE).astype(np.float32), rng.random(SHAPE) < rng.uniform(0.01, 0.9)
+    mask[4, 7], mask[0, 0] = True, False
     columns, rows = authors_points(mask, picture).astype(int).T
     assert mask[rows, columns].all()
-    values = picture[mask].astype(float)
-    half = (values.min() + values.max()) / 2
-    assert (picture[rows, columns] > half).all() or values.min() == values.max()
+    product = mask * picture
+    bright = product >= np.histogram(product, bins=10)[1][-5]
+    assert (rows[0], columns[0]) == tuple(np.argwhere(bright)[0])
+    assert (rows[1], columns[1]) == tuple(np.argwhere(bright)[-1])
+    assert bright[rows, columns].all()
 
 
 def test_kinds_of_prompts() -> None:

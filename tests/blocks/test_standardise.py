@@ -6,7 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from unseg_bench.blocks.standardise import outside_tumour, outside_tumour_cohort, outside_tumour_volume
+from unseg_bench.blocks.standardise import (
+    outside_tumour,
+    outside_tumour_cohort,
+    outside_tumour_volume,
+    whole_crop,
+    whole_crop_cohort,
+    whole_crop_volume,
+)
 from unseg_bench.plugins.trial import TinyCase, TrialContext, empty_volume, make_volume, tiny_case, tiny_cohort
 
 
@@ -66,3 +73,35 @@ def test_a_cohort_has_the_volumes_of_one_by_one_and_is_computed_once(tmp_path) -
         for image in (volume.image, alone.image):
             with pytest.raises(ValueError, match="read-only"):
                 image[0, 0, 0] = 1
+
+
+def test_the_whole_crop_is_what_the_authors_code_makes_of_the_raw_image() -> None:
+    case = tiny_case("crop", 3)
+    brain = np.array(case.volume.brain)
+    raw = np.where(brain, 300 + 80 * case.volume.image, 0.0)
+    raw[tuple(np.argwhere(brain)[0])] = 0.0  # a hole at the background's level: what the brain is filled with
+    raw[tuple(np.argwhere(brain)[-1])] = 5000.0
+    inside = raw[brain]
+    prepared = np.where(brain, (raw - inside.mean()) / inside.std(), 0.0).astype(np.float32)
+
+    values = np.sort(raw.ravel())
+    clipped = np.minimum(raw, values[int(np.ceil(0.999 * len(values))) - 1])
+    expected = (clipped - clipped.mean()) / clipped.std()
+    np.testing.assert_allclose(whole_crop(make_volume("crop", prepared, brain)), expected, atol=1e-4)
+
+
+def test_all_of_the_crop_counts_as_brain_and_a_cohort_has_the_same(tmp_path) -> None:
+    context = TrialContext(tmp_path, SimpleNamespace(), tiny_cohort("healthy", []), seed=1)  # pyright: ignore
+    cases = [tiny_case(f"case-{seed}", seed) for seed in (1, 2)]
+    found = whole_crop_cohort(tiny_cohort("train", cases), context.run)
+    for case in cases:
+        alone, of_cohort = whole_crop_volume(case.volume), found[case.volume.case_id]
+        assert alone.brain.all()
+        assert of_cohort.brain.all()
+        np.testing.assert_array_equal(alone.image, of_cohort.image)
+        assert alone.digest == of_cohort.digest != outside_tumour_volume(case.volume).digest
+        assert np.unique(alone.image[~case.volume.brain]) == pytest.approx([alone.image.min()])
+        assert not alone.image.flags.writeable
+    nothing = whole_crop_volume(empty_volume())
+    assert not nothing.brain.any()
+    assert not nothing.image.any()

@@ -12,6 +12,7 @@ from unseg_bench.blocks.unet.networks import (
     _fold,
     _unfold,
     deeply_supervised,
+    draw_kaiming,
     dynunet3d,
     predict_sliding,
     predict_whole,
@@ -48,6 +49,40 @@ def by_hand(channels, classes=2):
 @pytest.mark.parametrize("channels", [(16, 32, 64, 128, 256), (8, 16, 32, 64), (4, 8)])
 def test_parameters(channels):
     assert count(unet3d(channels)) == by_hand(channels)
+
+
+def test_the_authors_decoder_takes_all_channels_up_and_its_norms_learn_nothing():
+    channels = (16, 32, 64, 128, 256)
+
+    def pair(n, m):
+        return 27 * n * m + 27 * m * m
+
+    total = pair(1, 16) + sum(pair(high, low) + pair(high + low, high) for high, low in pairwise(channels)) + 2 * 17
+    network = unet3d(channels, "instance", affine=False, upsampling="trilinear")
+    assert count(network) == total
+    assert not [layer for layer in network.modules() if isinstance(layer, nn.ConvTranspose3d)]
+    features = torch.randn(1, 8, 3, 4, 5)
+    up = unet3d((4, 8), "instance", upsampling="trilinear").up[0].upsample
+    expected = nn.functional.interpolate(features, scale_factor=2, mode="trilinear", align_corners=False)
+    torch.testing.assert_close(up(features), expected)
+
+
+@pytest.mark.parametrize("half_grid", [False, True])
+def test_the_authors_ways_go_with_any_shape(half_grid):
+    ways = {"affine": False, "upsampling": "trilinear", "half_grid": half_grid}
+    assert small(**ways)(torch.zeros(2, 1, 17, 11, 13)).shape == (2, 2, 17, 11, 13)
+
+
+def test_kaiming_weights_have_the_deviation_for_relu():
+    network = unet3d((16, 32))
+    with seeded_torch(0):
+        draw_kaiming(network)
+    large = [
+        layer.weight for layer in network.modules() if isinstance(layer, nn.Conv3d) and layer.weight.numel() > 1000
+    ]
+    assert len(large) == 5
+    for weight in large:
+        assert weight.std().item() == pytest.approx((2 / weight[0].numel()) ** 0.5, rel=0.05)
 
 
 def test_paper_network_has_four_samplings_and_the_stated_size():

@@ -208,6 +208,7 @@ def test_defaults_are_the_papers():
         ({"deep_supervision": True}, "needs network 'dynunet'"),
         ({"network": "dynunet", "half_grid": True}, "half_grid is for network 'unet'"),
         ({"network": "dynunet", "channels": (4, 8)}, "three or more channels"),
+        ({"network": "dynunet", "upsampling": "trilinear"}, "upsampling 'trilinear' is for network 'unet'"),
         ({"optimizer": "adam", "nesterov": True}, "needs optimizer 'sgd'"),
     ],
 )
@@ -217,5 +218,8 @@ def test_options_that_do_not_go_together(options, message):
 
 
 def test_turned_patches_must_be_square():
-    with pytest.raises(ValidationError, match="axial-turns"):
+    with pytest.raises(ValidationError, match="axial-turns' needs a patch with equal x and y"):
         UNetOptions(patch=(16, 32, 16))
+    with pytest.raises(ValidationError, match="sagittal-turns' needs a patch with equal y and z"):
+        UNetOptions(patch=(16, 16, 32), orientation="sagittal-turns")
+    UNetOptions(patch=(32, 16, 16), orientation="sagittal-turns")

@@ -11,6 +11,10 @@ ClassifierName: TypeAlias = Literal["resnet50", "small-resnet"]
 HeadName: TypeAlias = Literal["linear", "mlp"]
 """What makes logits of the averaged features: one layer, or two with 256 units and dropout 0.5 between them."""
 
+InputRange: TypeAlias = Literal["imagenet", "unit"]
+"""What greys become: ImageNet's mean is taken off and its deviation divided by, as when the weights were trained; or
+just 0 to 1 (CLISC's code)."""
+
 
 def build_classifier(
     name: ClassifierName,
@@ -35,9 +39,10 @@ def build_classifier(
     return network
 
 
-def network_input(pictures: Tensor) -> Tensor:
-    """Grey pictures of 0 ... 255, (N, S, S), to what ImageNet's networks expect: (N, 3, S, S), normalised."""
-    return normalise(pictures / 255.0)
+def network_input(pictures: Tensor, values: InputRange = "imagenet") -> Tensor:
+    """Grey pictures of 0 ... 255, (N, S, S), as a network is shown them, (N, 3, S, S); see `InputRange`."""
+    scaled = pictures / 255.0
+    return normalise(scaled) if values == "imagenet" else scaled[:, None].expand(-1, 3, -1, -1)
 
 
 class SmallResNet(nn.Module):

@@ -17,7 +17,7 @@ from unseg_bench.blocks.augmentation import (
     vary_strongly,
 )
 from unseg_bench.blocks.training import epoch_order, step_generator
-from unseg_bench.blocks.unet.options import Augmentation, Orientation
+from unseg_bench.blocks.unet.options import TURNED_AXES, Augmentation, Orientation
 from unseg_bench.blocks.working_cases import Cases, LabelledCase
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -106,18 +106,19 @@ def cut(array: NDArray[Scalar], start: Window, size: Window) -> NDArray[Scalar]:
 
 
 def turn(patch: LabelledCase, orientation: Orientation, rng: np.random.Generator) -> LabelledCase:
-    """Turn image, label and brain alike, as views; 'axial-turns' needs patches as wide as deep."""
+    """Turn image, label and brain alike, as views; what is turned needs equal sides (`TURNED_AXES`)."""
     if orientation == "as-is":
         return patch
-    quarter_turns = 0
-    if orientation == "axial-turns":
+    quarter_turns, plane = 0, (0, 1)
+    if orientation in TURNED_AXES:
+        plane = TURNED_AXES[orientation]
         quarter_turns = int(rng.integers(0, 4))
-        mirrored = [int(rng.integers(0, 2))]
+        mirrored = [plane[int(rng.integers(0, 2))]]
     else:
         axes = (0,) if orientation == "left-right" else (0, 1, 2)
         mirrored = [axis for axis in axes if rng.random() < 0.5]
 
     def turned(array: NDArray[Scalar]) -> NDArray[Scalar]:
-        return np.flip(np.rot90(array, quarter_turns, axes=(0, 1)), tuple(mirrored))
+        return np.flip(np.rot90(array, quarter_turns, axes=plane), tuple(mirrored))
 
     return replace(patch, image=turned(patch.image), label=turned(patch.label), brain=turned(patch.brain))

@@ -63,9 +63,9 @@ def prompt_of(
 ) -> Prompt:
     """The prompt of a region: the 'box' around it, its 'points', or 'both'.
 
-    `region`: (Y, X) bool, not empty; `picture`: (Y, X), the intensities under it. The box is moved out by
-    `dilation_px` pixels each side. The points are foreground, by the rule `points`, and the box's four corners as
-    background: the box's centre ('paper': CLISC, Ma et al., ISBI 2025, section 2.3), or `authors_points`
+    `region`: (Y, X) bool, not empty; `picture`: (Y, X), the slice from 0 where it is darkest, not equalised. The box
+    is moved out by `dilation_px` pixels each side. The points are foreground, by the rule `points`, and the box's four
+    corners as background: the box's centre ('paper': CLISC, Ma et al., ISBI 2025, section 2.3), or `authors_points`
     ('authors-code', which dilates by 10 px). Raises ValueError for an empty region.
     """
     rows, columns = region.shape
@@ -83,17 +83,19 @@ def prompt_of(
 
 
 def authors_points(region: NDArray[np.bool_], picture: NDArray[Any]) -> NDArray[np.float32]:
-    """Five points (x, y) in the brighter half of the region's range of intensities, (5, 2).
+    """Five points (x, y) among a region's brightest pixels, (5, 2).
 
-    The first, the last and the middle pixel in raster order, and those at one third and two thirds. The half begins
-    above the sixth edge of a histogram with ten bins; a region of one intensity counts as bright throughout. Source:
-    CLISC's reference code. Raises ValueError for an empty region.
+    `picture`: (Y, X), 0 where the slice is darkest; not equalised. Bright is what reaches 60 % of the region's largest
+    value. The points are the first, the last and the middle bright pixel in raster order, and those at one third and
+    two thirds. Source: HiLab-git/CLISC at b9d22c1, train/step2_sam_inference.py: the fifth edge from the end of a
+    histogram with ten bins, of the picture with 0 outside the region. Raises ValueError for an empty region.
     """
     if not region.any():
         raise ValueError("an empty region has no points")
-    middle = np.histogram_bin_edges(picture[region], bins=10)[5]
-    bright = region & (picture > middle)
-    rows, columns = np.nonzero(bright if bright.any() else region)
+    values = np.where(region, picture, 0)
+    # The edge as the histogram has it: 0.6 times the maximum can differ from it in the last bit.
+    edge = np.linspace(0.0, float(values.max()), 11)[-5]
+    rows, columns = np.nonzero(region & (values >= edge))
     count = len(rows)
     chosen = [0, count - 1, count // 2, count // 3, 2 * count // 3]
     return np.stack([columns[chosen], rows[chosen]], axis=1).astype(np.float32)

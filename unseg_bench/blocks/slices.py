@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseg_bench.data.atomic import reserve
-from unseg_bench.data.volume import Mask, Volume
+from unseg_bench.data.volume import Image, Mask, Volume
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,10 +42,16 @@ def brain_slices(brain: Mask, min_share: float = 0.0) -> NDArray[np.intp]:
 
 
 def eight_bit(volume: Volume, slices: NDArray[np.intp], scaling: Scaling = "slice") -> Pictures:
-    """Pictures (N, Y, X) of the given axial slices; 0 outside the brain.
+    """Pictures (N, Y, X) of the given axial slices, 0 ... 255; 0 outside the brain. See `stretched` for `scaling`."""
+    return np.rint(stretched(volume, slices, scaling) * 255.0).astype(np.uint8)
 
-    'slice' stretches each slice from its smallest to its largest brain value (min-max, as the CLISC paper's code);
-    'volume' maps `Z_WINDOW` to 0 ... 255, so that the same tissue has the same grey in every slice.
+
+def stretched(volume: Volume, slices: NDArray[np.intp], scaling: Scaling = "slice") -> Image:
+    """The given axial slices, (N, Y, X) float32 in 0 ... 1, 0 outside the brain: `eight_bit` before it rounds.
+
+    'slice' stretches each slice from its smallest to its largest brain value; 'volume' maps `Z_WINDOW` to 0 ... 1, so
+    that the same tissue has the same grey in every slice. CLISC's code stretches from the slice's smallest value, which
+    is the background's: 'slice' does so for a volume in which the whole crop counts as brain (see `standardise`).
     """
     image = to_pictures(volume.image)[slices]
     brain = to_pictures(volume.brain)[slices]
@@ -56,7 +62,7 @@ def eight_bit(volume: Volume, slices: NDArray[np.intp], scaling: Scaling = "slic
         low, high = (np.float32(edge) for edge in Z_WINDOW)
     with np.errstate(invalid="ignore"):
         scaled = (image - low) / np.maximum(high - low, 1e-6)
-    return np.where(brain, np.clip(np.rint(scaled * 255.0), 0.0, 255.0), 0.0).astype(np.uint8)
+    return np.where(brain, np.clip(scaled, 0.0, 1.0), np.float32(0.0))
 
 
 def equalise(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

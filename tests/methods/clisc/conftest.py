@@ -66,6 +66,12 @@ class FakeClip:
         tumour = ((pictures > 200).sum(axis=(1, 2)) > 0.06 * brain).astype(np.float32)
         return np.stack([1 - tumour, tumour], axis=1) * 0.8 + 0.1
 
+    def probabilities_of_values(self, slices: np.ndarray, captions: list[list[str]]) -> np.ndarray:
+        assert slices.dtype == np.float32
+        assert slices.min() < 0
+        greys = np.clip(slices / slices.max() * 255, 0, 255).astype(np.uint8)
+        return self.probabilities(greys, captions)
+
 
 class FakeSegmenter:
     """Takes the brighter pixels of the box; what it encodes is the picture itself."""

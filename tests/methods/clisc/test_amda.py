@@ -39,6 +39,19 @@ def test_rectangles_have_the_share_of_the_box_and_stay_in_it() -> None:
         assert mask.sum() == pytest.approx(0.2 * brain.sum(), rel=0.06)
 
 
+def test_by_brightness_every_slice_loses_its_brightest_pixels_whatever_its_label_and_cam(fresh) -> None:
+    volume = fresh.cases[0].volume
+    nothing = fresh.given({})
+    pictures = np.random.default_rng(0).integers(10, 251, (3, 37, 31)).astype(np.uint8)
+    pictures[0] //= 2
+    amda = Amda(AmdaOptions(rule="brightness"), nothing, nothing, seed=0)
+    masked = amda(volume, np.arange(3), np.array([True, False, False]), pictures)
+    for before, after in zip(pictures, masked, strict=True):
+        edge = before.min() + 0.8 * (float(before.max()) - float(before.min()))
+        assert np.array_equal(after, np.where(before > edge, 0, before))
+        assert 0.1 < (after == 0).mean() < 0.3
+
+
 @pytest.mark.parametrize("normal_masks", ["rectangles", "cam-shaped"])
 def test_amda_blackens_the_cam_and_random_places(fresh, normal_masks: str) -> None:
     case = fresh.cases[0]

@@ -231,7 +231,7 @@ def test_s3f_keeps_the_best_and_never_what_sam_denies(fresh) -> None:
     predictions = fresh.given(masks)
     nothing = fresh.given({name: np.zeros_like(mask) for name, mask in masks.items()})
     inputs = {"cohort": tiny_cohort("train", fresh.cases), "predictions": predictions}
-    run, options = fresh.context(), FilterOptions(beta=20.0)
+    run, options = fresh.context(), FilterOptions(beta=20.0, empty_cases="learned")
     with pytest.raises(RunError, match="stage 's3f': no case survives"):
         run.run(self_training.filter_by_similarity, options, prompted=nothing, **inputs)
     kept = run.run(self_training.filter_by_similarity, options, prompted=predictions, **inputs)

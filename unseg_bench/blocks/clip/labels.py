@@ -5,14 +5,15 @@ The options stand here too; torch is loaded when a slice is scored.
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from unseg_bench.blocks.slices import Scaling, brain_slices, eight_bit
+from unseg_bench.blocks.slices import Scaling, brain_slices, eight_bit, to_pictures
 from unseg_bench.data.cohort import Cohort
+from unseg_bench.data.volume import Volume
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Artifact, Context, Work, stage
 from unseg_bench.plugins.method import MethodOptions
@@ -33,6 +34,9 @@ NEIGHBOURS, REACH, ENOUGH = 5, 6, 8
 """The authors' vote: so many labelled slices on either side, at most so far away, and more than so many of them."""
 
 
+ClipPicture: TypeAlias = Literal["eight-bit", "z-scores"]
+
+
 class ClipOptions(MethodOptions):
     """Probability of a tumour, a slice. Several captions of a class are averaged; the defaults are the paper's two."""
 
@@ -41,6 +45,9 @@ class ClipOptions(MethodOptions):
     normal_captions: tuple[str, ...] = Field(default=(PAPER_NORMAL,), min_length=1)
     tumour_captions: tuple[str, ...] = Field(default=(PAPER_TUMOUR,), min_length=1)
     scaling: Scaling = "slice"
+    picture: ClipPicture = "eight-bit"
+    """What CLIP is shown: 'eight-bit' greys, padded to a square, or the 'z-scores' as they are (authors' code): CLIP's
+    own transform resizes them, cuts the middle out and drops what follows the point, which leaves 0 to 7 of 255."""
     min_brain_share: float = Field(default=0.0, ge=0, lt=1)
     """Slices with less than this share of the largest slice's brain area are left out everywhere."""
 
@@ -102,14 +109,23 @@ def score_slices(
     `weights` is the digest of CLIP's weights. Paper, eq. 1: softmax over the captions' classes of the similarity of
     image and text.
     """
-    captions = [list(options.normal_captions), list(options.tumour_captions)]
     for done, volume in enumerate(cohort):
         work.progress(done, len(cohort), volume.case_id)
         slices = brain_slices(volume.brain, options.min_brain_share)
         probability = np.full(volume.shape[2], np.nan, dtype=np.float32)
         if len(slices):
-            probability[slices] = scorer().probabilities(eight_bit(volume, slices, options.scaling), captions)[:, 1]
+            probability[slices] = _scores(volume, slices, options, scorer())
         np.save(work.folder / f"{volume.case_id}.npy", probability)
+
+
+def _scores(
+    volume: Volume, slices: NDArray[np.intp], options: ClipOptions, scorer: "ClipScorer"
+) -> NDArray[np.float32]:
+    """The probability of a tumour of each given slice, (N,)."""
+    captions = [list(options.normal_captions), list(options.tumour_captions)]
+    if options.picture == "z-scores":
+        return scorer.probabilities_of_values(to_pictures(volume.image)[slices], captions)[:, 1]
+    return scorer.probabilities(eight_bit(volume, slices, options.scaling), captions)[:, 1]
 
 
 @stage("slice-labels", seeded=False)
@@ -172,8 +188,8 @@ def confident_labels(probability: NDArray[np.float32], confidence: float) -> NDA
     """Labels of the slices that CLIP is sure of, each replaced by the majority of its neighbours; -1 elsewhere.
 
     A slice is kept where the larger probability reaches `confidence`. Of the kept ones, up to `NEIGHBOURS` on either
-    side not farther than `REACH` slices vote, if they are more than `ENOUGH`; at a tie the slice's own label stands.
-    Source: the authors' code.
+    side not farther than `REACH` slices vote, if they are more than `ENOUGH`; a tie gives normal.
+    Source: HiLab-git/CLISC at b9d22c1, train/step0_get_clip_label.py.
     """
     labels = argmax_labels(probability)
     kept = np.flatnonzero((labels != LEFT_OUT) & (np.maximum(probability, 1 - probability) >= confidence))
@@ -181,8 +197,7 @@ def confident_labels(probability: NDArray[np.float32], confidence: float) -> NDA
     for place, index in enumerate(kept):
         around = np.concatenate([kept[max(place - NEIGHBOURS, 0) : place], kept[place + 1 : place + 1 + NEIGHBOURS]])
         near = around[np.abs(around - index) <= REACH]
-        share = float(labels[near].mean()) if len(near) > ENOUGH else 0.5
-        voted[index] = labels[index] if share == 0.5 else int(share > 0.5)
+        voted[index] = int(2 * labels[near].sum() > len(near)) if len(near) > ENOUGH else labels[index]
     return voted
 
 

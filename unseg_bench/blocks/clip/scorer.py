@@ -72,9 +72,18 @@ class ClipScorer:
         off. `captions` holds one list of captions a class. Softmax over classes of logit scale x cosine similarity
         (CLISC, eq. 1). Raises SettingsError for a caption that is longer than the model reads.
         """
-        classes = self.class_features(captions)
-        cosines = self.cosines(as_bytes(images), classes, batch_size=batch_size)
-        return (self.logit_scale * torch.from_numpy(cosines)).softmax(dim=-1).numpy()
+        return self._softmax([_square(picture) for picture in as_bytes(images)], captions, batch_size)
+
+    def probabilities_of_values(
+        self, slices: NDArray[np.float32], captions: Sequence[Sequence[str]], *, batch_size: int = _BATCH
+    ) -> NDArray[np.float32]:
+        """As `probabilities`, of float slices (N, H, W) as CLISC's code hands them over, not scaled to 8 bit.
+
+        CLIP's own transform resizes the shorter side, cuts the middle out, and then makes bytes of the values: what
+        follows the point is dropped, below 0 and above 255 there is nothing.
+        Source: HiLab-git/CLISC at b9d22c1, train/step0_get_clip_label.py.
+        """
+        return self._softmax([Image.fromarray(np.asarray(one, np.float32)) for one in slices], captions, batch_size)
 
     @property
     def logit_scale(self) -> float:
@@ -96,7 +105,6 @@ class ClipScorer:
         ]
         return torch.nn.functional.normalize(torch.stack(means), dim=-1)
 
-    @torch.no_grad()
     def cosines(
         self, pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], classes: Tensor, *, batch_size: int = _BATCH
     ) -> NDArray[np.float32]:
@@ -104,9 +112,19 @@ class ClipScorer:
 
         Pictures that are not square are padded as in `probabilities`.
         """
+        return self._cosines([_square(picture) for picture in pictures], classes, batch_size)
+
+    def _softmax(
+        self, pictures: Sequence[Image.Image], captions: Sequence[Sequence[str]], batch_size: int
+    ) -> NDArray[np.float32]:
+        cosines = self._cosines(pictures, self.class_features(captions), batch_size)
+        return (self.logit_scale * torch.from_numpy(cosines)).softmax(dim=-1).numpy()
+
+    @torch.no_grad()
+    def _cosines(self, pictures: Sequence[Image.Image], classes: Tensor, batch_size: int) -> NDArray[np.float32]:
         rows = [np.zeros((0, len(classes)), np.float32)]
         for start in range(0, len(pictures), batch_size):
-            some = [self._preprocess(_square(picture)) for picture in pictures[start : start + batch_size]]
+            some = [self._preprocess(picture) for picture in pictures[start : start + batch_size]]
             features = self.model.encode_image(torch.stack(some).to(self.device), normalize=True)
             rows.append((features @ classes.T).cpu().numpy())
         return np.concatenate(rows)

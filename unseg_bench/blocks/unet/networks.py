@@ -3,36 +3,48 @@
 import math
 from collections.abc import Callable, Sequence
 from itertools import combinations, pairwise
-from typing import Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unseg_bench.blocks.unet.options import LossName, Norm
+from unseg_bench.blocks.unet.options import LossName, Norm, Upsampling
 from unseg_bench.data.volume import Image
 
 
 class UNet3d(nn.Module):
     """(B, 1, X, Y, Z) -> logits (B, C, X, Y, Z) for any X, Y, Z of at least 2 ** (levels - 1) voxels.
 
-    Two 3 x 3 x 3 convolutions a level with norm and ReLU, max pooling by 2, up-convolution by 2, skip connections
-    by concatenation: MONAI's blocks of its BasicUNet, for any number of levels.
+    Two 3 x 3 x 3 convolutions a level with norm and ReLU, max pooling by 2, upsampling by 2, skip connections by
+    concatenation: MONAI's blocks of its BasicUNet, for any number of levels. With `upsampling` 'trilinear' all channels
+    of the coarser level go up as they are (CLISC's code). `affine`: norms learn a scale and a shift.
     """
 
     def __init__(
-        self, channels: Sequence[int], norm: Norm, dropout: float, out_channels: int, in_channels: int = 1
+        self,
+        channels: Sequence[int],
+        norm: Norm,
+        dropout: float,
+        out_channels: int,
+        in_channels: int = 1,
+        affine: bool = True,
+        upsampling: Upsampling = "transposed",
     ) -> None:
         super().__init__()
         from monai.networks.nets.basic_unet import Down, TwoConv, UpCat
 
-        act, normalisation = ("relu", {"inplace": True}), (norm, {"affine": True})
+        act, normalisation = ("relu", {"inplace": True}), (norm, {"affine": affine})
         levels = list(pairwise(channels))
+        # MONAI's own interpolation would first halve the channels and fit the grids' corners to each other.
+        up: dict[str, Any] = {"halves": True}
+        if upsampling == "trilinear":
+            up = {"upsample": "nontrainable", "pre_conv": None, "align_corners": False}
         self.first = TwoConv(3, in_channels, channels[0], act, normalisation, bias=False)
         self.down = nn.ModuleList(Down(3, high, low, act, normalisation, bias=False) for high, low in levels)
         self.up = nn.ModuleList(
-            UpCat(3, low, high, high, act, normalisation, bias=False, halves=True) for high, low in reversed(levels)
+            UpCat(3, low, high, high, act, normalisation, bias=False, **up) for high, low in reversed(levels)
         )
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Conv3d(channels[0], out_channels, kernel_size=1)
@@ -55,12 +67,20 @@ class HalfGridUNet3d(nn.Module):
     the image beside them, and decides with two convolutions. So outlines are as fine as the image.
     """
 
-    def __init__(self, channels: Sequence[int], norm: Norm, dropout: float, out_channels: int) -> None:
+    def __init__(
+        self,
+        channels: Sequence[int],
+        norm: Norm,
+        dropout: float,
+        out_channels: int,
+        affine: bool = True,
+        upsampling: Upsampling = "transposed",
+    ) -> None:
         super().__init__()
         from monai.networks.blocks.convolutions import Convolution
 
-        self.body = UNet3d(channels, norm, dropout, 8 * _FINE, in_channels=8)
-        self.fine = Convolution(3, _FINE + 1, 8, act="relu", norm=(norm, {"affine": True}), bias=False)
+        self.body = UNet3d(channels, norm, dropout, 8 * _FINE, in_channels=8, affine=affine, upsampling=upsampling)
+        self.fine = Convolution(3, _FINE + 1, 8, act="relu", norm=(norm, {"affine": affine}), bias=False)
         self.head = nn.Conv3d(8, out_channels, kernel_size=1)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -82,7 +102,13 @@ class DynUNet3d(nn.Module):
     """
 
     def __init__(
-        self, channels: Sequence[int], norm: Norm, dropout: float, out_channels: int, deep_supervision: bool = False
+        self,
+        channels: Sequence[int],
+        norm: Norm,
+        dropout: float,
+        out_channels: int,
+        deep_supervision: bool = False,
+        affine: bool = True,
     ) -> None:
         super().__init__()
         from monai.networks.nets.dynunet import DynUNet
@@ -92,7 +118,7 @@ class DynUNet3d(nn.Module):
             *(3, 1, out_channels, [3] * len(strides), strides, strides[1:]),
             filters=channels,
             dropout=dropout or None,
-            norm_name=(norm, {"affine": True}),
+            norm_name=(norm, {"affine": affine}),
             deep_supervision=deep_supervision,
             deep_supr_num=max(1, len(channels) - 3),
         )
@@ -137,16 +163,19 @@ def unet3d(
     out_channels: int = 2,
     foreground_prior: float | None = None,
     half_grid: bool = False,
+    affine: bool = True,
+    upsampling: Upsampling = "transposed",
 ) -> UNet3d | HalfGridUNet3d:
     """Return a 3D U-Net with one level a channel count; five levels are four down- and four upsamplings.
 
     The default has 5,646,402 parameters. `foreground_prior` (0-1) sets the last bias so that an untrained network
     calls that share of the voxels tumour; without it a small training spends its first hundred steps on the background.
-    `half_grid`: a HalfGridUNet3d, for fine outlines on few cores.
+    `half_grid`: a HalfGridUNet3d, for fine outlines on few cores. `affine` and `upsampling`: see `UNet3d`.
 
     Weights are drawn from torch's global generator: see `training.seeded_torch`.
     """
-    network = (HalfGridUNet3d if half_grid else UNet3d)(channels, norm, dropout, out_channels)
+    build = HalfGridUNet3d if half_grid else UNet3d
+    network = build(channels, norm, dropout, out_channels, affine=affine, upsampling=upsampling)
     if foreground_prior is not None:
         _set_foreground_prior(network.head, foreground_prior)
     return network
@@ -159,9 +188,10 @@ def dynunet3d(
     out_channels: int = 2,
     foreground_prior: float | None = None,
     deep_supervision: bool = True,
+    affine: bool = True,
 ) -> DynUNet3d:
     """Return nnU-Net's network for 128^3 patches, with 31,190,312 parameters; see `unet3d` for the options."""
-    network = DynUNet3d(channels, norm, dropout, out_channels, deep_supervision)
+    network = DynUNet3d(channels, norm, dropout, out_channels, deep_supervision, affine)
     if foreground_prior is not None:
         _set_foreground_prior(network.head, foreground_prior)
     return network
@@ -173,6 +203,13 @@ def _set_foreground_prior(head: nn.Conv3d, prior: float) -> None:
     bias = torch.full((head.out_channels,), foreground_bias)
     bias[0] = 0.0
     head.bias = nn.Parameter(bias)
+
+
+def draw_kaiming(network: nn.Module) -> None:
+    """Draw all convolutions' weights anew from torch's global generator: normal, as He et al. (2015) do for ReLU."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv3d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_in")
 
 
 def segmentation_loss(name: LossName) -> Callable[[Tensor, Tensor], Tensor]:

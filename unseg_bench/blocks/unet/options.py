@@ -8,8 +8,14 @@ from unseg_bench.plugins.method import MethodOptions
 
 Norm: TypeAlias = Literal["batch", "instance"]
 LossName: TypeAlias = Literal["cross-entropy", "dice-ce"]
-Orientation: TypeAlias = Literal["as-is", "left-right", "all-mirrors", "axial-turns"]
-"""How a patch may be turned: not; mirrored along x; along each axis; turned by 90 degrees in x-y and mirrored once."""
+Upsampling: TypeAlias = Literal["transposed", "trilinear"]
+"""How a decoder doubles its grid: by learned transposed convolutions (Cicek et al., 2016), or between the voxels, which
+learns nothing and keeps the channels (CLISC's code)."""
+Initialisation: TypeAlias = Literal["uniform", "kaiming"]
+"""What convolutions start from: torch's default, or normal draws for ReLU (He et al., 2015; CLISC's code)."""
+Orientation: TypeAlias = Literal["as-is", "left-right", "all-mirrors", "axial-turns", "sagittal-turns"]
+"""How a patch may be turned: not; mirrored along x; along each axis; turned by a multiple of 90 degrees in x-y and
+mirrored along x or y; the same in y-z and along y or z (CLISC's code, whose arrays are (Z, Y, X))."""
 
 Augmentation: TypeAlias = Literal["none", "light", "strong"]
 """How a patch may be changed: not; in brightness, contrast, gamma, noise and blur; as nnU-Net does, which also turns
@@ -24,12 +30,16 @@ Mirroring: TypeAlias = Literal["none", "left-right", "all-axes"]
 MIRROR_AXES: dict[Mirroring, tuple[int, ...]] = {"none": (), "left-right": (0,), "all-axes": (0, 1, 2)}
 """Along which axes of (X, Y, Z) a volume is mirrored."""
 
+TURNED_AXES: dict[Orientation, tuple[int, int]] = {"axial-turns": (0, 1), "sagittal-turns": (2, 1)}
+"""From which axis of (X, Y, Z) towards which a patch is turned; it is mirrored along one of them."""
+
 Size: TypeAlias = tuple[int, int, int]
 
 
 class UNetOptions(MethodOptions):
-    """Network and training. The defaults are CLISC's (section 3 of the paper; momentum, decay, dropout, loss and
-    turns from its reference code): 16-256 channels, 128^3, SGD 0.01, batch 2, 400 epochs, last step.
+    """Network and training. The defaults are CLISC's: 16-256 channels, 128^3, SGD 0.01, batch 2, 400 epochs (section 3
+    of the paper), momentum, decay, dropout and loss of its code. Batch norm and transposed convolutions are Cicek's,
+    whom the paper cites; the turns in x-y, mixed precision and the last step are ours.
     """
 
     spacing_mm: float | None = Field(default=None, gt=0)
@@ -43,6 +53,12 @@ class UNetOptions(MethodOptions):
     deep_supervision: bool = False
     """The loss also looks at coarser levels, each half as much as the finer one; all but the two coarsest."""
     norm: Norm = "batch"
+    norm_affine: bool = True
+    """Norms learn a scale and a shift; in CLISC's code they do not."""
+    upsampling: Upsampling = "transposed"
+    """Of network 'unet': 'transposed' convolutions, or 'trilinear' (CLISC's code)."""
+    initialisation: Initialisation = "uniform"
+    """What convolutions start from: torch's 'uniform' draws, or 'kaiming' normal ones (CLISC's code)."""
     dropout: float = Field(default=0.3, ge=0, lt=1)
     foreground_prior: float | None = Field(default=None, gt=0, lt=1)
     """Share of voxels that the untrained network calls tumour; None: one half."""
@@ -74,8 +90,11 @@ class UNetOptions(MethodOptions):
 
     @model_validator(mode="after")
     def _turns_need_square_patches(self) -> Self:
-        if self.orientation == "axial-turns" and self.patch[0] != self.patch[1]:
-            raise ValueError(f"orientation 'axial-turns' needs a patch with equal x and y, not {self.patch}")
+        if self.orientation in TURNED_AXES:
+            one, other = TURNED_AXES[self.orientation]
+            if self.patch[one] != self.patch[other]:
+                names = " and ".join("xyz"[axis] for axis in sorted((one, other)))
+                raise ValueError(f"orientation '{self.orientation}' needs a patch with equal {names}, not {self.patch}")
         return self
 
     @model_validator(mode="after")
@@ -83,6 +102,8 @@ class UNetOptions(MethodOptions):
         if self.network == "dynunet":
             if self.half_grid:
                 raise ValueError("half_grid is for network 'unet'")
+            if self.upsampling == "trilinear":
+                raise ValueError("upsampling 'trilinear' is for network 'unet'")
             if len(self.channels) < 3:
                 raise ValueError(f"network 'dynunet' needs three or more channels, not {self.channels}")
         elif self.deep_supervision:

@@ -22,6 +22,7 @@ from unseg_bench.blocks.training import (
 from unseg_bench.blocks.unet.networks import (
     Network,
     deeply_supervised,
+    draw_kaiming,
     dynunet3d,
     predict_sliding,
     predict_whole,
@@ -37,12 +38,19 @@ from unseg_bench.plugins.context import Work
 
 def build_unet(options: UNetOptions, seed: int = 0) -> Network:
     """Return the untrained network of `options`, its weights drawn from `seed`."""
-    basics = (options.channels, options.norm, options.dropout)
-    prior = options.foreground_prior
+    o = options
+    basics = (o.channels, o.norm, o.dropout)
+    prior, affine = o.foreground_prior, o.norm_affine
     with seeded_torch(seed):
-        if options.network == "dynunet":
-            return dynunet3d(*basics, foreground_prior=prior, deep_supervision=options.deep_supervision)
-        return unet3d(*basics, foreground_prior=prior, half_grid=options.half_grid)
+        if o.network == "dynunet":
+            network = dynunet3d(*basics, foreground_prior=prior, deep_supervision=o.deep_supervision, affine=affine)
+        else:
+            network = unet3d(
+                *basics, foreground_prior=prior, half_grid=o.half_grid, affine=affine, upsampling=o.upsampling
+            )
+        if o.initialisation == "kaiming":
+            draw_kaiming(network)
+    return network
 
 
 def train_unet(
