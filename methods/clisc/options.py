@@ -47,8 +47,10 @@ class CamOptions(MethodOptions):
     """The classifier's map of the tumour logit at `layer`."""
 
     layer: str = "layer3"
-    formula: Literal["layer-cam", "channel-mean"] = "layer-cam"
-    """'layer-cam': each position's own gradient; 'channel-mean': the mean gradient a channel (paper, eq. 2)."""
+    formula: Literal["layer-cam", "as-printed", "grad-cam"] = "layer-cam"
+    """What is summed over channels: the ReLU of each position's gradient times the activation ('layer-cam', authors'
+    code), the channel's mean gradient times that ReLU ('as-printed', paper, eq. 2: without the activation), or the mean
+    gradient times the activation ('grad-cam')."""
     slices: Literal["clip", "classifier"] = "clip"
     """Which slices have a map: those that CLIP called tumour (paper), or of all slices, with a label or without, those
     that the classifier calls tumour (authors' code)."""

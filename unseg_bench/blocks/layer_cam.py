@@ -8,8 +8,9 @@ from torch.nn import functional
 
 from unseg_bench.errors import RunError
 
-CamFormula: TypeAlias = Literal["layer-cam", "channel-mean"]
-"""How a channel is weighted: by its gradient at each position, or by the gradient's mean."""
+CamFormula: TypeAlias = Literal["layer-cam", "as-printed", "grad-cam"]
+"""What is summed over the channels of a layer, A their activation, G the logit's gradient, w a channel's mean of G:
+ReLU(G) A (Layer-CAM); w ReLU(G), without the activation (CLISC's equation 2); w A (Grad-CAM)."""
 
 
 def layer_cam(
@@ -17,11 +18,11 @@ def layer_cam(
 ) -> tuple[Tensor, Tensor]:
     """Class activation maps of a batch (N, C, H, W), and its logits: (N, H, W), each 0 ... 1 (all 0 where flat).
 
-    Each position of the activation of `layer` (a name as `network.get_submodule` takes it) is weighted by the ReLU of
-    the gradient of the given logit there; the channels are summed, and the map is upsampled to the picture. `network`
-    should be in evaluation mode, so that the pictures of a batch do not touch each other.
-    Source: Jiang et al., "LayerCAM", 2021, eqs. 6-8. With 'channel-mean' a channel has one weight, the mean of its
-    gradient (CLISC, eq. 2; Grad-CAM, Selvaraju et al., 2017). Raises RunError when the layer's output is no map.
+    `formula` says what is summed over the channels of `layer` (a name as `network.get_submodule` takes it), with the
+    gradient of the given logit; of the sum the positive part is taken, and upsampled to the picture. `network` should
+    be in evaluation mode, so that the pictures of a batch do not touch each other.
+    Source: 'layer-cam' Jiang et al., "LayerCAM", 2021, eqs. 6-8, as CLISC's code runs it; 'as-printed' Ma et al., ISBI
+    2025, eq. 2; 'grad-cam' Selvaraju et al., 2017. Raises RunError when the layer's output is no map.
     """
     kept: list[Tensor] = []
 
@@ -40,8 +41,12 @@ def layer_cam(
             (gradient,) = torch.autograd.grad(logits[:, logit].sum(), activation)
     finally:
         hook.remove()
-    weight = gradient.clamp(min=0) if formula == "layer-cam" else gradient.mean(dim=(2, 3), keepdim=True)
-    weighted = (weight * activation.detach()).sum(dim=1, keepdim=True).clamp(min=0)
+    mean = gradient.mean(dim=(2, 3), keepdim=True)
+    if formula == "layer-cam":
+        terms = gradient.clamp(min=0) * activation.detach()
+    else:
+        terms = mean * (gradient.clamp(min=0) if formula == "as-printed" else activation.detach())
+    weighted = terms.sum(dim=1, keepdim=True).clamp(min=0)
     upsampled = functional.interpolate(weighted, size=images.shape[-2:], mode="bilinear", align_corners=False)
     return min_max(upsampled[:, 0]), logits.detach()
 
