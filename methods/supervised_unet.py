@@ -64,6 +64,12 @@ class SupervisedUnet(Method[SupervisedUnetOptions]):
     """Reads every training mask, and those of validation where they choose the weights; the bound from above."""
 
     name = "supervised-unet"
+    preset_sources = {
+        "paper": "The network and schedule of CLISC's preset 'paper', its turns and last step too, trained on masks.",
+        "nnunet": "nnU-Net's network, augmentation and number of steps (Isensee et al., 2021), without its folds.",
+        "demo": "Ours: a small network on a coarse grid; a minute on two cores.",
+        "check": "Ours: the preset 'demo' in seconds.",
+    }
     presets = {
         "paper": {},
         "nnunet": {"unet": NNUNET, "inference": NNUNET_INFERENCE},

@@ -84,6 +84,13 @@ def test_presets_that_a_section_names_exist(names, body):
     assert named <= set(BUILT_IN[names[0]].presets)
 
 
+@pytest.mark.parametrize("name", [name for name, method in BUILT_IN.items() if set(method.presets) - {"paper", "demo"}])
+def test_every_preset_says_what_it_takes_from_where(name):
+    method = BUILT_IN[name]
+    assert list(method.preset_sources) == list(method.presets)
+    assert all(len(words) < 500 for words in method.preset_sources.values())
+
+
 @pytest.mark.parametrize(("name", "option", "level"), USES)
 def test_what_an_option_reads(name, option, level):
     assert supervision(name, "paper", [option]).value == level

@@ -3,7 +3,7 @@
 from unseg_bench import Cohort, Context, Explanation, Mask, Method, Supervision, Volume
 
 from .options import CliscOptions
-from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE
+from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE, SOURCES
 from .studies import LABEL_USE, STAGE_ORACLES, TABLE_2
 
 
@@ -16,6 +16,7 @@ class Clisc(Method[CliscOptions]):
 
     name = "clisc"
     presets = {"paper": PAPER, "reference-code": REFERENCE_CODE, "demo": DEMO, "check": CHECK}
+    preset_sources = SOURCES
     studies = {"table2": TABLE_2, "label-use": LABEL_USE, "stage-oracles": STAGE_ORACLES}
 
     @property

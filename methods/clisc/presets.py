@@ -39,6 +39,15 @@ REFERENCE_CODE: dict[str, Any] = {
 }
 """What `train/run.sh` of HiLab-git/CLISC (b9d22c1) does, its four uses of labels included."""
 
+SOURCES: dict[str, str] = {
+    "paper": """The paper's numbers. Where it gives none, those of its code (momentum, weight decay, dropout, opening)
+    or ours: the level of regions, ImageNet's scale, the turns of patches, the last step. No label is read.""",
+    "reference-code": """What train/run.sh of HiLab-git/CLISC (b9d22c1) does, its four uses of labels and its errors
+    included; docs/methods.md lists what stays different.""",
+    "demo": "Ours: small networks, the miniature pair, masks and regions that suit them; minutes on two cores.",
+    "check": "Ours: the preset 'demo' in seconds.",
+}
+
 DEMO: dict[str, Any] = {
     "spacing_mm": 2.0,
     "clip": {"model": "miniature", "pretrained": "miniature", "scaling": "volume", "min_brain_share": 0.1},

@@ -10,7 +10,7 @@ from unseg_bench.blocks.references import reference_masks
 from unseg_bench.blocks.thresholds import find_thresholds
 
 from .options import ImplicitFieldOptions
-from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE, STUDIES
+from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE, SOURCES, STUDIES
 
 if TYPE_CHECKING:
     from .maps import Mapper
@@ -21,6 +21,7 @@ class ImplicitField(Method[ImplicitFieldOptions]):
 
     name = "implicit-field"
     presets = {"paper": PAPER, "reference-code": REFERENCE_CODE, "demo": DEMO, "check": CHECK}
+    preset_sources = SOURCES
     studies = STUDIES
 
     @property

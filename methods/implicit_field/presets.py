@@ -16,6 +16,16 @@ REFERENCE_CODE: dict[str, Any] = {
 """The authors' code and notebook: BraTS' field of view, their ten centres (of T2-weighted scans), the background in the
 darkest class, a code without bounds, the threshold with the best Dice on annotated cases."""
 
+SOURCES: dict[str, str] = {
+    "paper": """The published network, schedule and fit. Ours, and declared: FLAIR slices that CLIP calls normal in the
+    place of healthy T2 scans, classes found on them, air as a class of its own, one size of cube, the code kept in its
+    ball, the threshold from normal slices.""",
+    "reference-code": """snavalm/ifl_unsup_anom_det and its notebook: BraTS' field of view, its ten centres, air in the
+    darkest class, a code without bounds, the threshold with the best Dice, here on the validation part.""",
+    "demo": "Ours: a small network on healthy phantoms; minutes on two cores.",
+    "check": "Ours: the preset 'demo' in seconds.",
+}
+
 DEMO: dict[str, Any] = {
     "normals": {"source": "healthy"},
     "scan": {"side": 48},

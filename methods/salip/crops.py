@@ -22,7 +22,7 @@ _DIMMED = 0.5
 def keep_plausible(proposals: "Sequence[Proposal]", one: SlicePicture, options: FilterOptions) -> "list[Proposal]":
     """Return the proposals that pass every bound, in their order; masks are on the picture's grid.
 
-    The bounds are priors from anatomy, relative to the brain of the slice, and no label.
+    The bounds are priors from anatomy, relative to the slice's brain, and the paper's, relative to the picture.
     """
     return [proposal for proposal in proposals if _plausible(proposal, one, options)]
 
@@ -37,6 +37,7 @@ def _plausible(proposal: "Proposal", one: SlicePicture, options: FilterOptions) 
         options.min_area <= area / brain <= options.max_area
         and covered / area >= options.min_inside
         and covered / brain <= options.max_cover
+        and (options.max_picture_share is None or area < options.max_picture_share * proposal.mask.size)
         and (options.min_z is None or (covered > 0 and float(one.z[inside].mean()) >= options.min_z))
     )
 

@@ -11,7 +11,7 @@ from unseg_bench import Cohort, Context, Explanation, Mask, Method, Supervision,
 from unseg_bench.blocks.references import digest_of_masks
 
 from .options import SalipOptions
-from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE, STUDIES
+from .presets import CHECK, DEMO, FLAIR, PAPER, REFERENCE_CODE, SOURCES, STUDIES
 
 if TYPE_CHECKING:
     from unseg_bench.blocks.sam.options import EverythingOptions
@@ -23,7 +23,8 @@ class Salip(Method[SalipOptions]):
     """SAM proposes masks of each axial slice, CLIP picks those that look like a tumour, their boxes go back to SAM."""
 
     name = "salip"
-    presets = {"paper": PAPER, "reference-code": REFERENCE_CODE, "demo": DEMO, "check": CHECK}
+    presets = {"paper": PAPER, "reference-code": REFERENCE_CODE, "flair": FLAIR, "demo": DEMO, "check": CHECK}
+    preset_sources = SOURCES
     studies = STUDIES
     _found: "EverythingOptions | None" = None
     _pipeline: "Pipeline | None" = None

@@ -73,6 +73,9 @@ class FilterOptions(MethodOptions):
     """The share of a mask that must lie in the brain."""
     max_cover: float = Field(default=0.9, gt=0)
     """The largest share of the brain that a mask may cover: the brain itself is no tumour."""
+    max_picture_share: float | None = Field(default=None, gt=0, le=1)
+    """A mask must be smaller than this share of the picture (paper: an area bound; the authors' script for pictures
+    tries 20,000, 40,000 and 50,000 of 256 x 256 pixels). None: no such bound."""
     min_z: float | None = None
     """Intensity gate, not a part of SaLIP: the mean of a mask must lie this many standard deviations above that of the
     brain. None: no gate."""
@@ -145,8 +148,8 @@ class SearchOptions(MethodOptions):
 class SalipOptions(MethodOptions):
     """All options. `spacing_mm`: isotropic working grid, None for the image's own.
 
-    The defaults are for FLAIR: slices may be free of tumour, so the rule of choice can abstain, and settings of
-    everything mode were fixed without labels. The published rule of choice is `choice.rule=top-k`.
+    The defaults are the preset 'flair', ours: slices may be free of tumour, so the rule of choice can abstain, and
+    masks that can be no tumour are dropped. The published rule of choice is `choice.rule=top-k`.
     """
 
     spacing_mm: float | None = Field(default=None, gt=0)

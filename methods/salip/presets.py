@@ -4,19 +4,37 @@ from typing import Any
 
 from unseg_bench import Study
 
-PAPER: dict[str, Any] = {}
-"""SAM is the published ViT-H, CLIP the ViT-B/32 of the authors' script for brains; the settings of everything mode are
-fixed, not searched for by labels, and a slice without a tumour's crop stays empty, which no published task needed."""
+FLAIR: dict[str, Any] = {}
+"""Ours, for slices that may have no tumour: the choice can abstain, masks as large as the brain or outside it are
+dropped, slices with little brain are left out."""
+
+_NO_FILTER: dict[str, Any] = {"min_area": 0.0, "max_area": 1000.0, "min_inside": 0.0, "max_cover": 1.0}
+
+PAPER: dict[str, Any] = {
+    "pictures": {"min_brain_share": 0.0, "clip_quantile": 1.0},
+    # Where the two published scripts search for settings by labels: the middle of the values that both try.
+    "everything": {
+        "stability_score_thresh": 0.5,
+        "box_nms_thresh": 0.9,
+        "crop_nms_thresh": 0.9,
+        "min_mask_region_area": 200,
+        "edge_tolerance_px": 20.0,
+    },
+    # The middle one of the three bounds that the script for pictures tries.
+    "filters": {**_NO_FILTER, "max_picture_share": 40_000 / 256**2},
+    "choice": {"rule": "top-k"},
+}
+"""What the paper's figure shows: an area bound, the best crop of every slice, its box back to SAM."""
 
 REFERENCE_CODE: dict[str, Any] = {
-    "pictures": {"clip_quantile": 1.0, "long_side_px": None},
+    "pictures": {"min_brain_share": 0.0, "clip_quantile": 1.0, "long_side_px": None},
     "everything": {
         "box_nms_thresh": 0.9,
         "crop_nms_thresh": 0.9,
         "min_mask_region_area": 200,
         "edge_tolerance_px": 20.0,
     },
-    "filters": {"min_area": 0.0, "max_area": 1000.0, "min_inside": 0.0, "max_cover": 1.0},
+    "filters": _NO_FILTER,
     "crops": {"last_row": False},
     "choice": {"rule": "top-k"},
     "search": {"by": "labels"},
@@ -58,6 +76,18 @@ CHECK: dict[str, Any] = {
     "spacing_mm": 4.0,
     "pictures": {"every": 8, "long_side_px": 96},
     "everything": {**DEMO["everything"], "points_per_side": 4, "min_mask_region_area": 8},
+}
+
+SOURCES: dict[str, str] = {
+    "paper": """The paper's pipeline: an area bound, the best crop of every slice, its box back to SAM, one mask. Ours,
+    since the paper has no tumour task and no label is read: the captions, the settings of everything mode (the middle
+    of what both published scripts try), the bound (the middle one of three), and nothing outside the brain.""",
+    "reference-code": """sam_clip_3d.py of aleemsidra/SaLIP: slices as they are, no area bound, settings of everything
+    mode searched for by labels, here on the validation part. Ours: the captions, and nothing outside the brain.""",
+    "flair": """Ours, on the paper's pipeline: a slice without a tumour's crop stays empty, masks that can be no tumour
+    are dropped before CLIP sees them, slices with little brain are left out.""",
+    "demo": "Ours: the preset 'flair' with the miniature pair, every fifth slice.",
+    "check": "Ours: the preset 'demo' in seconds.",
 }
 
 STUDIES: dict[str, Study] = {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from unseg_bench import Context, Explanation, Mask, Method, Step, Supervision, Volume
 
 from .options import REFERENCE, SamPromptsOptions
-from .presets import CHECK, DEMO, PAPER, STUDIES
+from .presets import CHECK, DEMO, PAPER, SOURCES, STUDIES
 
 if TYPE_CHECKING:
     from unseg_bench.blocks.prompts import Prompt
@@ -20,6 +20,7 @@ class SamPrompts(Method[SamPromptsOptions]):
 
     name = "sam-prompts"
     presets = {"paper": PAPER, "demo": DEMO, "check": CHECK}
+    preset_sources = SOURCES
     studies = STUDIES
     _sam: "LazySam | None" = None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from unseg_bench import Cohort, Context, Explanation, Mask, Method, Supervision, Volume
 
 from .options import Sim2RealOptions
-from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE, STUDIES
+from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE, SOURCES, STUDIES
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,6 +19,7 @@ class Sim2Real(Method[Sim2RealOptions]):
 
     name = "sim2real"
     presets = {"paper": PAPER, "reference-code": REFERENCE_CODE, "demo": DEMO, "check": CHECK}
+    preset_sources = SOURCES
     studies = STUDIES
 
     @property

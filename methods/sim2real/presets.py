@@ -24,6 +24,16 @@ REFERENCE_CODE: dict[str, Any] = {
 answer (what `evaluate.py` loads and scores), no stage II. `train.py` also saves the best epoch by true Dice of the
 test cases (`training.keep=best-validation-dice`). Its schedule, which waits for the loss to stall, is not here."""
 
+SOURCES: dict[str, str] = {
+    "paper": """Stage I: the published simulator, network size and loss. Ours, and declared: all of stage II's numbers
+    (only a drawing of it is public), both layers on one scale, a tenth of the code's rate, instance norm, the last
+    step; normal slices are those of CLIP.""",
+    "reference-code": """xiaoman-zhang/Layer-Decomposition, which has stage I alone: a scale a layer, its rate, batch
+    statistics, the tumour layer as the answer. Its schedule, which waits for the loss to stall, is not here.""",
+    "demo": "Ours: a small network on healthy phantoms; minutes on two cores.",
+    "check": "Ours: the preset 'demo' in seconds.",
+}
+
 DEMO: dict[str, Any] = {
     "grid": {"size": (32, 48, 32)},
     "normals": {"source": "healthy"},

@@ -43,8 +43,12 @@ class Synthetic(Method[SyntheticOptions]):
 
     name = "synthetic"
     presets = {"paper": {}, "adapted": ADAPTED, "demo": {}, "check": {"mirror": "none"}}
-    """No paper stands behind `paper`: the name is the default's on real data. It and `demo` take the weights as they
-    are shipped, since on the phantom there is nothing to adapt to; so does `check`, without mirroring."""
+    preset_sources = {
+        "paper": "No paper: the name is the default's on real data. The weights as they are shipped.",
+        "adapted": "Ours: both networks trained on with their own answers on the training images, where they agree.",
+        "demo": "Ours: the weights as they are shipped, since on the phantom there is nothing to adapt to.",
+        "check": "Ours: the preset 'demo' without mirroring.",
+    }
     studies = {"steps": STEPS}
     look_below = 0.85
     """Of the 24 patients it was chosen with, four lie below: the three of lowest DSC (.64 to .80), and one of .87."""

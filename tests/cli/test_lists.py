@@ -39,6 +39,7 @@ def test_a_method_that_reads_by_its_options_says_what_each_preset_reads(ubench: 
         "    'Reads slices where it is told to.'\n"
         "    name, Options = 'maybe', MaybeOptions\n"
         "    presets = {'paper': {}, 'reference-code': {'read': True}}\n"
+        "    preset_sources = {'paper': 'All of it is\\n  ours.', 'gone': 'No such preset.'}\n"
         "    supervision = property(lambda self: Supervision.SLICE_LABELS if self.options.read else Supervision.NONE)\n"
         "    def segment(self, volume, context):\n"
         "        return volume.brain\n",
@@ -49,6 +50,8 @@ def test_a_method_that_reads_by_its_options_says_what_each_preset_reads(ubench: 
     assert told["supervision_by_preset"] == {"paper": "none", "reference-code": "slice-labels"}
     shown = [" ".join(line.split()) for line in ubench("methods", tmp_path / "maybe.py").out.splitlines()]
     assert {"labels it reads by its options", "none (paper)", "slice-labels (reference-code)"} <= set(shown)
+    assert told["preset_sources"] == {"paper": "All of it is ours."}
+    assert shown[shown.index("preset paper: the defaults") + 1] == "All of it is ours."
 
 
 def test_every_method_and_data_set_can_be_shown(ubench: Ubench) -> None:

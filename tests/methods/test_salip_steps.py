@@ -16,12 +16,14 @@ from unseg_bench_methods.salip.options import (
     FilterOptions,
     PictureOptions,
     SalipOptions,
+    SearchOptions,
 )
 from unseg_bench_methods.salip.pictures import SlicePicture, chosen_slices, draw_slices, picture_size, spread_out
 from unseg_bench_methods.salip.pipeline import Scores, choose, score
 from unseg_bench_methods.salip.presets import DEMO
 
 from unseg_bench.blocks.prompts import bounding_box
+from unseg_bench.data.supervision import Supervision
 from unseg_bench.plugins.presets import preset_options
 from unseg_bench.plugins.trial import make_volume, tiny_case
 
@@ -142,6 +144,33 @@ def test_the_brain_itself_is_dropped_whatever_its_area():
     most = proposal(brain.shape, slice(5, 14), slice(5, 15))
     options = FilterOptions(max_area=2.0)
     assert keep_plausible([whole, most], slice_of(brain), options) == [most]
+
+
+def test_the_published_bound_is_a_share_of_the_picture():
+    brain = np.ones((10, 20), bool)
+    below = proposal(brain.shape, slice(0, 10), slice(0, 9))
+    at = proposal(brain.shape, slice(0, 10), slice(0, 10))
+    options = FilterOptions(max_area=9, max_cover=9, max_picture_share=0.5)
+    assert keep_plausible([at, below], slice_of(brain), options) == [below]
+    assert keep_plausible([at, below], slice_of(brain), FilterOptions(max_area=9, max_cover=9)) == [at, below]
+
+
+def test_the_papers_preset_is_the_papers_and_ours_has_a_name_of_its_own():
+    paper, code, ours = (preset_options(Salip, name) for name in ("paper", "reference-code", "flair"))
+    assert ours == SalipOptions()
+    for published in (paper, code):
+        assert (published.choice.rule, published.choice.k, published.filters.min_z) == ("top-k", 1, None)
+        # No mask is dropped but by the published bound: not for its place, nor for being small.
+        assert (published.filters.min_area, published.filters.min_inside) == (0, 0)
+        assert published.filters.max_cover >= 1
+        assert published.filters.max_area > 100
+        assert published.pictures.min_brain_share == 0
+        assert published.component == "all"
+    assert paper.filters.max_picture_share in [bound / 256**2 for bound in (20_000, 40_000, 50_000)]
+    assert code.filters.max_picture_share is None
+    assert Salip(paper).supervision is Supervision.NONE
+    assert paper.everything.pred_iou_thresh in SearchOptions().pred_iou_thresh
+    assert paper.everything.points_per_side in SearchOptions().points_per_side
 
 
 def test_the_intensity_gate_is_off_until_it_is_named():

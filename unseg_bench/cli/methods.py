@@ -85,16 +85,18 @@ def _show(facts: "MethodFacts", source: str, *, as_json: bool) -> None:
     say()
     print_options(console, options, "--set")
     for preset, differing in facts.differing.items():
-        _print_preset(preset, differing)
+        _print_preset(preset, facts.preset_sources.get(preset, ""), differing)
     for name, study in facts.studies.items():
         say(f"\nstudy {name}: {study.title}")
         for row in study.rows:
             say(f"  {row}")
 
 
-def _print_preset(preset: str, differing: dict[str, Any]) -> None:
-    """Print the options in which a preset differs from the defaults."""
+def _print_preset(preset: str, source: str, differing: dict[str, Any]) -> None:
+    """Print what a preset takes from where, and the options in which it differs from the defaults."""
     say(f"\npreset {preset}{'' if differing else ': the defaults'}")
+    for line in wrap(source, WIDTH - 2):
+        say(f"  {line}")
     for option, value in differing.items():
         text = f"{option} = {value_text(value)}"
         for line in wrap(text, WIDTH - 2, subsequent_indent="    ", break_on_hyphens=False):
@@ -102,5 +104,5 @@ def _print_preset(preset: str, differing: dict[str, Any]) -> None:
 
 
 def _summary(facts: "MethodFacts", source: str) -> dict[str, Any]:
-    names = ("name", "what", "supervision", "floor", "ceiling", "presets", "studies")
+    names = ("name", "what", "supervision", "floor", "ceiling", "presets", "preset_sources", "studies")
     return {**facts.model_dump(include=set(names)), "source": source}

@@ -40,8 +40,9 @@ class Method(ABC, Generic[OptionsT_co]):
     `Method[MyOptions]` names the class of its options; `self.options` is one of these. `name` appears in tables.
     `floor` marks a rule so simple that a learned method must beat it, `ceiling` an answer that is made with the case's
     own mask and so is no method: tables set both apart. `presets` are named sets of options: dotted or nested names, as
-    in a settings file; 'paper' is the default on real data, 'demo' on the phantom. `studies` are named ablations for
-    `ubench ablate`; the first is the one that it takes when none is named. `look_below`: a case whose
+    in a settings file; 'paper' is the default on real data, 'demo' on the phantom. `preset_sources` says of a preset
+    what it takes from where and what is its author's own; `ubench methods NAME` shows it. `studies` are named ablations
+    for `ubench ablate`; the first is the one that it takes when none is named. `look_below`: a case whose
     `context.confidence` is below it should be looked at; 0 to 1, None: the method does not say.
     """
 
@@ -50,6 +51,7 @@ class Method(ABC, Generic[OptionsT_co]):
     ceiling: ClassVar[bool] = False
     look_below: ClassVar[float | None] = None
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    preset_sources: ClassVar[Mapping[str, str]] = {}
     studies: ClassVar[Mapping[str, Study]] = {}
     Options: ClassVar[type[MethodOptions]] = MethodOptions
 

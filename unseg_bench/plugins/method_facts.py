@@ -36,7 +36,8 @@ class MethodFacts(BaseModel):
     """What `ubench methods NAME` tells.
 
     `supervision`: the declared level, or 'by its options'; then `supervision_by_preset` has it by preset.
-    `differing`: preset -> the options in which it differs from the defaults, by dotted name.
+    `preset_sources`: preset -> what it takes from where. `differing`: preset -> the options in which it differs from
+    the defaults, by dotted name.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -47,6 +48,7 @@ class MethodFacts(BaseModel):
     floor: bool
     ceiling: bool
     presets: dict[str, dict[str, JsonValue]]
+    preset_sources: dict[str, str]
     studies: dict[str, StudyFacts]
     supervision_by_preset: dict[str, str]
     options: list[OptionFacts]
@@ -66,6 +68,11 @@ def method_facts(method: type[Method]) -> MethodFacts:
         floor=method.floor,
         ceiling=method.ceiling,
         presets={preset: to_jsonable_python(dict(values)) for preset, values in method.presets.items()},
+        preset_sources={
+            preset: " ".join(str(words).split())
+            for preset, words in method.preset_sources.items()
+            if preset in method.presets
+        },
         studies={
             name: StudyFacts(
                 title=study.title, rows={row: to_jsonable_python(dict(own)) for row, own in study.rows.items()}
