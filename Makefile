@@ -15,5 +15,6 @@ test:  ## the README's test command
 slow:  ## the tests that CI runs as well
 	$(BIN)/pytest -n 2 -m slow
 
-docs:  ## draw what the docs show
+docs:  ## draw and write what the docs show
 	$(BIN)/python scripts/architecture.py
+	$(BIN)/python scripts/method_facts.py
