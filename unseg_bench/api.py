@@ -213,11 +213,10 @@ def plan(chosen: "RunSettings", *, runs: str | Path = RUNS) -> "list[RunPlan]":
 
 
 def check_device(chosen: "RunSettings") -> None:
-    """Raise a UbenchError where a device was named that is not there."""
-    if chosen.device not in {"auto", "cpu"}:
-        from unseg_bench.plugins.device import pick_device
+    """Raise a UbenchError where a device was named that is not there, or a GPU does not work."""
+    from unseg_bench.plugins.device import settle_device
 
-        pick_device(chosen.device)
+    settle_device(chosen.device)
 
 
 def run(

@@ -269,3 +269,27 @@ def test_networks_are_saved_and_checked(tmp_path):
     (tmp_path / "cut.safetensors").write_bytes((tmp_path / "net.safetensors").read_bytes()[:40])
     with pytest.raises(WeightsError, match=r"cut\.safetensors"):
         load_network(tmp_path / "cut.safetensors", other)
+
+
+def test_machines_with_several_gpus_hear_no_warning_and_unused_ones_are_left_alone(monkeypatch, recwarn):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: pytest.fail(f"GPU {device} was touched"))
+    with seeded_torch(3):
+        first = torch.rand(1)
+    with seeded_torch(3):
+        assert torch.equal(torch.rand(1), first)
+    assert not recwarn.list
+
+
+def test_generators_of_gpus_in_use_are_as_they_were_before(monkeypatch, recwarn):
+    states = {0: "first", 1: "second"}
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: states[device])
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: states.update({device: state}))
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: states.update({0: seed, 1: seed}))
+    with seeded_torch(3):
+        assert states == {0: 3, 1: 3}
+    assert states == {0: "first", 1: "second"}
+    assert not recwarn.list

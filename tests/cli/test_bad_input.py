@@ -30,7 +30,7 @@ ErrorLine = Callable[[Result], str]
         (["run", "threshold", "--seed", "one"], "--seed one: expected whole numbers"),
         (["run", "threshold", "--seed", "-1"], "--seed -1: seeds are 0 or above"),
         (["run", "threshold", "--part", "tst"], "option 'part'"),
-        (["run", "threshold", "--device", "gpu"], "--device gpu: not a device"),
+        (["run", "threshold", "--device", "gpu"], "--device gpu: not supported"),
         (["run", "threshold", "--config", "none.yaml"], "none.yaml: no such settings file"),
         (["run", "threshold", "--data", "nowhere"], "nowhere is not a folder"),
         (["run", "threshold", "--limt", "3"], "No such option: --limt"),

@@ -75,7 +75,7 @@ def test_a_stage_at_work_is_left_finished_or_not(ubench: Ubench, cache: Path) ->
 
 def test_it_finds_the_results_and_unfinished_stages_of_the_stage_cache(ubench: Ubench) -> None:
     cache, key = StageCache(cache_dir() / "stages" / "owner", cache_dir() / "partial" / "run-1"), {"stage": "train"}
-    with cache.attempt("train", key, device=lambda: "cpu", history=lambda: History(mode="ledger")) as attempt:
+    with cache.attempt("train", key, device="cpu", history=lambda: History(mode="ledger")) as attempt:
         (attempt.place.folder / "file").write_bytes(b"x")
     killed = cache.attempt("other", key, device=str, history=History)
     attempt = killed.__enter__()

@@ -12,8 +12,6 @@ from unseg_bench.compare.cohort_table import GroupColumn, read_column
 from unseg_bench.console.streams import path_text, shell_text
 from unseg_bench.data.atomic import write_json
 from unseg_bench.data.visible import visible
-from unseg_bench.errors import SettingsError
-from unseg_bench.plugins.device import pick_device
 from unseg_bench.plugins.digests import digest_of
 
 
@@ -129,16 +127,6 @@ def test_a_path_with_a_space_can_be_pasted(ubench: Ubench, data: list[str]) -> N
     assert done.out.splitlines()[-1] == "next    ubench compare --by-size --runs 'my runs'"
     home = Path.home() / "a b"
     assert shell_text(home) == ("~/'a b'" if path_text(home).startswith("~") else "'a b'")
-
-
-@pytest.mark.parametrize("device", ["mps", "meta"])
-def test_a_device_that_cannot_compute_is_refused_before_the_run(device: str) -> None:
-    import torch
-
-    if device == "mps" and torch.backends.mps.is_available():
-        pytest.skip("this machine has one")
-    with pytest.raises(SettingsError, match=f"--device {device}: torch cannot compute on it here; use auto or cpu"):
-        pick_device(device)
 
 
 @pytest.mark.parametrize(

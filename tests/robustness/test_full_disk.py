@@ -80,7 +80,7 @@ def test_a_memory_map_gets_its_room_before_it_is_written(small_disk: Path) -> No
 
 
 def made(cache: StageCache, call: Call) -> Artifact:
-    with cache.attempt(call.stage.name, call.key, device=lambda: "cpu", history=History) as attempt:
+    with cache.attempt(call.stage.name, call.key, device="cpu", history=History) as attempt:
         call.compute(Work(attempt.place.folder, attempt.place.scratch, 0, "cpu", lambda *_: None), {})
     return attempt.result.artifact
 

@@ -64,7 +64,7 @@ def test_a_stage_has_its_name_after_all_its_files_and_folders(tmp_path: Path, ev
             (work.folder / name).write_text("whole")
 
     cache, call = StageCache(tmp_path, tmp_path / "partial"), Call(deep, None, {}, 0)
-    with cache.attempt("deep", call.key, device=lambda: "cpu", history=History) as attempt:
+    with cache.attempt("deep", call.key, device="cpu", history=History) as attempt:
         call.compute(Work(attempt.place.folder, attempt.place.scratch, 0, "cpu", lambda *_: None), {})
     artifact = attempt.result.artifact
     named = events.index(("name", str(artifact.folder)))

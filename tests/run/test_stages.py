@@ -26,7 +26,7 @@ def compute(cache, step, options=None, inputs=None, seed=0, extras=None, history
 
 def keep(cache, call, extras=None, history=History, on_wait=lambda _: None):
     name = call.stage.name
-    with cache.attempt(name, call.key, device=lambda: "cpu", history=history, on_wait=on_wait) as attempt:
+    with cache.attempt(name, call.key, device="cpu", history=history, on_wait=on_wait) as attempt:
         if attempt.kept is None:
             place = attempt.place
             work = Work(place.folder, place.scratch, call.stage_seed, "cpu", lambda done, total, note: None)

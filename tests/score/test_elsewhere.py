@@ -117,7 +117,16 @@ def test_the_record_has_what_a_run_made_here_has(score, cohort, tmp_path):
     settings = RunSettings(methods=("threshold",), dataset="folder", dataset_options=options)
     here = execute(plan_runs(settings, load_plugins(), tmp_path / "here")[0], Silent()).record
     there = score().run.record
-    assert set(here) - set(there) == {"case_names", "seal", "ceiling", "look_below", "differs", "options"}
+    assert set(here) - set(there) == {
+        "case_names",
+        "seal",
+        "ceiling",
+        "look_below",
+        "differs",
+        "options",
+        "device",
+        "peak_memory",
+    }
     same = ("dataset", "dataset_identity", "evidence", "split", "part", "cases", "versions", "machine")
     assert {name: here[name] for name in same} == {name: there[name] for name in same}
     assert here["images"]["test"] == there["images"]["test"]

@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeAlias
 
 import torch
 
+from unseg_bench.plugins.device import BFLOAT16_FROM
+
 Precision: TypeAlias = Literal["float32", "mixed"]
 """float32 everywhere, or autocast to bfloat16 on a GPU that has it in hardware."""
 
@@ -24,4 +26,4 @@ def autocast(precision: Precision, device: str) -> AbstractContextManager[Any]:
 def has_bfloat16(device: str) -> bool:
     """Whether `device` is a GPU that multiplies bfloat16 in hardware; older ones emulate it, slower than float32."""
     one = torch.device(device)
-    return one.type == "cuda" and torch.cuda.is_available() and torch.cuda.get_device_capability(one) >= (8, 0)
+    return one.type == "cuda" and torch.cuda.is_available() and torch.cuda.get_device_capability(one) >= BFLOAT16_FROM

@@ -109,9 +109,10 @@ def samples_of(step: int, seed: int, samples: int, batch: int) -> NDArray[np.int
 def seeded_torch(seed: int) -> Generator[None]:
     """Make what is drawn from torch's global generators inside reproducible (initial weights, dropout).
 
-    On leaving, the generators are as they were before.
+    On leaving, the generators are as they were before: the CPU's, and those of all GPUs once this process uses one.
     """
-    with torch.random.fork_rng():
+    # Named, since torch warns at length on a machine with several GPUs where none is; it touches none that is not used.
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()):
         torch.manual_seed(seed)
         yield
 

@@ -188,7 +188,7 @@ class MachineOptions:
     """Where and how strictly runs are computed."""
 
     device: Annotated[
-        str | None, typer.Option(metavar="auto|cpu|cuda", help="Default: auto, a GPU where there is one.")
+        str | None, typer.Option(metavar="auto|cpu|cuda|cuda:N", help="Default: auto, a GPU where there is one.")
     ] = None
     offline: Annotated[bool | None, typer.Option("--offline", help="Never touch the network.")] = None
     sealed: Annotated[

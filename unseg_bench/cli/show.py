@@ -208,6 +208,8 @@ def _print_options(record: Mapping[str, Any], *, everything: bool) -> None:
 
 
 def _print_provenance(record: Mapping[str, Any]) -> None:
+    from unseg_bench.run.facts import device_text
+
     weights, images = record.get("weights", {}), record.get("images", {})
     machine, versions = record.get("machine", {}), record.get("versions", {})
     _line("weights", ", ".join(f"{name} ({digest[:DIGITS]})" for name, digest in weights.items()) or "none")
@@ -216,6 +218,7 @@ def _print_provenance(record: Mapping[str, Any]) -> None:
     if {"system", "processor", "cpus"} <= machine.keys():
         _line("machine", f"{machine['system']}, {machine['processor']}, {count_text(machine['cpus'], 'core')}")
     shown = [name for name in ("unseg-bench", "python", "torch") if name in versions]
+    _line("device", device_text(record))
     _line("versions", ", ".join(f"{name} {versions[name]}" for name in shown))
     _line("begun", str(record["started"]).replace("T", " ")[:19] + " UTC")
     if ended := record.get("ended"):
@@ -224,7 +227,10 @@ def _print_provenance(record: Mapping[str, Any]) -> None:
 
 
 def _print_stages(run: "RunFolder") -> None:
-    """Print every stage with the time that it took when it was computed in this run."""
+    """Print every stage with the time that it took when it was computed in this run; marked: of another device."""
+    from unseg_bench.plugins.device import Device, kind_of_device
+
+    own = Device.from_json(run.record.get("device", {}))
     stages: dict[str, str] = {}
     for event in run.events():
         name, seconds, cached = event.get("stage"), event.get("seconds"), bool(event.get("cached"))
@@ -232,6 +238,9 @@ def _print_stages(run: "RunFolder") -> None:
             continue
         if not (cached and name in stages):
             stages[name] = "kept from before" if cached else seconds_text(seconds)
+            made_on = str(event.get("device", own.name))
+            if kind_of_device(made_on) != own.kind:
+                stages[name] += f", made on another kind of device ({made_on})"
     for number, (stage, text) in enumerate(stages.items()):
         say(f"{'' if number else 'stages':<{WIDTH}}{stage:<24}{text}")
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.plugins.confidence import checked_confidence
-from unseg_bench.plugins.device import pick_device
+from unseg_bench.plugins.device import confirm_device
 from unseg_bench.plugins.host import Host
 from unseg_bench.plugins.outputs import checked_alternative, checked_map
 from unseg_bench.plugins.stage import Artifact, Call, Input, Stage, Work, stage
@@ -49,8 +49,8 @@ class Context:
 
     @property
     def device(self) -> str:
-        """Torch's name of the device, e.g. 'cpu' or 'cuda:0'."""
-        return pick_device(self._host.device)
+        """Torch's name of the device, e.g. 'cpu' or 'cuda:0'; raises RunError where torch cannot compute on it."""
+        return confirm_device(self._host.device)
 
     @property
     def offline(self) -> bool:
@@ -86,12 +86,11 @@ class Context:
         if isinstance(place, Artifact):
             return place
         try:
-            device = self.device
-            call.compute(Work(place.folder, place.scratch, call.stage_seed, device, self.progress), extras or {})
+            call.compute(Work(place.folder, place.scratch, call.stage_seed, self.device, self.progress), extras or {})
         except BaseException:
             self._host.stage_failed()
             raise
-        return self._host.stage_done(device)
+        return self._host.stage_done()
 
     def record_weights(self, name: str, sha256: str) -> None:
         """Write into run.json which pretrained weights were used."""

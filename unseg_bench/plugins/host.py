@@ -30,7 +30,7 @@ class Host:
 
     seed: int
     device: str
-    """As asked for: 'auto', 'cpu', 'cuda', 'cuda:N'."""
+    """Torch's name of the device that was settled for the run: 'cpu' or 'cuda:N'."""
     offline: bool
 
     def label(self, kind: LabelKind, case_id: str, purpose: str) -> Mask:
@@ -49,8 +49,8 @@ class Host:
         """Return a stage's result, or where to make it; then `stage_done` or `stage_failed` follows."""
         self._refuse(f"stage {name}")
 
-    def stage_done(self, device: str) -> Artifact:
-        """Keep what the newest unfinished stage has made, on this device."""
+    def stage_done(self) -> Artifact:
+        """Keep what the newest unfinished stage has made."""
         self._refuse("the end of a stage")
 
     def stage_failed(self) -> None:

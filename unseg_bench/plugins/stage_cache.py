@@ -27,12 +27,16 @@ _Open = TypeVar("_Open")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A finished result, how long it took, when it was made (in s since 1970), and what its maker had seen."""
+    """A finished result, how long it took, when it was made (in s since 1970), what its maker had seen, and on what.
+
+    `device`: torch's name of it.
+    """
 
     artifact: Artifact
     seconds: float
     made: float
     history: History
+    device: str
 
 
 @dataclass(slots=True)
@@ -90,14 +94,14 @@ class StageCache:
         stage: str,
         key: Mapping[str, Any],
         *,
-        device: Callable[[], str],
+        device: str,
         history: Callable[[], History],
         on_wait: Callable[[str], None] = lambda _: None,
     ) -> Generator[Attempt]:
         """Hold a stage's lock, give folders to make its result in, and keep what is there when the block ends.
 
-        A result that may be taken is given instead; whoever waits for another process takes that one's. `device` and
-        `history` are asked at the end: where the result was made, and what its maker had seen.
+        A result that may be taken is given instead; whoever waits for another process takes that one's. `device`:
+        where it is made. `history` is asked at the end: what its maker had seen.
         """
         digest = digest_of(key)
         name = f"{stage}-{digest[:24]}"
@@ -118,10 +122,10 @@ class StageCache:
             seen = history()
             final = self.folder / (f"{name}.{seen.variant}" if seen.variant else name)
             made = time.time()
-            record = {"key": dict(key), "seconds": seconds, "device": device(), "made": made, "history": seen.to_json()}
+            record = {"key": dict(key), "seconds": seconds, "device": device, "made": made, "history": seen.to_json()}
             self._keep(attempt.place.folder, final, record)
             shutil.rmtree(partial, ignore_errors=True)
-            attempt.kept = Kept(Artifact(stage, final, digest), seconds, made, seen)
+            attempt.kept = Kept(Artifact(stage, final, digest), seconds, made, seen, device)
 
     def _keep(self, result: Path, final: Path, record: Mapping[str, Any]) -> None:
         """Copy a result to its final place: whoever still holds one of its files or folders holds the one that goes."""
@@ -152,7 +156,8 @@ def _read(stage: str, digest: str, record: Path) -> Kept | None:
     with suppress(OSError, ValueError, KeyError, TypeError):
         value: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
         history = History.from_json(value["history"])
-        return Kept(Artifact(stage, record.parent, digest), float(value["seconds"]), float(value["made"]), history)
+        seconds, made, device = float(value["seconds"]), float(value["made"]), str(value["device"])
+        return Kept(Artifact(stage, record.parent, digest), seconds, made, history, device)
     return None
 
 

@@ -153,7 +153,7 @@ class TrialHost(Host):
     def stage(self, name: str, key: Mapping[str, Any]) -> Artifact | Unfinished:
         """Return a stage's result from the cache, else where to make it; raises PluginError for a name that is none."""
         check_stage_name(name)
-        manager = self._cache.attempt(name, key, device=lambda: "cpu", history=History)
+        manager = self._cache.attempt(name, key, device=self.device, history=History)
         attempt = manager.__enter__()
         if attempt.kept is not None:
             manager.__exit__(None, None, None)
@@ -162,7 +162,7 @@ class TrialHost(Host):
         self.progress(0, 1, name)
         return attempt.place
 
-    def stage_done(self, device: str) -> Artifact:
+    def stage_done(self) -> Artifact:
         """Keep what the newest stage has made."""
         manager, attempt = take_newest(self._open)
         manager.__exit__(None, None, None)

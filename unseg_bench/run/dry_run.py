@@ -13,6 +13,7 @@ from unseg_bench.data.volume import Image, Mask, Volume
 from unseg_bench.errors import RunError, WeightsError
 from unseg_bench.plugins.context import Context
 from unseg_bench.plugins.determinism import deterministic
+from unseg_bench.plugins.device import Device
 from unseg_bench.plugins.digests import digest_of
 from unseg_bench.plugins.history import LEDGER, SEALED, History
 from unseg_bench.plugins.host import Host, LabelKind
@@ -201,7 +202,8 @@ class _Process:
     def fit(self, plan: RunPlan, host: _Host, cohorts: Sequence[Cohort]) -> None:
         """Call `fit` with a plan's options; raises what it raises."""
         self._host = self._dispatch.host = host
-        shared = {"seed": plan.seed, "device": "cpu", "offline": True, "deterministic": plan.settings.deterministic}
+        shared = {"seed": plan.seed, "device": Device().to_json(), "offline": True}
+        shared["deterministic"] = plan.settings.deterministic
         self._process.call("open", {"options": plan.method.options, **shared})
         training, validation = (self._dispatch.admit(cohort) for cohort in cohorts)
         self._process.call("fit", {"training": training, "validation": validation})

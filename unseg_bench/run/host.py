@@ -16,6 +16,7 @@ from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.store import PreparedCase, PreparedStore, build_cohort
 from unseg_bench.data.volume import Image, Mask
 from unseg_bench.errors import DataError, LabelAccessError, RunError, WeightsError
+from unseg_bench.plugins.device import kind_of_device, settle_device
 from unseg_bench.plugins.host import Host, LabelKind, Unfinished
 from unseg_bench.plugins.stage import Artifact, check_stage_name
 from unseg_bench.plugins.stage_cache import Attempt, Kept, StageCache, take_newest
@@ -58,10 +59,10 @@ class RunHost(Host):
         since: float | None = None,
         make_stages: bool = True,
     ) -> None:
-        self.seed, self.device, self.offline = plan.seed, plan.settings.device, plan.settings.offline
+        self.device = settle_device(plan.settings.device).name
+        self.seed, self.offline = plan.seed, plan.settings.offline
         self.make_stages, self.tells_of_kept, self.hushed = make_stages, True, False
         self._workspace: Workspace | None = None
-        self._device = plan.settings.device
         self._plan, self._store, self._names, self._ledger = plan, store, names, ledger
         self._outputs, self._reporter, self._permits = outputs, reporter, Permits(plan, mode)
         self._labels = LabelAccess(plan.dataset, plan.split, plan.method.supervision, store, ledger.add_read)
@@ -137,9 +138,8 @@ class RunHost(Host):
             if not self._quiet:
                 self._reporter.stage_begins(name)
             manager = self._cache.attempt(
-                name, key, device=lambda: self._device, history=lambda: self._ledger.history,
-                on_wait=self._reporter.message,
-            )  # fmt: skip
+                name, key, device=self.device, history=lambda: self._ledger.history, on_wait=self._reporter.message
+            )
             attempt = manager.__enter__()
             if attempt.kept is not None:
                 manager.__exit__(None, None, None)
@@ -147,10 +147,9 @@ class RunHost(Host):
         self._open.append((manager, attempt))
         return attempt.place
 
-    def stage_done(self, device: str) -> Artifact:
+    def stage_done(self) -> Artifact:
         """Keep what the newest unfinished stage has made."""
         manager, attempt = take_newest(self._open)
-        self._device = str(device)
         with unwatched():
             manager.__exit__(None, None, None)
             return self._take(attempt.result, cached=False)
@@ -218,7 +217,10 @@ class RunHost(Host):
         artifact = kept.artifact
         if not self._quiet and (self.tells_of_kept or not cached):
             self._reporter.stage_ends(artifact.stage, kept.seconds, cached=cached)
+            if kind_of_device(kept.device) != kind_of_device(self.device):
+                self._reporter.message(f"{artifact.stage} was made on another kind of device ({kept.device})")
         values = {"stage": artifact.stage, "digest": artifact.digest, "seconds": 0.0 if cached else kept.seconds}
+        values["device"] = kept.device
         self._plan.folder.log("stage", {**values, "cached": cached})
         workspace, folder = self._workspace, artifact.folder
         folder = folder if workspace is None else workspace.hand_over_folder(folder)

@@ -115,6 +115,15 @@ class _Machine(_Part):
     cpus: _Count = 0
 
 
+class _Device(_Part):
+    name: Annotated[str, Field(pattern=r"^(cpu|cuda:\d{1,3})$")] = "cpu"
+    model: str = ""
+    memory_bytes: _Count = 0
+    driver: str = ""
+    capability: Annotated[str, Field(pattern=r"^\d{1,3}\.\d{1,3}$")] = "0.0"
+    unused: str = ""
+
+
 class _Differences(_Part):
     preset: str | None = None
     options: dict[str, Any] = {}
@@ -167,6 +176,8 @@ class _Record(_Part):
     source: _Source = Field(default_factory=_Source.model_construct)
     machine: _Machine = Field(default_factory=_Machine.model_construct)
     versions: dict[str, str] = {}
+    device: _Device = Field(default_factory=_Device.model_construct)
+    peak_memory: dict[str, _Count] = {}
 
 
 def check_record(value: dict[str, Any]) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from unseg_bench.data.paths import cache_dir
 from unseg_bench.data.store import PreparedStore, build_cohort
 from unseg_bench.errors import RunError, UbenchError
 from unseg_bench.plugins.determinism import explain_failure
+from unseg_bench.plugins.device import Device, settle_device
 from unseg_bench.plugins.history import SEALED
 from unseg_bench.run.case_names import CaseNames
 from unseg_bench.run.case_outputs import CaseOutputs
 from unseg_bench.run.confidence import write_confidences
-from unseg_bench.run.facts import failed_text, finds_nothing, first_facts, utc_now
+from unseg_bench.run.facts import failed_text, finds_nothing, first_facts, note_peak, utc_now
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.host import RunHost
 from unseg_bench.run.identity import SEGMENTED, refuse_changed_image, refuse_changed_images
@@ -74,8 +75,9 @@ def execute(plan: RunPlan, reporter: Reporter, *, strict: bool = False, since: f
         if plan.is_done and since is None:
             _insist(plan)
             return plan.folder
-        reporter.run_begins(plan.title)
-        _begin(plan)
+        device = settle_device(plan.settings.device)
+        reporter.run_begins(f"{plan.title}, on {device.text}")
+        _begin(plan, device, reporter)
         try:
             _fit_and_segment(plan, reporter, strict=strict, since=since)
         except UbenchError as error:
@@ -117,6 +119,7 @@ def _fit_and_segment(plan: RunPlan, reporter: Reporter, *, strict: bool, since: 
         host.hushed = True
         with timed_stage(reporter, "segment"):
             _segment_all(plan, session, test, names, host, outputs, reporter, failures)
+        note_peak(plan.folder, session.peak_memory())
         failures.require_some()
 
 
@@ -190,8 +193,12 @@ def _forget_another_models_predictions(plan: RunPlan, digests: Mapping[str, str]
             plan.folder.forget_case(case_id)
 
 
-def _begin(plan: RunPlan) -> None:
+def _begin(plan: RunPlan, device: Device, reporter: Reporter) -> None:
     record = plan.folder.record
+    before = Device.from_json(record.get("device", {}))
+    if record.get("device") and before.kind != device.kind and _has_earlier_work(plan):
+        reporter.message(f"{plan.title}: an earlier call began it on {before.text}")
+    plan.folder.log("device", device.to_json())
     if not record:
         plan.folder.forget_partials()
     settings = plan.settings.model_copy(update={"methods": (plan.written,), "seeds": (plan.seed,)})
@@ -208,6 +215,7 @@ def _begin(plan: RunPlan) -> None:
             "differs": plan.method.differs,
             "seed": plan.seed,
             **first_facts(plan.dataset, plan.split, settings, plan.case_ids),
+            "device": device.to_json(),
             "started": record.get("started", utc_now()),
             **plan.inputs.facts,
             "label_reads": record.get("label_reads", []),

@@ -80,6 +80,8 @@ def write_run(folder, label, seed, dataset, masks):
             },
             "versions": {"unseg-bench": "0.1.0"},
             "machine": {"cpus": 2},
+            "device": {"name": "cuda:0", "model": "NVIDIA A100", "memory_bytes": 42_300_000_000, "driver": "570.86"},
+            "peak_memory": {"process": 3_000_000_000, "gpu": 9_100_000_000},
             "images": {"test": "d1g357"},
             "label_reads": reads if label == "good" else [],
         }

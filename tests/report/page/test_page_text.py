@@ -232,3 +232,9 @@ def test_masks_of_other_runs_are_told_without_their_folders(made, tmp_path):
     told = dict(provenance(replace(made.runs[0], folder=tmp_path)).sections)["Masks of other runs"]
     assert told == (("1. clisc-paper-seed0-0123abcd", "masks: 1, sealed"), ("2. a folder", "masks: 1, unknown"))
     assert "/home/me" not in str(told)
+
+
+def test_the_provenance_names_the_device_and_the_most_memory(made):
+    hardware = dict(dict(provenance(made.runs[0]).sections)["Hardware"])
+    said = "cuda:0 (NVIDIA A100, 42.3 GB, driver 570.86), at most 9.1 GB used"
+    assert hardware == {"cpus": "2", "device": said}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from unseg_bench.run.facts import device_text
 from unseg_bench.run.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def provenance(run: RunScores) -> Provenance:
         "Options": settings.get("set", run.options),
         "Weights (SHA-256)": record.get("weights"),
         "Versions": record.get("versions"),
-        "Hardware": {**record.get("machine", {}), **_some(settings, "device")},
+        "Hardware": {**record.get("machine", {}), "device": device_text(record) or settings.get("device")},
     }
     facts = ((heading, flat_facts(values)) for heading, values in sections.items() if values)
     kept = "label_reads" in record and not record.get("made_elsewhere")

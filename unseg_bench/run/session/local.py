@@ -10,6 +10,7 @@ from unseg_bench.data.volume import Mask
 from unseg_bench.errors import UbenchError
 from unseg_bench.plugins.context import Context
 from unseg_bench.plugins.determinism import call_failed, deterministic
+from unseg_bench.plugins.device import peak_memory
 from unseg_bench.plugins.explain import Explanation, checked
 from unseg_bench.plugins.history import LEDGER
 from unseg_bench.plugins.method import Method
@@ -63,6 +64,10 @@ class LocalSession:
     def evidence(self) -> dict[str, Any]:
         """Say that nothing was enforced, why, and which files of the data set were opened all the same."""
         return {"mode": LEDGER, "reason": self._reason, **self._opened.report(self._plan)}
+
+    def peak_memory(self) -> dict[str, int]:
+        """The most memory that this process has held, in bytes."""
+        return peak_memory(self._host.device)
 
     def _learn(self, what: Literal["fit", "expect"], *cohorts: Cohort) -> None:
         try:

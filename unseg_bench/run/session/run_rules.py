@@ -6,6 +6,7 @@ from pathlib import Path
 
 from unseg_bench.data.paths import cache_dir, home_dir
 from unseg_bench.errors import RunError
+from unseg_bench.plugins.device import CPU, settle_device
 from unseg_bench.run.data_files import data_files, data_folders, image_files, reference_files
 from unseg_bench.run.plan import RunPlan
 from unseg_bench.run.session.seal import code_rules, own_files, socket_probes
@@ -16,10 +17,10 @@ from unseg_bench.sandbox.workspace import Workspace
 def run_rules(plan: RunPlan, workspace: Workspace, *, dry: bool = False) -> list[landlock.Rule]:
     """Return what a run's process may open; raises RunError where that would open data, runs, the cache or home.
 
-    `dry`: nothing is asked of the data set that could make its files.
+    `dry`: nothing is asked of the data set that could make its files, and no GPU is used.
     """
     rules = code_rules(plan.method.where, type(plan.dataset), workspace)
-    if plan.settings.device != "cpu":
+    if not dry and settle_device(plan.settings.device).kind != CPU:
         rules += policy.gpu_rules()
     data = data_folders(plan.dataset) if dry else data_files(plan.dataset, plan.used_case_ids)
     results = [plan.folder.path.parent, cache_dir()]

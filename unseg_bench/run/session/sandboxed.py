@@ -4,7 +4,7 @@ What goes in is images, weights, stages and the labels that were granted; what c
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from unseg_bench.data.atomic import write_json
@@ -12,6 +12,7 @@ from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.volume import Mask
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.determinism import call_failed
+from unseg_bench.plugins.device import settle_device
 from unseg_bench.plugins.explain import Explanation, checked
 from unseg_bench.plugins.history import SEALED
 from unseg_bench.plugins.outputs import unlike_mask, wrong_mask
@@ -29,6 +30,7 @@ from unseg_bench.sandbox.workspace import Workspace
 
 EVIDENCE = "seal.json"
 NO_NETWORK = "no sockets at all (seccomp)"
+_PEAKS, _MOST_BYTES = ("process", "gpu"), 1 << 60
 
 
 class SandboxSession:
@@ -105,6 +107,15 @@ class SandboxSession:
             seal |= {"refused": refused, "refused_calls": self._process.refused_calls}
         return seal
 
+    def peak_memory(self) -> dict[str, int]:
+        """The most memory that the process has held, in bytes, as it says itself; nothing where it never worked."""
+        if not self._opened:
+            return {}
+        said: Mapping[str, Any] = {}
+        with suppress(ProcessLost):
+            said, _ = self._process.call("peak_memory", {})
+        return {name: size for name in _PEAKS if isinstance(size := said.get(name), int) and 0 <= size < _MOST_BYTES}
+
     def _learn(self, what: str, cohorts: Message) -> None:
         try:
             self._call(what, cohorts)
@@ -132,7 +143,8 @@ class SandboxSession:
         if self._opened:
             return
         settings = self._plan.settings
-        shared = {"seed": self._plan.seed, "device": settings.device, "offline": settings.offline}
+        device = settle_device(settings.device).to_json()
+        shared = {"seed": self._plan.seed, "device": device, "offline": settings.offline}
         shared["deterministic"] = settings.deterministic
         self._process.call("open", {"options": self._plan.method.options, **shared})
         self._opened = True

@@ -9,6 +9,7 @@ import numpy as np
 from unseg_bench.blocks.weights import find_through
 from unseg_bench.plugins.context import Context
 from unseg_bench.plugins.determinism import deterministic
+from unseg_bench.plugins.device import CPU, Device, confirm_driver, peak_memory
 from unseg_bench.plugins.explain import checked
 from unseg_bench.plugins.method import Method
 from unseg_bench.plugins.outputs import unlike_mask
@@ -31,6 +32,7 @@ class Server:
         self._channel, self._where = channel, where
         self._line = Line(channel)
         self._method: Method | None = None
+        self._device = CPU
         self._stack = ExitStack()
 
     def serve(self) -> None:
@@ -45,6 +47,7 @@ class Server:
             "expect": self._expect,
             "segment": self._segment,
             "explain": self._explain,
+            "peak_memory": self._peak_memory,
         }
         while True:
             message, _, files = self._channel.receive(take_files=True)
@@ -72,7 +75,9 @@ class Server:
         self._stack.enter_context(deterministic(message["deterministic"]))
         method = load_method(self._where)
         self._method = method(method.Options.model_validate(message["options"]))
-        host = RemoteHost(self._line, seed=message["seed"], device=message["device"], offline=message["offline"])
+        confirm_driver(device := Device.from_json(message["device"]))
+        host = RemoteHost(self._line, seed=message["seed"], device=device.name, offline=message["offline"])
+        self._device = device.name
         self._context = Context(host)
         return {}
 
@@ -96,6 +101,9 @@ class Server:
         method = self._opened()
         found = method.explain(volume, self._context)
         return {"explanation": pack_explanation(None if found is None else checked(found, volume, method.name))}
+
+    def _peak_memory(self, message: Message, files: list[int]) -> Message:
+        return dict(peak_memory(self._device))
 
     def _opened(self) -> Method:
         assert self._method is not None  # noqa: S101 - the harness opens the method first
