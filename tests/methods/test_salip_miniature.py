@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 from unseg_bench_methods.salip.method import Salip
+from unseg_bench_methods.salip.options import SalipOptions
 from unseg_bench_methods.salip.pictures import SlicePicture, draw_slices
 from unseg_bench_methods.salip.pipeline import Pipeline
+from unseg_bench_methods.salip.presets import DEMO
 
 from unseg_bench.blocks.prompts import bounding_box, box_prompt
 from unseg_bench.plugins.presets import preset_options
@@ -88,3 +90,17 @@ def test_crops_of_small_slices_propose_something_too(models, side):
     scaled, fixed = from_crops(), from_crops(edge_tolerance_px=20.0)
     assert scaled > 5
     assert fixed < scaled if side == 96 else fixed > 0
+
+
+@pytest.mark.parametrize("preset", ["paper", "reference-code"])
+def test_the_published_presets_answer_every_slice_also_one_without_tumour(preset):
+    values = preset_options(Salip, preset).model_dump()
+    for group, small in {"sam": {}, "clip": {}, "everything": {"min_mask_region_area": 200}}.items():
+        values[group] |= DEMO[group] | small
+    options = SalipOptions.model_validate(values)
+    pipeline = Pipeline(options, device="cpu", offline=True)
+    healthy = tiny_case("healthy", 5, shape=(48, 60, 20), tumour=False).volume
+    for one in draw_slices(healthy, np.array([4, 10]), options):
+        result = pipeline.run(one, options.everything)
+        assert len(result.kept) == 1
+        assert result.mask.any()
