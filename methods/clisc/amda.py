@@ -27,6 +27,11 @@ class Amda:
         self._regions = regions
         self._seed = seed
 
+    @property
+    def of_resized(self) -> bool:
+        """Whether the pictures must have the classifier's size already: that of the CAMs is the volume's."""
+        return self._options.rule == "brightness"
+
     def __call__(
         self, volume: Volume, slices: NDArray[np.intp], tumour: NDArray[np.bool_], pictures: Pictures
     ) -> Pictures:

@@ -58,7 +58,9 @@ def retrain_classifier(
     size, scaling, labelled = (options.classifier.image_size, options.classifier.scaling, _labels_of(labels))
     plain = gather_slices(work.scratch / "plain.npy", cohort, labelled, size, scaling)
     amda = Amda(options.amda, cams, regions, work.seed)
-    masked = gather_slices(work.scratch / "masked.npy", cohort, labelled, size, scaling, amda)
+    masked = gather_slices(
+        work.scratch / "masked.npy", cohort, labelled, size, scaling, amda, resize_first=amda.of_resized
+    )
     judge = _judge(work, options.classifier, held_out, truth, len(plain))
     _train(work, options.classifier, offline, plain, masked, options.amda.unmasked_share, judge)
 

@@ -30,9 +30,13 @@ class SliceSet:
 
 
 def gather_slices(
-    path: Path, cohort: Cohort, labels_of: LabelsOf, size: int, scaling: Scaling, alter: Alter | None = None
-) -> SliceSet:
-    """Write every labelled slice, altered if asked and resized to (size, size), to the .npy file `path`."""
+    path: Path, cohort: Cohort, labels_of: LabelsOf, size: int, scaling: Scaling, alter: Alter | None = None,
+    *, resize_first: bool = False,
+) -> SliceSet:  # fmt: skip
+    """Write every labelled slice, altered if asked and resized to (size, size), to the .npy file `path`.
+
+    `resize_first`: `alter` is given the resized pictures.
+    """
     tumour = np.concatenate([labels_of(case_id)[1] for case_id in cohort.case_ids])
 
     def parts() -> Iterator[Pictures]:
@@ -40,7 +44,13 @@ def gather_slices(
             slices, labelled = labels_of(volume.case_id)
             if len(slices):
                 own = eight_bit(volume, slices, scaling)
+                if resize_first:
+                    own = _resized(own, size)
                 own = own if alter is None else alter(volume, slices, labelled, own)
-                yield resize(own, (size, size)).round().clamp(0, 255).byte().numpy()
+                yield own if resize_first else _resized(own, size)
 
     return SliceSet(store_pictures(path, (len(tumour), size, size), parts()), tumour)
+
+
+def _resized(pictures: Pictures, size: int) -> Pictures:
+    return resize(pictures, (size, size)).round().clamp(0, 255).byte().numpy()

@@ -2,6 +2,9 @@ import numpy as np
 import pytest
 from unseg_bench_methods.clisc.amda import Amda, quantile_mask, random_rectangle, range_mask
 from unseg_bench_methods.clisc.options import AmdaOptions
+from unseg_bench_methods.clisc.slice_set import gather_slices
+
+from unseg_bench.plugins.trial import tiny_cohort
 
 
 def test_quantile_hides_the_highest_share() -> None:
@@ -50,6 +53,24 @@ def test_by_brightness_every_slice_loses_its_brightest_pixels_whatever_its_label
         edge = before.min() + 0.8 * (float(before.max()) - float(before.min()))
         assert np.array_equal(after, np.where(before > edge, 0, before))
         assert 0.1 < (after == 0).mean() < 0.3
+
+
+def test_by_brightness_the_resized_pictures_are_masked_as_the_authors_png_files_are(fresh, tmp_path) -> None:
+    nothing, cohort = fresh.given({}), tiny_cohort("train", fresh.cases)
+    amda = Amda(AmdaOptions(rule="brightness"), nothing, nothing, seed=0)
+
+    def labels(case_id: str) -> tuple[np.ndarray, np.ndarray]:
+        return np.arange(8, 20), np.arange(12) < 6
+
+    plain = gather_slices(tmp_path / "plain.npy", cohort, labels, 24, "slice").pictures
+    masked = gather_slices(
+        tmp_path / "masked.npy", cohort, labels, 24, "slice", amda, resize_first=amda.of_resized
+    ).pictures
+    assert plain.shape == masked.shape == (12 * len(fresh.cases), 24, 24)
+    for before, after in zip(plain, masked, strict=True):
+        edge = before.min() + 0.8 * (float(before.max()) - float(before.min()))
+        assert np.array_equal(after, np.where(before > edge, 0, before))
+    assert not Amda(AmdaOptions(), nothing, nothing, seed=0).of_resized
 
 
 @pytest.mark.parametrize("normal_masks", ["rectangles", "cam-shaped"])
