@@ -12,9 +12,11 @@ from tempfile import NamedTemporaryFile, TemporaryDirectory
 import pytest
 
 from unseg_bench.data.paths import cache_dir
+from unseg_bench.plugins.device import Device
 from unseg_bench.plugins.manager import load_plugins
 from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.ledger import label_free
+from unseg_bench.sandbox import policy
 
 PARTS = [Path(__file__).with_name("thief.py"), *sorted(Path(__file__).parent.glob("ways_of_*.py"))]
 THIEF = "".join(re.sub(r"^from thief import .*\n", "", part.read_text(), flags=re.MULTILINE) for part in PARTS)
@@ -129,8 +131,23 @@ def steal(run, method_file, masked_cohort, planted):
     return make
 
 
-def test_sealed_every_attempt_fails(sealable, steal):
+@pytest.fixture(params=["no GPU", "a GPU"])
+def opened(request, monkeypatch, tmp_path):
+    """Have runs without a GPU, or with one: all rules for it, and another device in its place. The value: whether."""
+    if request.param == "no GPU":
+        return False
+    if not Path("/dev/ptmx").exists():
+        pytest.skip("this system has no device file that stands for a GPU's")
+    (tmp_path / "nvidia0").symlink_to("/dev/ptmx")
+    monkeypatch.setattr(policy, "_GPU_DEVICES", (f"{tmp_path}/nvidia*",))
+    for module in ("runner", "host", "session.sandboxed", "session.run_rules"):
+        monkeypatch.setattr(f"unseg_bench.run.{module}.settle_device", lambda _asked: Device("cuda:0", "A GPU"))
+    return True
+
+
+def test_sealed_every_attempt_fails(sealable, opened, steal):
     done, attempts = steal("required")
+    assert all((said in (done.path / "seal.json").read_text()) is opened for said in ("nvidia0", "its own threads"))
     assert set(attempts) == set(NAMES)
     assert [f"{name}: {line}" for name, line in attempts.items() if line["got"]] == []
     assert len(attempts) > 50

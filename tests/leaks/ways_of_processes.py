@@ -28,6 +28,17 @@ def root_of_this_process(places):
 
 
 @attempt
+def root_of_this_thread(places):
+    return content(f"/proc/self/task/{os.getpid()}/root{places.mask}")
+
+
+@attempt
+def mask_written_over_by_way_of_this_thread(places):
+    os.close(os.open(f"/proc/self/task/{os.getpid()}/root{places.mask}", os.O_WRONLY))
+    return True
+
+
+@attempt
 def descriptors_of_the_runner(places):
     return os.listdir(f"/proc/{places.parent}/fd")
 

@@ -84,7 +84,7 @@ def test_gpus_that_are_hidden_are_none(machine, monkeypatch):
     with pytest.raises(DriverError, match="error 100: it shows no GPU"):
         find_gpus()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert settle_device("auto") == Device()
+    assert settle_device("auto").text == "the CPU (CUDA_VISIBLE_DEVICES hides every GPU)"
     with pytest.raises(SettingsError, match="--device cuda: no GPU is seen here; use auto or cpu"):
         settle_device("cuda")
 

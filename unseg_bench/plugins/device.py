@@ -96,7 +96,8 @@ def settle_device(asked: str) -> Device:
     if not found:
         if wanted is not None:
             raise SettingsError(f"--device {asked}: no GPU is seen here; use auto or cpu")
-        return Device()
+        # A version without a GPU is what a driver gives whose GPUs are hidden.
+        return Device(unused="CUDA_VISIBLE_DEVICES hides every GPU" if find_gpus().version else "")
     if not built_for:
         why = f"torch is built without CUDA, so {found[0].model} is not used"
         if wanted is not None:

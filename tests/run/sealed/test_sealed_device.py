@@ -7,7 +7,9 @@ import pytest
 from tests.silent import Silent
 from unseg_bench.cli.main import main
 from unseg_bench.errors import RunError
+from unseg_bench.plugins import device, driver
 from unseg_bench.plugins.device import Device
+from unseg_bench.plugins.driver import DriverError
 from unseg_bench.run.facts import device_text
 from unseg_bench.run.runner import execute
 
@@ -141,3 +143,27 @@ def test_info_gpu_ends_with_1_and_a_remedy_without_one(monkeypatch, capsys):
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.startswith("Error: no GPU is used here")
+
+
+def fail(_asked):
+    raise RunError("there is an NVIDIA GPU, but its driver does not work")
+
+
+def test_a_driver_that_does_not_work_ends_a_run_before_anything_begins(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(device, "settle_device", fail)
+    assert main(["run", "threshold"]) == 1
+    assert capsys.readouterr().err == "Error: there is an NVIDIA GPU, but its driver does not work\n"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_info_tells_of_a_driver_that_does_not_work(monkeypatch, capsys):
+    def find():
+        raise DriverError("cuInit ended with error 803")
+
+    monkeypatch.setattr(device, "settle_device", fail)
+    monkeypatch.setattr(driver, "find_gpus", find)
+    assert main(["info", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["device"] == "there is an NVIDIA GPU, but its driver does not work"
+    assert found["GPUs"] == "cuInit ended with error 803"

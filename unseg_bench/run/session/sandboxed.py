@@ -22,7 +22,7 @@ from unseg_bench.run.session.codec import unpack, unpack_explanation
 from unseg_bench.run.session.dispatch import Dispatch
 from unseg_bench.run.session.run_rules import run_probes, run_rules
 from unseg_bench.run.session.seal import SERVER, explain_refusal
-from unseg_bench.sandbox import landlock
+from unseg_bench.sandbox import landlock, policy
 from unseg_bench.sandbox.channel import Message
 from unseg_bench.sandbox.process import NotSealed, ProcessLost, SandboxProcess
 from unseg_bench.sandbox.wire import Thrown
@@ -157,6 +157,9 @@ def _plain_text(text: str) -> str:
 
 def _in_full(rules: Sequence[landlock.Rule], probes: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     allowed = [{"path": str(rule.path), "rights": _words(rule.rights)} for rule in rules if rule.path.exists()]
+    allowed.append({"path": "its own folder in /proc", "rights": "read"})
+    if policy.opens_gpu(rules):
+        allowed.append({"path": "its own threads in /proc", "rights": "write"})
     return {"allowed": allowed, "refused": list(probes)}
 
 
