@@ -1,6 +1,8 @@
 """Precedence preset < file < --set, values from files, and one clear line for whatever is wrong."""
 
 import json
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -202,3 +204,19 @@ def test_flat_options_are_all_options_and_make_the_same_ones():
     assert list(flat) == option_names(Outer)
     json.dumps(flat)
     assert options(values=flat, default="default") == given
+
+
+def test_a_typing_error_is_answered_before_a_method_s_code_is_loaded(tmp_path):
+    code = (
+        "import sys\n"
+        "import unseg_bench.api as api\n"
+        "from unseg_bench.errors import SettingsError\n"
+        "try:\n"
+        "    api.plan(api.settings('clisc', options={'unet.stepz': 3}))\n"
+        "except SettingsError as error:\n"
+        "    assert \"Did you mean 'unet.steps'\" in str(error), error\n"
+        "    assert 'torch' not in sys.modules\n"
+        "    print('answered')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.stdout == "answered\n", done.stderr

@@ -15,7 +15,7 @@ from unseg_bench.run.folder import RunFolder
 from unseg_bench.run.identity import SEGMENTED, Inputs, inputs_of, references_of, run_folder
 from unseg_bench.run.inspection import describe_file
 from unseg_bench.run.method_card import MethodCard, make_card, said_of
-from unseg_bench.run.settings import RunSettings, make_dataset, refuse_unknown
+from unseg_bench.run.settings import RunSettings, is_option_of, make_dataset, option_names, refuse_unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,7 @@ def plan_variants(variants: Mapping[str, RunSettings], plugins: Plugins, runs_fo
     """Plan several calls, by label, that have all but `set` in common; errors in options name the label."""
     settings = next(iter(variants.values()))
     dataset_class = plugins.dataset(settings.dataset)
+    _refuse_typing_errors(variants, plugins)
     found = {written: _find(written, variants, plugins, dataset_class) for written in settings.methods}
     for label, own in variants.items():
         cards = [cards[label] for cards, _ in found.values()]
@@ -152,6 +153,21 @@ def _find(
         with said_of(label):
             cards[label] = make_card(written, method, settings, dataset.default_preset)
     return cards, method
+
+
+def _refuse_typing_errors(variants: Mapping[str, RunSettings], plugins: Plugins) -> None:
+    """Raise SettingsError for a name in `set` that no method has before their code is loaded, which takes seconds.
+
+    Only where every method is installed: what options a file has is known when its process has said it.
+    """
+    for label, own in variants.items():
+        if any(is_file(written) for written in own.methods):
+            return
+        methods = [plugins.method(written) for written in own.methods]
+        known = {method.name: option_names(method.Options) for method in methods}
+        used = {name for name in own.set for known_by, names in known.items() if is_option_of(name, {known_by}, names)}
+        with said_of(label):
+            refuse_unknown(own, used, known)
 
 
 def _check_parts(plan: RunPlan) -> None:
