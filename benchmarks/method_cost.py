@@ -1,12 +1,13 @@
 """Arithmetic that each method needs at full size for the published split: COMPUTED from its networks, nothing is run.
 
     python benchmarks/method_cost.py
-    python benchmarks/method_cost.py --tflops 40 --json clisc sim2real
+    python benchmarks/method_cost.py --json clisc sim2real
 
 Products and sums of every convolution and matrix product are counted by torch's FlopCounterMode on tensors without
 memory (device 'meta'), backward passes as they are, second order included. Norms, activations, augmentation, resampling
-and reading are not counted; on a GPU they overlap with it or do not, so a real run is slower. Hours are the sum divided
-by a sustained rate: 10 to 40 TFLOP/s is what one data-centre GPU keeps up on such networks, the lower end in float32.
+and reading are not counted; on a GPU they overlap with it or do not, so a real run is slower. Hours and bytes are what
+the methods declare of themselves (`Method.costs`), as a dry run prints them: FLOP at a sustained rate, and a least time
+of steps that wait for memory or for many small kernels. tests/test_method_cost.py holds both counts of FLOP together.
 """
 
 import argparse
@@ -36,6 +37,11 @@ from unseg_bench.blocks.constrained_vae.losses import attention_map
 from unseg_bench.blocks.constrained_vae.network import ConstrainedVae
 from unseg_bench.blocks.unet.options import NNUNET, UNetOptions
 from unseg_bench.blocks.unet.training import build_unet
+from unseg_bench.plugins.cost import GPU_TFLOPS, CaseCounts
+from unseg_bench.plugins.cost import Cost as Declared
+from unseg_bench.plugins.manager import load_plugins
+from unseg_bench.plugins.presets import preset_options
+from unseg_bench.words import bytes_text
 
 TRAIN, VALID, TEST = 257, 37, 75
 """Cases of the published split of BraTS2020."""
@@ -294,7 +300,7 @@ def sim2real() -> Cost:
             Work("pseudo-labels", a_pass, rounds * TRAIN),
             Work("steps of stage II", a_step, rounds * options.adaptation.steps),
         ],
-        [Work("pass", a_pass, 1)],
+        [Work("passes, of stage I and II", a_pass, 2)],
     )
 
 
@@ -332,50 +338,62 @@ METHODS: dict[str, Callable[[], Cost]] = {
 }
 
 
-def as_json(costs: dict[str, Cost], tflops: float) -> str:
+def declared(name: str) -> list[Declared]:
+    """Return what the method itself says of its costs, which dry runs print: 'supervised-unet (nnunet)' is a preset."""
+    method, _, preset = name.rstrip(")").partition(" (")
+    found = load_plugins().method(method)
+    made = found(preset_options(found, preset or "paper"))
+    return list(made.costs(CaseCounts(TRAIN, VALID, TEST)))
+
+
+def hours(name: str) -> float:
+    """Hours of one data-centre GPU, as the method declares them: FLOP, and the least time of short steps."""
+    return sum(cost.seconds("gpu") for cost in declared(name)) / 3600
+
+
+def written(name: str) -> float:
+    """Bytes that it writes."""
+    return sum(cost.bytes for cost in declared(name))
+
+
+def as_json(costs: dict[str, Cost]) -> str:
     """All parts of all methods."""
     assumed = {
         "train": TRAIN, "test": TEST, "brain_box_voxels": HEAD, "tumour_share_of_slices": TUMOUR_SHARE,
-        "proposals_a_slice": PROPOSALS, "sustained_tflops": tflops, "how": "computed, not measured",
+        "proposals_a_slice": PROPOSALS, "sustained_tflops": GPU_TFLOPS, "how": "computed, not measured",
     }  # fmt: skip
     parts = {
         name: {
             kind: [{"what": work.what, "flop": work.flop, "times": work.times} for work in works]
             for kind, works in (("learning", cost.learning), ("a_case", cost.a_case))
         }
-        | {"flop": cost.total, "hours": hours(cost.total, tflops)}
+        | {"flop": cost.total, "hours": hours(name), "bytes": written(name)}
         for name, cost in costs.items()
     }
     return json.dumps({"assumed": assumed, "methods": parts}, indent=1)
-
-
-def hours(flop: float, tflops: float) -> float:
-    """Hours of so much work at a sustained rate."""
-    return flop / (tflops * 1e12) / 3600
 
 
 def main() -> None:
     """Print one line a method, with its largest part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("methods", nargs="*", help=f"of {', '.join(METHODS)}; all by default")
-    parser.add_argument("--tflops", type=float, default=20.0, help="sustained, of the GPU (default 20)")
     parser.add_argument("--json", action="store_true", help="all parts, on standard output")
     arguments = parser.parse_args()
     if unknown := set(arguments.methods) - set(METHODS):
         parser.error(f"no method {', '.join(sorted(unknown))}; there are {', '.join(METHODS)}")
     costs = {name: METHODS[name]() for name in arguments.methods or METHODS}
     if arguments.json:
-        print(as_json(costs, arguments.tflops))
+        print(as_json(costs))
         return
-    print(f"COMPUTED, not measured: {TRAIN} training and {TEST} test cases, one GPU at {arguments.tflops:g} TFLOP/s")
-    print(f"{'method':26}{'learning':>14}{'a case':>14}{'all':>14}{'hours':>8}  largest part of all")
+    print(f"COMPUTED, not measured: {TRAIN} training and {TEST} test cases, one data-centre GPU")
+    print(f"{'method':26}{'learning':>14}{'a case':>14}{'all':>14}{'hours':>8}{'disk':>9}  largest part of all FLOP")
     for name, cost in costs.items():
         parts = [(work.total, work.what) for work in cost.learning]
         parts += [(TEST * work.total, work.what) for work in cost.a_case]
         largest, what = max(parts)
         print(
             f"{name:26}{cost.learned / 1e15:8.3g} PFLOP{cost.segmented / 1e12:8.3g} TFLOP{cost.total / 1e15:8.3g} PFLOP"
-            f"{hours(cost.total, arguments.tflops):8.2g}  {what} ({largest / cost.total:.0%})"
+            f"{hours(name):8.2g}{bytes_text(round(written(name))):>9}  {what} ({largest / cost.total:.0%})"
         )
 
 

@@ -1,11 +1,14 @@
 """The upper bound: the same 3D U-Net that CLISC ends with, trained on the reference masks of the training cases."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from unseg_bench import (
     Artifact,
+    CaseCounts,
     Cohort,
     Context,
+    Cost,
     Mask,
     Method,
     MethodOptions,
@@ -81,6 +84,17 @@ class SupervisedUnet(Method[SupervisedUnetOptions]):
     def supervision(self) -> Supervision:
         """The masks of the training part, and of validation."""
         return Supervision.MASKS
+
+    def costs(self, counts: CaseCounts) -> Sequence[Cost]:
+        """Return what the training and the windows of all cases cost."""
+        from unseg_bench.blocks.costs import unet_cases_cost, unet_training_cost
+
+        o = self.options
+        mirrored = 8 if o.inference.mirror == "all-axes" else 1
+        return [
+            unet_training_cost("supervised-unet", o.unet, counts.training, str(o.unet)),
+            unet_cases_cost("segment", o.unet, counts.segmented, mirrored=mirrored),
+        ]
 
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
         """Train on the training part; the validation part is looked at for keep 'best-validation-dice' only."""

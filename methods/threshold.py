@@ -1,8 +1,10 @@
 """Label-free floors: a tumour is what is brighter than a threshold in FLAIR. Rules so simple that others must win."""
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
-from unseg_bench import Context, Mask, Method, MethodOptions, Volume, hookimpl
+from unseg_bench import CaseCounts, Context, Cost, Mask, Method, MethodOptions, Volume, hookimpl
 from unseg_bench.blocks.bright import BrightRule, bright
 
 
@@ -33,6 +35,10 @@ class Threshold(Method[ThresholdOptions]):
     name = "threshold"
     floor = True
     presets = {"paper": {}, "demo": {}}
+
+    def costs(self, counts: CaseCounts) -> Sequence[Cost]:
+        """Return what the costliest rule takes: a second of a core per case."""
+        return [Cost("segment", core_s=1.0 * counts.segmented)]
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Apply the rule inside the brain."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from unseg_bench.data.volume import Image, Mask, Volume
     from unseg_bench.errors import (
         DataError,
+        DiskFullError,
         LabelAccessError,
         PluginError,
         RunError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     )
     from unseg_bench.plugins.conformance import check_method
     from unseg_bench.plugins.context import Artifact, Context, Labels, Stage, Work, stage
+    from unseg_bench.plugins.cost import CaseCounts, Cost
     from unseg_bench.plugins.dataset import DataCheck, Dataset, DatasetOptions, ImageFile, Progress, ReferenceFile
     from unseg_bench.plugins.explain import Box, Explanation, Point, Step
     from unseg_bench.plugins.hookspecs import hookimpl
@@ -43,13 +45,16 @@ if TYPE_CHECKING:
 __all__ = [
     "Artifact",
     "Box",
+    "CaseCounts",
     "CaseReport",
     "Cohort",
     "Context",
+    "Cost",
     "DataCheck",
     "DataError",
     "Dataset",
     "DatasetOptions",
+    "DiskFullError",
     "Explanation",
     "Image",
     "ImageFile",
@@ -112,6 +117,7 @@ _HOMES = {
     "unseg_bench.data.volume": ("Image", "Mask", "Volume"),
     "unseg_bench.errors": (
         "DataError",
+        "DiskFullError",
         "LabelAccessError",
         "PluginError",
         "RunError",
@@ -122,6 +128,7 @@ _HOMES = {
     ),
     "unseg_bench.plugins.conformance": ("check_method",),
     "unseg_bench.plugins.context": ("Artifact", "Context", "Labels", "Stage", "Work", "stage"),
+    "unseg_bench.plugins.cost": ("CaseCounts", "Cost"),
     "unseg_bench.plugins.dataset": ("DataCheck", "Dataset", "DatasetOptions", "ImageFile", "Progress", "ReferenceFile"),
     "unseg_bench.plugins.explain": ("Box", "Explanation", "Point", "Step"),
     "unseg_bench.plugins.hookspecs": ("hookimpl",),

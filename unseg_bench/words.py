@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 
 def seconds_text(seconds: float) -> str:
-    """Return a duration such as '0.4 s', '12 s', '3 min 05 s' or '2 h 10 min'."""
+    """Return a duration such as '0.4 s', '12 s', '3 min 05 s', '2 h 10 min' or '3 days 4 h'."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -12,7 +12,9 @@ def seconds_text(seconds: float) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} days {whole % 86400 // 3600} h"
 
 
 def bytes_text(size: int) -> str:

@@ -1,6 +1,8 @@
 """CLISC in one page: Ma, Fu, Liao, Zhang, Wang, "CLISC: Bridging CLIP and SAM by Enhanced CAM", ISBI 2025."""
 
-from unseg_bench import Cohort, Context, Explanation, Mask, Method, Supervision, Volume
+from collections.abc import Sequence
+
+from unseg_bench import CaseCounts, Cohort, Context, Cost, Explanation, Mask, Method, Supervision, Volume
 
 from .options import CliscOptions
 from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE, SOURCES
@@ -25,6 +27,21 @@ class Clisc(Method[CliscOptions]):
         from .truth import supervision_of
 
         return supervision_of(self.options)
+
+    @property
+    def weights(self) -> Sequence[str]:
+        """CLIP's, SAM's and those that the classifiers start from."""
+        from unseg_bench.blocks.clip.tags import clip_weights_name
+
+        o = self.options
+        own = () if o.classifier.weights is None else (o.classifier.weights,)
+        return (clip_weights_name(o.clip.model, o.clip.pretrained), o.sam.weights, *own)
+
+    def costs(self, counts: CaseCounts) -> Sequence[Cost]:
+        """Return what each stage costs."""
+        from .costs import costs_of
+
+        return costs_of(self.options, counts)
 
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
         """Run the stages that the answer needs on the training part.

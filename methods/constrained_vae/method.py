@@ -1,11 +1,12 @@
 """What AMCons and GradCAMCons do alike: learn a VAE from normal slices, cut its map; they differ in their options."""
 
 import json
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
 
-from unseg_bench import Cohort, Context, Explanation, Mask, Method, Step, Supervision, Volume
+from unseg_bench import CaseCounts, Cohort, Context, Cost, Explanation, Mask, Method, Step, Supervision, Volume
 from unseg_bench.blocks.constrained_vae.options import FitOptions, MapOptions
 from unseg_bench.blocks.normals import find_normals, normals_supervision
 from unseg_bench.blocks.references import reference_masks
@@ -28,6 +29,28 @@ class ConstrainedVaeMethod(Method[OptionsT_co]):
         """None; slice labels where they say what is normal, validation masks where they choose the threshold."""
         o = self.options
         return normals_supervision(o.normals.source, reads_validation_masks=o.thresholds.reads_masks)
+
+    @property
+    def weights(self) -> Sequence[str]:
+        """CLIP's, where it finds the normal slices."""
+        return self.options.normals.weights
+
+    def costs(self, counts: CaseCounts) -> Sequence[Cost]:
+        """Return what the training and the maps cost."""
+        from unseg_bench.blocks.costs import slices, tumour_slices
+
+        o = self.options
+        learned = round((1 - o.normals.held_out) * counts.training)
+        step, a_map = (1.053e12 / 32, 5.939e9) if o.map == "grad-cam" else (4.065e11 / 8, 1.365e10)
+        size = (o.slices.size / 224) ** 2
+        steps = o.training.epochs * (learned * (slices(None) - tumour_slices(None)) // o.training.batch)
+        pictures = learned * slices(None) * o.slices.size**2
+        return [
+            *o.normals.costs(counts.training),
+            Cost("constrained-vae", steps * o.training.batch * step * size, bytes=pictures, depends=str(o)),
+            Cost("constrained-vae-normals", (counts.training - learned) * slices(None) * a_map * size, depends=str(o)),
+            Cost("segment", counts.segmented * slices(None) * a_map * size),
+        ]
 
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
         """Find normal slices, train on some cases' and find thresholds with the others'.

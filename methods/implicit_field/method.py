@@ -2,9 +2,10 @@
 MICCAI 2021; rebuilt from its code (built on DeepSDF) and its notebook.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from unseg_bench import Cohort, Context, Explanation, Mask, Method, Supervision, Volume
+from unseg_bench import CaseCounts, Cohort, Context, Cost, Explanation, Mask, Method, Supervision, Volume
 from unseg_bench.blocks.normals import find_normals, normals_supervision
 from unseg_bench.blocks.references import reference_masks
 from unseg_bench.blocks.thresholds import find_thresholds
@@ -29,6 +30,26 @@ class ImplicitField(Method[ImplicitFieldOptions]):
         """None; slice labels or masks of the validation part where an option asks for them."""
         o = self.options
         return normals_supervision(o.normals.source, reads_validation_masks=o.thresholds.reads_masks)
+
+    @property
+    def weights(self) -> Sequence[str]:
+        """CLIP's, where it finds the normal slices."""
+        return self.options.normals.weights
+
+    def costs(self, counts: CaseCounts) -> Sequence[Cost]:
+        """Return what the training and the fit of codes cost."""
+        o = self.options
+        held_out = round(o.normals.held_out * counts.training)
+        point = 9.247e11 / (6 * 16_384)  # forward and backward; of the code alone two thirds of it
+        steps = o.training.steps_for(counts.training - held_out)
+        fitted = sum(steps * points for steps, points in zip(o.fit.steps, o.fit.points, strict=True))
+        a_case = point * (fitted * 2 + o.scan.side**3) / 3
+        return [
+            *o.normals.costs(counts.training),
+            Cost("implicit-field", steps * o.training.scans * o.training.points * point, depends=str(o)),
+            Cost("implicit-field-normals", held_out * a_case, depends=str(o)),
+            Cost("segment", counts.segmented * a_case),
+        ]
 
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
         """Find classes, train on normals, and find thresholds with other normals."""

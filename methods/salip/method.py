@@ -3,11 +3,12 @@ Segmentation", CVPR Workshops 2024; rebuilt from its code, which has no tumour t
 """
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unseg_bench import Cohort, Context, Explanation, Mask, Method, Supervision, Volume
+from unseg_bench import CaseCounts, Cohort, Context, Cost, Explanation, Mask, Method, Supervision, Volume
 from unseg_bench.blocks.references import digest_of_masks
 
 from .options import SalipOptions
@@ -38,6 +39,19 @@ class Salip(Method[SalipOptions]):
     def supervision(self) -> Supervision:
         """None; with the authors' search, masks of the validation part."""
         return Supervision.NONE if self.options.search.by == "none" else Supervision.VALIDATION_MASKS
+
+    @property
+    def weights(self) -> Sequence[str]:
+        """CLIP's and SAM's."""
+        from unseg_bench.blocks.clip.tags import clip_weights_name
+
+        return (clip_weights_name(self.options.clip.model, self.options.clip.pretrained), self.options.sam.weights)
+
+    def costs(self, counts: CaseCounts) -> Sequence[Cost]:
+        """Return what cases cost, and the search."""
+        from .costs import costs_of
+
+        return costs_of(self.options, counts)
 
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
         """Search for settings of everything mode by labels; the training part is not looked at."""

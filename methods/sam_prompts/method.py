@@ -1,9 +1,10 @@
 """SAM asked with prompts from a mask: the reference's, as a ceiling, or another method's, to have them refined."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unseg_bench import Context, Explanation, Mask, Method, Step, Supervision, Volume
+from unseg_bench import CaseCounts, Context, Cost, Explanation, Mask, Method, Step, Supervision, Volume
 
 from .options import REFERENCE, SamPromptsOptions
 from .presets import CHECK, DEMO, PAPER, SOURCES, STUDIES
@@ -28,6 +29,17 @@ class SamPrompts(Method[SamPromptsOptions]):
     def supervision(self) -> Supervision:
         """Prompts from the reference, or none: then the labels are those that the source of the prompts read."""
         return Supervision.PROMPTS_FROM_MASKS if self.options.prompts_from == REFERENCE else Supervision.NONE
+
+    @property
+    def weights(self) -> Sequence[str]:
+        """SAM's."""
+        return (self.options.sam.weights,)
+
+    def costs(self, counts: CaseCounts) -> Sequence[Cost]:
+        """Return what encoding the slices and asking about them costs; nearly all is the encoder."""
+        from unseg_bench.blocks.costs import sam_features_cost
+
+        return [sam_features_cost("segment", self.options.sam, counts.segmented, self.options.spacing_mm)]
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Return SAM's masks of the prompted slices, inside the brain; an empty mask where nothing is prompted."""

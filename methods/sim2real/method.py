@@ -3,9 +3,10 @@ stage I rebuilt from its code, stage II from its figure, since no more of it is 
 """
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from unseg_bench import Cohort, Context, Explanation, Mask, Method, Supervision, Volume
+from unseg_bench import CaseCounts, Cohort, Context, Cost, Explanation, Mask, Method, Supervision, Volume
 
 from .options import Sim2RealOptions
 from .presets import CHECK, DEMO, PAPER, REFERENCE_CODE, SOURCES, STUDIES
@@ -30,6 +31,30 @@ class Sim2Real(Method[Sim2RealOptions]):
         o = self.options
         source = "all" if o.simulation.simulator == "phantom" else o.normals.source
         return normals_supervision(source, reads_validation_masks=o.training.keep == "best-validation-dice")
+
+    @property
+    def weights(self) -> Sequence[str]:
+        """CLIP's, where it finds the normal slices."""
+        return () if self.options.simulation.simulator == "phantom" else self.options.normals.weights
+
+    def costs(self, counts: CaseCounts) -> Sequence[Cost]:
+        """Return what both stages and the passes cost; stretched volumes are most of what is written."""
+        from math import prod
+
+        o = self.options
+        part = prod(o.grid.size) / 128**3 * (1.0 if o.network.kind == "unet3d" else 0.05)
+        step, a_pass = 2.344e13 / 2 * o.training.batch * part, 3.908e12 * part
+        rounds, written = o.adaptation.rounds, counts.training * prod(o.grid.size) * 5
+        labelled = max(1, rounds) * counts.training
+        normals = [] if o.simulation.simulator == "phantom" else o.normals.costs(counts.training)
+        return [
+            *normals,
+            Cost("sim2real-volumes", bytes=2.0 * written, depends=str(o.grid)),
+            Cost("sim2real-stage-1", o.training.steps * step, bytes=3e8, depends=str(o)),
+            Cost("sim2real-pseudo-labels", labelled * a_pass, bytes=1.0 * max(1, rounds) * written, depends=str(o)),
+            Cost("sim2real-stage-2", rounds * o.adaptation.steps * step, bytes=3e8 * rounds, depends=str(o)),
+            Cost("segment", counts.segmented * a_pass * (1 + (rounds > 0))),
+        ]
 
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
         """Run both stages on the training part; validation images are looked at only where they choose the weights."""

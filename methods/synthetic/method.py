@@ -2,9 +2,10 @@
 Medical Image Analysis 2023); nothing is downloaded, and by default nothing is trained.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from unseg_bench import Artifact, Cohort, Context, Explanation, Mask, Method, RunError, Study, Volume
+from unseg_bench import Artifact, CaseCounts, Cohort, Context, Cost, Explanation, Mask, Method, RunError, Study, Volume
 
 from .options import SPACING_MM, SyntheticOptions
 
@@ -63,6 +64,22 @@ class Synthetic(Method[SyntheticOptions]):
     def learns(self) -> bool:
         """Only with adaptation: the weights as they are need no training part."""
         return self.options.adaptation.steps > 0
+
+    @property
+    def weights(self) -> Sequence[str]:
+        """The pair that is shipped."""
+        return (self.options.weights,)
+
+    def costs(self, counts: CaseCounts) -> Sequence[Cost]:
+        """Return what the training on and the passes cost; the outlines are a second of a core per case."""
+        adapted = self.options.adaptation.steps
+        a_case = 4 * 5.283e9
+        learning = [
+            Cost("synthetic-answers", counts.training * a_case, depends=str(self.options)),
+            Cost("synthetic-adapted", 2 * adapted * 1.401e10, depends=str(self.options)),
+        ]
+        segment = Cost("segment", counts.segmented * a_case, core_s=1.0 * counts.segmented)
+        return [*(learning if adapted else ()), segment]
 
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
         """With adaptation, train the weights on on the training part's images. No label is read."""

@@ -17,7 +17,15 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from unseg_bench.blocks.weights import WeightsFile, list_weights, load_into, load_state_dict, resolve, resolve_entry
+from unseg_bench.blocks.weights import (
+    WeightsFile,
+    list_weights,
+    load_into,
+    load_state_dict,
+    missing_weights,
+    resolve,
+    resolve_entry,
+)
 from unseg_bench.blocks.weights_registry import REGISTRY, WeightsEntry
 from unseg_bench.data.paths import cache_dir
 from unseg_bench.errors import WeightsError
@@ -243,3 +251,15 @@ def test_a_torchscript_archive_is_refused(tmp_path):
 def test_listing_weights_does_not_load_torch():
     code = "import sys, unseg_bench.blocks.weights as w; w.list_weights(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_all_that_are_missing_are_named_with_their_bytes(tmp_path, monkeypatch):
+    monkeypatch.setenv("UBENCH_CACHE", str(tmp_path))
+    here = tmp_path / "mine.pth"
+    here.touch()
+    asked = ["sam-vit-b", "clip-vit-b-32-openai", "sam-vit-b", "miniature-sam", str(here), str(tmp_path / "gone.pth")]
+    assert missing_weights(asked) == {
+        "sam-vit-b": 375_042_383,
+        "clip-vit-b-32-openai": 605_143_284,
+        str(tmp_path / "gone.pth"): 0,
+    }

@@ -25,7 +25,8 @@ def test_the_plan_names_what_is_not_there(ubench: Ubench, studied: None, data: l
     assert sum(task["stage"] == "shift" for task in told["work"]["stages"]) == 4
     shown = ubench("reproduce", "toys", *data, "--dry-run")
     assert "not-there: not installed" in shown.out
-    assert "6 runs, no estimate of the time; nothing was computed (--dry-run)" in shown.out
+    assert "6 runs, about 2.0 s + ? of computing; nothing was computed (--dry-run)" in shown.out
+    assert "~ is computed from the arithmetic of the networks, not measured here" in shown.out
     assert not Path("runs").exists()
 
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from unseg_bench.blocks.clip.labels import NORMAL, ClipModel, ClipOptions, LabelOptions
+from unseg_bench.blocks.clip.tags import clip_weights_name
+from unseg_bench.blocks.costs import clip_cost, slices
 from unseg_bench.blocks.references import digest_of_slices
 from unseg_bench.blocks.slices import brain_slices
 from unseg_bench.blocks.working_volumes import at_spacing
@@ -23,6 +25,8 @@ from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Mask, Volume
 from unseg_bench.errors import RunError
 from unseg_bench.plugins.context import Artifact, Context, Work, stage
+from unseg_bench.plugins.cost import Cost
+from unseg_bench.plugins.digests import digest_of
 from unseg_bench.plugins.method import MethodOptions
 
 NormalSource: TypeAlias = Literal["clip", "healthy", "slice-labels", "all"]
@@ -58,6 +62,18 @@ class NormalsOptions(MethodOptions):
     """Slices with less than this share of the largest slice's brain area are no one's normals."""
     clip: ClipOptions = ClipOptions()
     labels: LabelOptions = LabelOptions()
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The weights that finding normal slices needs: CLIP's, where it is asked."""
+        return (clip_weights_name(self.clip.model, self.clip.pretrained),) if self.source == "clip" else ()
+
+    def costs(self, cases: int) -> list[Cost]:
+        """Return what finding normal slices in so many cases costs."""
+        if self.source != "clip":
+            return []
+        small, depends = self.clip.pretrained == "miniature", digest_of(self.clip.model_dump(mode="json"))
+        return [clip_cost("clip-probabilities", cases * slices(None), miniature=small, depends=depends)]
 
 
 class MarkOptions(MethodOptions):

@@ -8,7 +8,7 @@ import hashlib
 import logging
 import sys
 import zipfile
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -61,6 +61,17 @@ def list_weights() -> list[WeightsStatus]:
     """Every known set of weights and whether its file is here; nothing is downloaded or hashed."""
     places = [(entry, weights_path(entry)) for entry in known_weights().values()]
     return [WeightsStatus(entry, path, path.is_file()) for entry, path in places]
+
+
+def missing_weights(names: Iterable[str]) -> dict[str, int]:
+    """Return those of `names` (or paths) whose file is not here, with its bytes, 0 where that is not known."""
+    found: dict[str, int] = {}
+    for name in dict.fromkeys(names):
+        entry = find_entry(name)
+        here = Path(name).expanduser() if entry is None else weights_path(entry)
+        if not here.is_file():
+            found[name] = 0 if entry is None else entry.bytes or 0
+    return found
 
 
 def weights_path(entry: WeightsEntry) -> Path:

@@ -58,9 +58,9 @@ def _clip(patch: int, revision: str, size: int | None = None) -> WeightsEntry:
     return _published(f"clip-vit-b-{patch}-openai", what, file, source, "MIT", size)
 
 
-def _sam(kind: str, parameters: str, file: str) -> WeightsEntry:
+def _sam(kind: str, parameters: str, file: str, size: int) -> WeightsEntry:
     what = f"Segment Anything, ViT-{kind.upper()} ({parameters} parameters)"
-    return _published(f"sam-vit-{kind}", what, file, _SAM, "Apache-2.0")
+    return _published(f"sam-vit-{kind}", what, file, _SAM, "Apache-2.0", size)
 
 
 def _resnet(version: int, which: str, file: str, size: int | None = None) -> WeightsEntry:
@@ -74,9 +74,9 @@ _MEDSAM = WeightsEntry(
 )
 
 REGISTRY: tuple[WeightsEntry, ...] = (
-    _sam("b", "93.7 M", "sam_vit_b_01ec64.pth"),
-    _sam("l", "312 M", "sam_vit_l_0b3195.pth"),
-    _sam("h", "641 M", "sam_vit_h_4b8939.pth"),
+    _sam("b", "93.7 M", "sam_vit_b_01ec64.pth", 375_042_383),
+    _sam("l", "312 M", "sam_vit_l_0b3195.pth", 1_249_524_607),
+    _sam("h", "641 M", "sam_vit_h_4b8939.pth", 2_564_550_879),
     _MEDSAM,
     _clip(32, "a6f597a30f7b82c51704746581f9a4e41421e878", 605_143_284),
     _clip(16, "main"),

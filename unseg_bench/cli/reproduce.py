@@ -71,7 +71,7 @@ def reproduce(
 
 def _show_plan(planned: "Reproduction") -> None:
     """Print each part's rows with the states of their runs, what is left out, and the work."""
-    from unseg_bench.cli.summary import print_workload
+    from unseg_bench.cli.workload import print_workload
     from unseg_bench.report.notes import NO_EVIDENCE
     from unseg_bench.run.estimate import workload_of
 

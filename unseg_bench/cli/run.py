@@ -62,14 +62,17 @@ def run(
     """
     from unseg_bench import api
     from unseg_bench.cli.summary import print_summary, resumable, show_plans
+    from unseg_bench.cli.workload import announce
     from unseg_bench.console.streams import print_json
 
     settings = call.settings(methods or (), part=part, assignments=assignments, keep_maps=keep_maps)
+    plans = api.plan(settings, runs=work.runs)
     if work.dry_run:
-        show_plans(api.plan(settings, runs=work.runs), as_json=work.as_json)
+        show_plans(plans, as_json=work.as_json)
         return
     with resumable():
-        outcomes = api.run(settings, runs=work.runs, force=again.force, strict=again.strict)
+        announce(plans)
+        outcomes = api.run_plans(plans, force=again.force, strict=again.strict)
     if work.as_json:
         print_json({"runs": [outcome.to_dict() for outcome in outcomes]})
     else:

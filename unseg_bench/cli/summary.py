@@ -10,12 +10,11 @@ import typer
 
 from unseg_bench.cli.describe import value_text
 from unseg_bench.console.streams import new_table, path_text, print_json, runs_option, say, stdout, warn
-from unseg_bench.words import count_text, seconds_text
+from unseg_bench.words import count_text
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from unseg_bench.run.estimate import SegmentTask, StageTask, Workload
     from unseg_bench.run.plan import RunPlan
     from unseg_bench.score.outcome import Outcome
     from unseg_bench.score.record import CaseScore
@@ -43,6 +42,7 @@ def resumable() -> Generator[None]:
 
 def show_plans(plans: "Sequence[RunPlan]", *, as_json: bool) -> None:
     """Say what would be done, in which stages, and about how long it will take."""
+    from unseg_bench.cli.workload import print_workload
     from unseg_bench.run.estimate import workload_of
     from unseg_bench.run.plan import describe
 
@@ -106,56 +106,6 @@ def print_plans(described: Sequence[Mapping[str, Any]]) -> None:
         console.print("  options", end="\n" if plan["options"] else "  none\n")
         for name, value in flat(plan["options"]):
             console.print(f"    {name} = {value}", soft_wrap=True)
-
-
-def print_workload(workload: "Workload", runs: int) -> None:
-    """Print every stage with how many results are kept and to do, what is to segment, the estimate and its limits."""
-    table = new_table("method", "stage", "kept", "to do", "time", right=("kept", "to do", "time"))
-    for method, stage, kept, tasks in _by_stage(workload):
-        table.add_row(method, stage, str(kept), str(len(tasks)), _time_text([task.seconds for task in tasks]))
-    segments: dict[str, list[SegmentTask]] = {}
-    for task in workload.segments:
-        segments.setdefault(task.method, []).append(task)
-    for method, tasks in segments.items():
-        cases = count_text(sum(task.cases for task in tasks), "case")
-        table.add_row(method, "segment", "", cases, _time_text([task.seconds for task in tasks]))
-    if table.row_count:
-        say()
-        stdout().print(table)
-    for text in _limits(workload):
-        say(text)
-    total = _time_text([workload.seconds or None, *[None] * workload.unknown])
-    doing = f"about {total} of computing" if table.row_count and workload.seconds else "no estimate of the time"
-    idle = not workload.unknown and not workload.seconds and not workload.beyond
-    say(f"{count_text(runs, 'run')}, {'nothing to compute' if idle else doing}; nothing was computed (--dry-run)")
-
-
-def _by_stage(workload: "Workload") -> "list[tuple[str, str, int, list[StageTask]]]":
-    """Return by method and stage: how many results are kept, and those to do."""
-    groups: dict[tuple[str, str], list[StageTask]] = {}
-    for task in workload.stages:
-        groups.setdefault((task.method, task.stage), []).append(task)
-    return [
-        (method, stage, sum(task.cached for task in tasks), [task for task in tasks if not task.cached])
-        for (method, stage), tasks in groups.items()
-    ]
-
-
-def _time_text(seconds: "Sequence[float | None]") -> str:
-    """Return the sum as a duration, with '+ ?' where a part of it is not known."""
-    known = [value for value in seconds if value is not None]
-    if not seconds:
-        return ""
-    return " + ".join([*([seconds_text(sum(known))] if known else []), *(["?"] if len(known) < len(seconds) else [])])
-
-
-def _limits(workload: "Workload") -> list[str]:
-    """Return what the table cannot know, and which runs would fail."""
-    reasons: dict[str, int] = {}
-    for reason in workload.beyond.values():
-        reasons[reason] = reasons.get(reason, 0) + 1
-    unknown = [f"{count_text(n, 'run')}: more stages may follow: {reason}" for reason, n in reasons.items()]
-    return [*unknown, *(f"would fail: {path_text(Path(run))}: {error}" for run, error in workload.errors.items())]
 
 
 def score_texts(scores: "Sequence[CaseScore] | None") -> tuple[str, str]:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unseg_bench.cli.options import AgainOptions, WorkOptions
-from unseg_bench.cli.summary import print_workload, resumable
+from unseg_bench.cli.summary import resumable
 from unseg_bench.cli.table_options import TableFiles
+from unseg_bench.cli.workload import announce, print_workload
 from unseg_bench.console.streams import path_text, print_json, say, stdout, warn
 from unseg_bench.run.estimate import workload_of
 from unseg_bench.run.folder import SCORED
@@ -41,6 +42,7 @@ def run_variations(variations: Sequence[Variation], again: AgainOptions, work: W
         return None
     plans = unique_plans(row for variation in variations for row in variation.rows)
     with resumable():
+        announce(plans)
         return api.run_plans(plans, force=again.force, strict=again.strict)
 
 

@@ -82,7 +82,7 @@ class Context:
         too but are not part of the key: they must not change the result (the access to labels, beside their digest).
         """
         call = Call(step, options, inputs, self.seed)
-        place = self._host.stage(step.name, call.key)
+        place = self._host.stage(step.name, call.key, call.cases)
         if isinstance(place, Artifact):
             return place
         try:

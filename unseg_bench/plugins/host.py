@@ -45,8 +45,11 @@ class Host:
         """Return the cohort without tumours."""
         self._refuse("healthy volumes")
 
-    def stage(self, name: str, key: Mapping[str, Any]) -> Artifact | Unfinished:
-        """Return a stage's result, or where to make it; then `stage_done` or `stage_failed` follows."""
+    def stage(self, name: str, key: Mapping[str, Any], cases: int) -> Artifact | Unfinished:
+        """Return a stage's result, or where to make it; then `stage_done` or `stage_failed` follows.
+
+        `cases`: how many its inputs have, for estimates of the time.
+        """
         self._refuse(f"stage {name}")
 
     def stage_done(self) -> Artifact:

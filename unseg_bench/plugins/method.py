@@ -1,7 +1,7 @@
 """The role of a method: options, an optional `fit` on unlabelled images, and `segment`, one case at a time."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic
 
@@ -11,6 +11,7 @@ from unseg_bench.data.cohort import Cohort
 from unseg_bench.data.supervision import Supervision
 from unseg_bench.data.volume import Mask, Volume
 from unseg_bench.plugins.context import Context
+from unseg_bench.plugins.cost import CaseCounts, Cost
 from unseg_bench.plugins.explain import Explanation
 from unseg_bench.plugins.options import PluginOptions, named_options
 
@@ -74,6 +75,15 @@ class Method(ABC, Generic[OptionsT_co]):
     def learns(self) -> bool:
         """Whether `fit` is called, with training images; may follow the options."""
         return type(self).fit is not Method.fit
+
+    @property
+    def weights(self) -> Sequence[str]:
+        """The weights that the options ask for, by name or path, so that all that are missing are named at once."""
+        return ()
+
+    def costs(self, counts: CaseCounts) -> Sequence[Cost]:
+        """Return what the stages cost in the order of `fit`, then 'segment', for a dry run; none: it is not known."""
+        return ()
 
     def fit(self, training: Cohort, validation: Cohort, context: Context) -> None:
         """Learn from images without masks. Called again after a crash; stages that are done cost nothing then."""

@@ -119,6 +119,11 @@ class Call:
         }
 
     @property
+    def cases(self) -> int:
+        """How many cases its largest cohort has."""
+        return max((len(value) for value in self.inputs.values() if isinstance(value, Cohort)), default=0)
+
+    @property
     def stage_seed(self) -> int:
         """Seed of the stage: the same for every run with this seed, another one for another stage."""
         seed = self.seed if self.stage.seeded else 0

@@ -97,11 +97,13 @@ class StageCache:
         device: str,
         history: Callable[[], History],
         on_wait: Callable[[str], None] = lambda _: None,
+        work: Mapping[str, Any] | None = None,
     ) -> Generator[Attempt]:
         """Hold a stage's lock, give folders to make its result in, and keep what is there when the block ends.
 
         A result that may be taken is given instead; whoever waits for another process takes that one's. `device`:
-        where it is made. `history` is asked at the end: what its maker had seen.
+        where it is made. `history` is asked at the end: what its maker had seen. `work` says how much there was to do;
+        it is kept for estimates.
         """
         digest = digest_of(key)
         name = f"{stage}-{digest[:24]}"
@@ -122,7 +124,8 @@ class StageCache:
             seen = history()
             final = self.folder / (f"{name}.{seen.variant}" if seen.variant else name)
             made = time.time()
-            record = {"key": dict(key), "seconds": seconds, "device": device, "made": made, "history": seen.to_json()}
+            facts = {"seconds": seconds, "device": device, "made": made, "work": dict(work or {})}
+            record = {"key": dict(key), **facts, "history": seen.to_json()}
             self._keep(attempt.place.folder, final, record)
             shutil.rmtree(partial, ignore_errors=True)
             attempt.kept = Kept(Artifact(stage, final, digest), seconds, made, seen, device)

@@ -150,7 +150,7 @@ class TrialHost(Host):
         """Return the healthy cases."""
         return self._healthy
 
-    def stage(self, name: str, key: Mapping[str, Any]) -> Artifact | Unfinished:
+    def stage(self, name: str, key: Mapping[str, Any], cases: int) -> Artifact | Unfinished:
         """Return a stage's result from the cache, else where to make it; raises PluginError for a name that is none."""
         check_stage_name(name)
         manager = self._cache.attempt(name, key, device=self.device, history=History)

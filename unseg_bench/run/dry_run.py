@@ -34,12 +34,16 @@ from unseg_bench.sandbox.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class StageCall:
-    """One stage that a run asks for. `digest` names its result, `options` are as in its key; cached: it is there."""
+    """One stage that a run asks for. `digest` names its result, `options` are as in its key; cached: it is there.
+
+    cases: how many its inputs have.
+    """
 
     name: str
     digest: str
     options: object
     cached: bool
+    cases: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +136,11 @@ class _Host(Host):
         """Return the data set's healthy cases, which cannot be opened."""
         return self._known.cohort("healthy", self._plan.dataset.healthy())
 
-    def stage(self, name: str, key: Mapping[str, Any]) -> Artifact:
+    def stage(self, name: str, key: Mapping[str, Any], cases: int) -> Artifact:
         """Name the result that the stage would have, and note whether it is there."""
         found = self._cache.look_up(name, key)
         digest = digest_of(key)
-        self.stages.append(StageCall(name, digest, key["options"], found is not None))
+        self.stages.append(StageCall(name, digest, key["options"], found is not None, cases))
         if found is None:
             return Artifact(name, self._cache.folder / "not-there-yet" / digest, digest)
         workspace, folder = self._workspace, found.artifact.folder

@@ -122,7 +122,7 @@ class RunHost(Host):
             folder.update({"images": images, "case_names": self._names.to_json()})
             return hidden
 
-    def stage(self, name: str, key: Mapping[str, Any]) -> Artifact | Unfinished:
+    def stage(self, name: str, key: Mapping[str, Any], cases: int) -> Artifact | Unfinished:
         """Return the result of a stage if there is one that this run may take, else where to make it."""
         check_stage_name(str(name))
         if key.get("stage") != name:
@@ -137,9 +137,11 @@ class RunHost(Host):
                 )
             if not self._quiet:
                 self._reporter.stage_begins(name)
+            work = {"cases": int(cases), "data": self._plan.inputs.learned_from, "preset": self._plan.preset}
             manager = self._cache.attempt(
-                name, key, device=self.device, history=lambda: self._ledger.history, on_wait=self._reporter.message
-            )
+                name, key, device=self.device, history=lambda: self._ledger.history, on_wait=self._reporter.message,
+                work=work,
+            )  # fmt: skip
             attempt = manager.__enter__()
             if attempt.kept is not None:
                 manager.__exit__(None, None, None)

@@ -41,6 +41,12 @@ class Inputs:
         return digest_of({"made of": self.made_of, "images": dict(self.images)})
 
     @property
+    def learned_from(self) -> str:
+        """Digest of the images that are learned from; where there are none, of those that are segmented."""
+        learned = {part: digest for part, digest in self.content.items() if part != SEGMENTED}
+        return digest_of(learned or dict(self.content))
+
+    @property
     def facts(self) -> dict[str, Any]:
         """The entries of run.json."""
         return {"made_of": self.made_of, "content": dict(self.content)}

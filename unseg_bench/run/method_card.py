@@ -52,10 +52,10 @@ class MethodCard:
     """A method as the harness sees it, without its code.
 
     `options` are its checked options as JSON, `flat` the same by dotted name; `used` are the names in the settings'
-    `set` that it has, `known` all names that it has. `look_below`: see `Method`. `learns`: its `fit` is to be called;
-    `looks_ahead`: it has an `expect`; `explains`: it has an `explain`. `code`: digest of its code. `presets`: their
-    names. `studies`: its ablations by name. `differs`: what a plain `ubench run METHOD` would have otherwise, 'preset'
-    (None: the same) and 'options' by name.
+    `set` that it has, `known` all names that it has. `look_below`, `weights`: see `Method`. `learns`: its `fit` is to
+    be called; `looks_ahead`: it has an `expect`; `explains`: it has an `explain`. `code`: digest of its code.
+    `presets`: their names. `studies`: its ablations by name. `differs`: what a plain `ubench run METHOD` would have
+    otherwise, 'preset' (None: the same) and 'options' by name.
     """
 
     name: str
@@ -66,6 +66,7 @@ class MethodCard:
     learns: bool
     looks_ahead: bool
     explains: bool
+    weights: tuple[str, ...]
     preset: str
     presets: tuple[str, ...]
     options: dict[str, Any]
@@ -95,6 +96,7 @@ class _Said(BaseModel):
     learns: bool
     looks_ahead: bool
     explains: bool
+    weights: list[Annotated[str, Field(max_length=4096)]]
     preset: Annotated[str, Field(pattern=rf"^{_NAME}$")]
     presets: list[Annotated[str, Field(pattern=rf"^{_NAME}$")]]
     options: dict[str, JsonValue]
@@ -202,6 +204,7 @@ def _facts(written: str, method: type[Method], settings: RunSettings, default_pr
         "learns": made.learns,
         "looks_ahead": method.expect is not Method.expect,
         "explains": method.explain is not Method.explain,
+        "weights": [str(name) for name in made.weights],
         "preset": preset,
         "presets": list(method.presets),
         "options": options.model_dump(mode="json"),
@@ -237,6 +240,7 @@ def _card(
     return MethodCard(
         **same,
         supervision=Supervision(said.supervision),
+        weights=tuple(said.weights),
         presets=tuple(said.presets),
         flat=flat,
         differs=differs,

@@ -10,6 +10,18 @@ OPENAI_NAMES = {"ViT-B-32": "clip-vit-b-32-openai", "ViT-B-16": "clip-vit-b-16-o
 """OpenAI's weights, which have names of their own in the registry, by open_clip's name of the model."""
 
 
+def clip_weights_name(model_name: str, pretrained: str) -> str:
+    """Return what the weights of `ClipScorer(model_name, pretrained)` are called here; a file's path as it is."""
+    base = model_name.removesuffix("-quickgelu")
+    if pretrained == "miniature":
+        return "miniature-clip"
+    if pretrained == "openai" and base in OPENAI_NAMES:
+        return OPENAI_NAMES[base]
+    if pretrained.startswith("clip-") or "/" in pretrained or "." in pretrained:
+        return pretrained
+    return _name(base, pretrained)
+
+
 def find_tag_entry(name: str) -> WeightsEntry | None:
     """Return the entry of a tag by its name here, such as 'clip-vit-l-14-laion2b_s32b_b82k'; None for a stranger."""
     if not name.startswith("clip-"):  # before open_clip, which takes seconds to load
