@@ -42,7 +42,7 @@ class AdaptationOptions(MethodOptions):
     min_agreement: float = Field(default=0.8, ge=0, le=1)
     """Dice of the two halves' masks that a case needs to be learned from."""
     sure: float = Field(default=0.2, gt=0, le=0.5)
-    """A voxel of such a case counts where the probabilities of both halves are below this, or both above one less
+    """A voxel of such a case counts where the probabilities of both halves are below this, or both above 1 minus
     this."""
     heads: int = Field(default=60, ge=0)
     """New heads with known tumours, mixed in half and half so that the pair does not drift; 0: patients alone."""

@@ -167,6 +167,6 @@ def _published(published: Published | None, columns: Sequence[Column]) -> list[s
     notes = [f"published rows are as printed, neither measured nor tested here{other}"]
     if published.audit:
         differences = ", ".join(f"{row.label} {signed(row.difference, DSC)}" for row in published.audit)
-        what = "published overall DSC less the mean of its five groups, which is 0 where groups are equal"
+        what = "published overall DSC minus the mean of its five groups, which is 0 where groups are equal"
         notes.append(f"{what}: {differences}")
     return notes

@@ -49,7 +49,7 @@ def draw(comparison: Comparison, settings: FigureSettings, metric: Metric) -> Fi
     rows = method_rows([pair.b for pair in pairs], 22.0 if settings.narrow else 40.0, least_mm=8.0)
     a = pairs[0].a
     unit = "% points" if metric.unit == "%" else metric.unit
-    what = f"{metric.title} of {a} less that of the other{f' ({unit})' if unit else ''}"
+    what = f"{metric.title} of {a} minus that of the other{f' ({unit})' if unit else ''}"
     title = wrapped(what, settings.width_mm * 0.5, NORMAL)
     figure = new_figure(settings.width_mm, rows.height_mm + 15 + 3.5 * len(title.splitlines()))
     axes = figure.subplots()
