@@ -79,13 +79,19 @@ def binarise_cams(
     code, 3D opening and the components (26 neighbours) of at least a share of the largest one.
     Raises RunError if a region is `required` and all are empty.
     """
-    found = False
+    found = mapped = False
     for done, volume in enumerate(cohort):
         work.progress(done, len(cohort), volume.case_id)
         cam = np.asarray(cams.array(volume.case_id), dtype=np.float32)
+        mapped = mapped or bool(cam.any())
         region = _clean(volume.brain & (cam > _level_of(volume, cam, options, level)), options)
         found = found or bool(region.any())
         np.save(work.folder / f"{volume.case_id}.npy", region)
+    if required and not mapped:
+        raise RunError(
+            "stage 'cam-regions': no slice has a map, since the classifier calls none of them tumour; train it longer "
+            "(classifier.epochs), or set cam.slices to clip, which maps the slices that CLIP calls tumour"
+        )
     if required and not found:
         raise RunError(
             "stage 'cam-regions': the CAM's region is empty in every case; lower region.level, switch region.opening "
