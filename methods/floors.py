@@ -1,6 +1,8 @@
 """The lowest floors: nothing is tumour, all of the brain is tumour. What they earn, a score gives for nothing."""
 
-from unseg_bench import Context, Mask, Method, Volume, hookimpl
+from collections.abc import Sequence
+
+from unseg_bench import CaseCounts, Context, Cost, Mask, Method, Volume, hookimpl
 
 
 class Empty(Method):
@@ -9,6 +11,10 @@ class Empty(Method):
     name = "empty"
     floor = True
     presets = {"paper": {}, "demo": {}}
+
+    def costs(self, counts: CaseCounts) -> Sequence[Cost]:
+        """Return a tenth of a second of a core per case: a volume is read, a mask written."""
+        return [Cost("segment", core_s=0.1 * counts.segmented)]
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Return an empty mask."""
@@ -21,6 +27,10 @@ class WholeBrain(Method):
     name = "whole-brain"
     floor = True
     presets = {"paper": {}, "demo": {}}
+
+    def costs(self, counts: CaseCounts) -> Sequence[Cost]:
+        """Return a tenth of a second of a core per case: a volume is read, a mask written."""
+        return [Cost("segment", core_s=0.1 * counts.segmented)]
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Return the brain."""

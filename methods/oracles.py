@@ -1,6 +1,6 @@
 """Ceilings that look at the answer: what perfect boxes, or the best threshold, would give. They are no methods."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import cast, get_args
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from unseg_bench import Context, Image, Mask, Method, MethodOptions, Supervision, Volume, hookimpl
+from unseg_bench import CaseCounts, Context, Cost, Image, Mask, Method, MethodOptions, Supervision, Volume, hookimpl
 from unseg_bench.blocks.bright import OPENING_MM, BrightRule, ball, bright
 from unseg_bench.blocks.components import bounding_box, fill_holes, structuring_element
 from unseg_bench.blocks.overlap import best_level, dice
@@ -31,6 +31,10 @@ class FilledBox(Method):
     def supervision(self) -> Supervision:
         """Every case's own mask."""
         return Supervision.PROMPTS_FROM_MASKS
+
+    def costs(self, counts: CaseCounts) -> Sequence[Cost]:
+        """Return a fifth of a second of a core per case."""
+        return [Cost("segment", core_s=0.2 * counts.segmented)]
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Fill the boxes as far as there is brain."""
@@ -58,6 +62,10 @@ class BestThreshold(Method[BestThresholdOptions]):
     def supervision(self) -> Supervision:
         """Every case's own mask, to choose by."""
         return Supervision.TEST_MASKS
+
+    def costs(self, counts: CaseCounts) -> Sequence[Cost]:
+        """Return seven seconds of a core per case, measured on volumes of BraTS."""
+        return [Cost("segment", core_s=7.0 * counts.segmented)]
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Return the best answer that a rule of `threshold` can give; its rule and level are noted in the log."""

@@ -37,9 +37,11 @@ class SamPrompts(Method[SamPromptsOptions]):
 
     def costs(self, counts: CaseCounts) -> Sequence[Cost]:
         """Return what encoding the slices and asking about them costs; nearly all is the encoder."""
-        from unseg_bench.blocks.costs import sam_features_cost
+        from unseg_bench.blocks.costs import SAM_PROMPT, sam_features_cost, tumour_slices
 
-        return [sam_features_cost("segment", self.options.sam, counts.segmented, self.options.spacing_mm)]
+        cases, spacing_mm = counts.segmented, self.options.spacing_mm
+        asked = Cost("segment", cases * tumour_slices(spacing_mm) * SAM_PROMPT)
+        return [sam_features_cost("segment", self.options.sam, cases, spacing_mm), asked]
 
     def segment(self, volume: Volume, context: Context) -> Mask:
         """Return SAM's masks of the prompted slices, inside the brain; an empty mask where nothing is prompted."""

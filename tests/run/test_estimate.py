@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from unseg_bench.data.paths import cache_dir
-from unseg_bench.plugins.cost import CORE_TFLOPS, GPU_TFLOPS, Cost
+from unseg_bench.plugins.cost import CORE_TFLOPS, GPU_TFLOPS, WRITTEN_GB_S, Cost
 from unseg_bench.run import estimate as estimates
 from unseg_bench.run.dry_run import DryRun, StageCall, dry_run_all
 from unseg_bench.run.estimate import estimate
@@ -105,12 +105,13 @@ def test_what_was_never_measured_is_computed_and_said_so(plan, costs, keep, monk
     monkeypatch.setattr("unseg_bench.plugins.cost.usable_cpus", lambda: 2)
     keep("slow", "1", 5.0, None)
     train, slow = Cost("train", 6e12 * CORE_TFLOPS, bytes=1e9), Cost("slow", 1e15, bytes=2e9)
-    costs(train, slow, Cost("segment", 8e12 * CORE_TFLOPS, bytes=4.0, core_s=1.0))
+    costs(train, slow, Cost("segment", 8e12 * CORE_TFLOPS, core_s=1.0))
     work = estimate([DryRun(plan(), (call("train"), call("slow", "y")))])
-    assert [(task.seconds, task.basis) for task in work.stages] == [(3.0, "computed"), (5.0, "measured")]
+    writing = 1e9 / (WRITTEN_GB_S * 1e9)
+    assert [(task.seconds, task.basis) for task in work.stages] == [(3.0 + writing, "computed"), (5.0, "measured")]
     assert [(task.seconds, task.basis) for task in work.segments] == [(5.0, "computed")]
-    assert (work.computed, work.unknown, work.bytes) == (8.0, 0, 3e9 + 4)
-    assert work.gpu_seconds == pytest.approx(14 * CORE_TFLOPS / GPU_TFLOPS + 1.0)
+    assert (work.computed, work.unknown, work.bytes) == (8.0 + writing, 0, 3e9)
+    assert work.gpu_seconds == pytest.approx(14 * CORE_TFLOPS / GPU_TFLOPS + 1.0 + writing)
 
 
 def test_stages_that_a_dry_run_did_not_come_to_are_computed_once_for_runs_that_share_them(plan, costs):

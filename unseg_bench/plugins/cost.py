@@ -11,6 +11,8 @@ GPU_TFLOPS = 20.0
 """What one data-centre GPU (A100) sustains on convolutions, in 10^12 products and sums a second."""
 CORE_TFLOPS = 0.03
 """The same of one processor core, in float32."""
+WRITTEN_GB_S = 0.2
+"""Gigabytes a second that are written to disk, by a core that has made them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Cost:
 
     def seconds(self, machine: Machine) -> float:
         """Return the computed time on one GPU, or on the cores that this process may use."""
+        beside = self.core_s + self.bytes / (WRITTEN_GB_S * 1e9)
         if machine == "gpu":
-            return max(self.flop / (GPU_TFLOPS * 1e12), self.gpu_s) + self.core_s
-        return self.flop / (CORE_TFLOPS * 1e12 * usable_cpus()) + self.core_s
+            return max(self.flop / (GPU_TFLOPS * 1e12), self.gpu_s) + beside
+        return self.flop / (CORE_TFLOPS * 1e12 * usable_cpus()) + beside
